@@ -1,0 +1,181 @@
+"""The vocabulary between the gateway and a worker: facts out, orders in.
+
+One stream socket per run carries newline-delimited JSON both ways. This module is pure and is
+the only part of `sidecar` that `crew` may import.
+
+Fact, worker to gateway::
+
+    {"type": "llm.delta", "ts": 1763841600123.456, "task"?: str, "agent"?: str, "cause"?: str,
+     "data": {...}}
+
+`type` is an event type of docs/PROTOCOL.md. Three of them are terminal and are the worker's last
+word; the gateway adds what it has counted itself (tasks, usage, seconds) before they become the
+run's final event: ``run.completed`` {output}, ``run.failed`` {error: {code, message}},
+``run.cancelled`` {}. A worker that closes the socket without one has crashed.
+``worker.ready`` {pid} is said once, before the first order, and never reaches a log.
+
+Order, gateway to worker::
+
+    {"order": "start", "spec": {...RunSpec}}
+    {"order": "cancel", "cause": "c-7"}
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final, Literal, TypedDict
+
+import orjson
+
+__all__ = [
+    "MAX_LINE",
+    "MAX_STRING",
+    "TERMINAL",
+    "WORKER_READY",
+    "Fact",
+    "LineSplitter",
+    "LineTooLong",
+    "Order",
+    "RunSpec",
+    "encode_line",
+    "fact",
+    "now_ms",
+    "truncate",
+]
+
+MAX_STRING: Final = 64 * 1024
+"""Longest string in a fact, in UTF-8 bytes; PROTOCOL.md cuts longer ones and says so."""
+
+MAX_LINE: Final = 16 * 1024 * 1024
+"""Longest line on the channel, in bytes. A worker that exceeds it is broken, not merely verbose."""
+
+WORKER_READY: Final = "worker.ready"
+TERMINAL: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
+
+
+class RunSpec(TypedDict):
+    """All a worker needs to know to execute one run. Paths are absolute."""
+
+    run: str
+    crew: str
+    """`default`, or the name of a folder in `config`."""
+    inputs: dict[str, Any]
+    config: str
+    """Folder with agents.yaml and tasks.yaml (that of this crew, not of all crews)."""
+    target: str | None
+    """`package.module:attribute` of a user's own Python crew; then `config` is not read."""
+    directory: str
+    """This run's own folder: the worker's working files and CrewAI's storage."""
+    attempt: int
+    memory_mb: int
+    """RLIMIT_DATA for the worker in MiB; 0 = no limit."""
+
+
+class _FactRequired(TypedDict):
+    type: str
+    ts: float
+    data: dict[str, Any]
+
+
+class Fact(_FactRequired, total=False):
+    """What a worker says: type and data, no number yet. `ts` is Unix milliseconds."""
+
+    task: str
+    agent: str
+    cause: str
+
+
+class _OrderRequired(TypedDict):
+    order: Literal["start", "cancel"]
+
+
+class Order(_OrderRequired, total=False):
+    """What a worker is told."""
+
+    cause: str
+    spec: RunSpec
+
+
+class LineTooLong(ValueError):
+    """The peer sent more than `MAX_LINE` bytes without a newline."""
+
+
+def now_ms() -> float:
+    """Unix time in milliseconds with microseconds."""
+    return time.time_ns() // 1000 / 1000
+
+
+def fact(
+    type: str,
+    data: dict[str, Any],
+    *,
+    task: str | None = None,
+    agent: str | None = None,
+    cause: str | None = None,
+) -> Fact:
+    """A fact born now; absent places are left out, not null."""
+    made: Fact = {"type": type, "ts": now_ms(), "data": data}
+    if task:
+        made["task"] = task
+    if agent:
+        made["agent"] = agent
+    if cause:
+        made["cause"] = cause
+    return made
+
+
+def encode_line(message: Fact | Order) -> bytes:
+    """One line of the channel. Lone surrogates from a model become U+FFFD instead of an error."""
+    try:
+        return orjson.dumps(message, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+    except (orjson.JSONEncodeError, TypeError):
+        # orjson refuses lone surrogates (they have no UTF-8 form) and integers beyond 64 bits.
+        clean = _sanitise(message)
+        return orjson.dumps(clean, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+
+
+def truncate(text: str, limit: int = MAX_STRING) -> tuple[str, bool]:
+    """`text` cut to at most `limit` UTF-8 bytes at a character boundary, and whether it was."""
+    if len(text) * 4 <= limit:
+        return text, False
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= limit:
+        return text, False
+    return raw[:limit].decode("utf-8", "ignore"), True
+
+
+def _sanitise(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        if depth > 64:
+            return "(too deep)"
+        return {_sanitise(str(k)): _sanitise(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        if depth > 64:
+            return "(too deep)"
+        return [_sanitise(v, depth + 1) for v in value]
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    return _sanitise(str(value), depth)
+
+
+class LineSplitter:
+    """Bytes in, whole lines out; holds at most `MAX_LINE` bytes of an unfinished one."""
+
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        self._limit = limit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield each complete line without its newline.
+
+        Raises LineTooLong when an unfinished line outgrows the limit.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > self._limit:
+            raise LineTooLong(f"a line of more than {self._limit} bytes")
+        yield from (line for line in lines if line)

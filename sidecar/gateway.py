@@ -1,0 +1,80 @@
+"""The gateway as one object: open everything in order, close it in reverse."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from aiohttp import web
+
+from sidecar.datafolder import DataFolder
+from sidecar.errors import SettingsError
+from sidecar.log import make_store
+from sidecar.settings import Settings
+from sidecar.supervisor import Supervisor
+from sidecar.web.app import make_app, make_runner
+from sidecar.web.keys import CONNECTIONS
+from sidecar.workers import make_pool
+
+__all__ = ["Gateway"]
+
+_BACKLOG = 1024
+
+
+class Gateway:
+    """`async with Gateway(settings) as gateway:` serves at `gateway.url` until the block ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = DataFolder(settings.data)
+        self._supervisor = Supervisor(
+            settings, make_store(settings), make_pool(settings), self._folder
+        )
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def open(self) -> None:
+        """Raises SettingsError or StoreError; each says what to change."""
+        self._folder.open()
+        sock = self._bind()
+        host, port = sock.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        await self._supervisor.open()
+        self._runner = make_runner(make_app(self._settings, self._supervisor, port))
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock, backlog=_BACKLOG).start()
+
+    async def close(self) -> None:
+        """Live runs get their final event first, so that every reader sees the end."""
+        await self._supervisor.end_runs()
+        if self._runner is not None:
+            await self._runner.app[CONNECTIONS].say_goodbye()
+            await self._runner.cleanup()
+        await self._supervisor.close()
+        self._folder.close()
+
+    async def __aenter__(self) -> Gateway:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _bind(self) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(info[0], info[1], info[2])
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(info[4])
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"port {port} on {host} is taken, perhaps by another sidecar; stop that, "
+                    "or choose another with --port or SIDECAR_PORT"
+                ) from None
+            raise SettingsError(
+                f"cannot listen on {host}:{port}: {error.strerror}; change --host or --port"
+            ) from None
+        return sock

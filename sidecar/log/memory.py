@@ -1,0 +1,93 @@
+"""The log in memory: nothing outlives the process, nothing touches a disk."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from sidecar.codec import Event
+from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
+from sidecar.run import FINAL_STATES
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore(LogStore):
+    """Keeps `retain` events of each run, `keep_runs` finished runs and `keep_acks` acks."""
+
+    def __init__(self, *, retain: int, keep_runs: int, keep_acks: int = 10_000) -> None:
+        self.retain = retain
+        self._keep_runs = keep_runs
+        self._keep_acks = keep_acks
+        self._logs: dict[str, _MemoryLog] = {}
+        self._snapshots: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._acks: OrderedDict[str, StoredAck] = OrderedDict()
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    def create(self, run: str) -> Log:
+        return _MemoryLog(self, run)
+
+    async def find(self, run: str) -> Log | None:
+        return self._logs.get(run)
+
+    async def snapshot(self, run: str) -> dict[str, Any] | None:
+        return self._snapshots.get(run)
+
+    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
+        newest = reversed(self._snapshots.values())
+        return list(islice((s for s in newest if states is None or s["state"] in states), limit))
+
+    async def ack(self, id: str) -> StoredAck | None:
+        return self._acks.get(id)
+
+    async def record(self, ack: StoredAck) -> None:
+        self._acks[ack.id] = ack
+        while len(self._acks) > self._keep_acks:
+            self._acks.popitem(last=False)
+
+    async def stored(
+        self, log: _MemoryLog, snapshot: dict[str, Any] | None, ack: StoredAck | None
+    ) -> None:
+        self._logs.setdefault(log.run, log)
+        if snapshot is not None:
+            self._snapshots[log.run] = snapshot
+            if snapshot["state"] in FINAL_STATES:
+                self._forget_oldest()
+        if ack is not None:
+            await self.record(ack)
+
+    def _forget_oldest(self) -> None:
+        if not self._keep_runs:
+            return
+        finished = [r for r, s in self._snapshots.items() if s["state"] in FINAL_STATES]
+        for run in finished[: max(0, len(finished) - self._keep_runs)]:
+            del self._snapshots[run], self._logs[run]
+
+
+class _MemoryLog(Log):
+    def __init__(self, store: MemoryStore, run: str) -> None:
+        super().__init__(run, new_epoch())
+        self._owner = store
+        self._events: list[Event] = []
+
+    async def _store(
+        self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
+    ) -> None:
+        self._events += events
+        # A tenth over the bound before cutting makes eviction cost O(1) per event.
+        retain = self._owner.retain
+        if len(self._events) > retain + retain // 10:
+            del self._events[:-retain]
+            self.first = self._events[0].seq
+        await self._owner.stored(self, snapshot, ack)
+
+    async def _load(self, after: int, limit: int) -> list[Event]:
+        skip = max(0, after - (self.first - 1))
+        return self._events[skip : skip + limit]

@@ -1,0 +1,250 @@
+"""The supervisor: owner of all runs, their workers and their logs; every command ends here.
+
+Commands address runs, not connections, so it does not know which transport one came by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import Any, Final
+
+from sidecar.channel import RunSpec, now_ms
+from sidecar.codec import Draft
+from sidecar.datafolder import DataFolder
+from sidecar.errors import CommandError
+from sidecar.execution import Ending, Execution
+from sidecar.fanout import Feed
+from sidecar.log import LogStore, StoredAck
+from sidecar.protocol import (
+    Cancel,
+    Command,
+    List,
+    Ping,
+    Reply,
+    Start,
+    Status,
+    ack_error,
+    ack_ok,
+    as_duplicate,
+    encode,
+)
+from sidecar.run import FINAL_STATES, LIVE_STATES, Run
+from sidecar.settings import Settings
+from sidecar.workers import Pool
+
+__all__ = ["Supervisor", "new_run_id"]
+
+logger = logging.getLogger("sidecar.supervisor")
+
+_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_run_id() -> str:
+    """`r_` and a ULID in lower case: 48 bits of Unix ms, 80 random; sorts by time."""
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return "r_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+class Supervisor:
+    """Starts and ends with the gateway; `handle` answers every command but the stream's own."""
+
+    def __init__(self, settings: Settings, store: LogStore, pool: Pool, folder: DataFolder) -> None:
+        self._settings = settings
+        self._store = store
+        self._pool = pool
+        self._folder = folder
+        self._live: dict[str, Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(settings.max_runs)
+        self._commands = asyncio.Lock()
+        """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
+        self._closing = False
+
+    @property
+    def ready(self) -> bool:
+        return self._pool.ready and not self._closing
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not ready, in words for a person."""
+        if self._closing:
+            return "shutting down"
+        return None if self._pool.ready else self._pool.trouble or "a worker is warming up"
+
+    async def open(self) -> None:
+        """Raises StoreError. Runs that a dead gateway left unfinished are ended here."""
+        await self._store.open()
+        for snapshot in await self._store.snapshots(states=sorted(LIVE_STATES), limit=100_000):
+            await self._interrupt(snapshot)
+        self._pool.start()
+
+    async def end_runs(self) -> None:
+        """Take no more commands and end every live run as interrupted."""
+        self._closing = True
+        for execution in self._live.values():
+            execution.end(Ending("interrupted", "the sidecar was stopped"))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop the workers and close the log; `end_runs` comes first."""
+        await self._pool.stop()
+        await self._store.close()
+
+    async def handle(self, command: Command) -> Reply:
+        """The ack of a command; refusals are acks too, but see `refuse`.
+
+        Raises CommandError for refusals that say nothing lasting (temporary ones).
+        """
+        if isinstance(command, Status):
+            return ack_ok(command.id, run=command.run, result=await self.snapshot(command.run))
+        if isinstance(command, List):
+            runs = await self.snapshots(command.state, command.limit)
+            return ack_ok(command.id, result={"runs": runs})
+        if isinstance(command, Ping):
+            return ack_ok(command.id, result={"server_time": now_ms()})
+        async with self._commands:
+            return await self._once(command)
+
+    async def feed(self, run: str) -> Feed:
+        """What a subscription reads. Raises CommandError `unknown_run`."""
+        execution = self._live.get(run)
+        if execution is not None:
+            return execution.feed
+        log = await self._store.find(run)
+        if log is None:
+            raise _unknown(run)
+        state = (await self.snapshot(run))["state"]
+        return Feed(log, lambda: state)
+
+    async def snapshot(self, run: str) -> dict[str, Any]:
+        """Raises CommandError `unknown_run`."""
+        execution = self._live.get(run)
+        if execution is not None:
+            return execution.snapshot()
+        stored = await self._store.snapshot(run)
+        if stored is None:
+            raise _unknown(run)
+        return stored
+
+    async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
+        """Newest first. Raises CommandError `bad_request` for a state that there is not."""
+        if state is None:
+            stored = await self._store.snapshots(states=None, limit=limit)
+            return [
+                self._live[s["run"]].snapshot() if s["run"] in self._live else s for s in stored
+            ]
+        if state in FINAL_STATES:
+            return await self._store.snapshots(states=[state], limit=limit)
+        if state not in LIVE_STATES:
+            known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
+            raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
+        newest = reversed(self._live.values())
+        return [e.snapshot() for e in newest if e.run.state == state][:limit]
+
+    async def _once(self, command: Command) -> Reply:
+        """At most one effect per id: a repeat gets the stored ack, another body is refused."""
+        stored = await self._store.ack(command.id)
+        if stored is not None:
+            if stored.digest == command.digest:
+                return as_duplicate(stored.body)
+            raise CommandError(
+                "id_reused", "this id was used for another command; mint a new one", id=command.id
+            )
+        if self._closing:
+            raise CommandError("shutting_down", "the sidecar is stopping", id=command.id)
+        try:
+            reply = await self._apply(command)
+        except CommandError as error:
+            error.id = command.id
+            if error.temporary:
+                raise
+            reply = ack_error(error)
+        if reply.get("noop") or not reply["ok"]:
+            # What led to an event was stored with it, in one transaction.
+            await self._store.record(StoredAck(command.id, command.digest, encode(reply)))
+        return reply
+
+    async def _apply(self, command: Command) -> Reply:
+        if isinstance(command, Start):
+            return await self._start(command)
+        if isinstance(command, Cancel):
+            execution = self._live.get(command.run)
+            if execution is not None:
+                return await execution.cancel(command)
+            snapshot = await self.snapshot(command.run)
+            if snapshot["state"] == "cancelled":
+                return ack_ok(command.id, run=command.run, seq=snapshot["seq"], noop=True)
+            raise CommandError("illegal_state", f"the run is {snapshot['state']} already")
+        raise CommandError("bad_request", "this command belongs on a WebSocket")
+
+    async def _start(self, command: Start) -> Reply:
+        crews = self._settings.crews
+        if command.crew not in crews:
+            raise CommandError(
+                "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
+            )
+        if command.review:
+            raise CommandError("bad_request", "'review' is not served by this version")
+        position = max(0, len(self._live) - self._settings.max_runs + 1)
+        if position > self._settings.queue:
+            raise CommandError(
+                "at_capacity",
+                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
+                "try again when one has ended",
+            )
+        run = Run(new_run_id(), command.crew, created=now_ms(), inputs=command.inputs)
+        execution = Execution(
+            run,
+            self._store.create(run.id),
+            self._pool,
+            self._spec(run),
+            timeout=self._settings.run_timeout,
+        )
+        reply = await execution.queue(command, review=command.review, position=position)
+        self._live[run.id] = execution
+        task = asyncio.create_task(self._see_through(execution), name=run.id)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return reply
+
+    async def _see_through(self, execution: Execution) -> None:
+        try:
+            await execution.execute(self._slots)
+        except Exception:
+            logger.exception("run %s has no final event", execution.run.id)
+        finally:
+            del self._live[execution.run.id]
+
+    def _spec(self, run: Run) -> RunSpec:
+        config = self._settings.config
+        return {
+            "run": run.id,
+            "crew": run.crew,
+            "inputs": run.inputs,
+            "config": str((config if run.crew == "default" else config / run.crew).resolve()),
+            "target": self._settings.crew,
+            "directory": str(self._folder.run_folder(run.id)),
+            "attempt": 1,
+            "memory_mb": self._settings.memory_mb,
+        }
+
+    async def _interrupt(self, snapshot: dict[str, Any]) -> None:
+        log = await self._store.find(snapshot["run"])
+        if log is None:
+            return
+        run = Run.restore(snapshot)
+        now = now_ms()
+        seconds = max(0.0, (now - (run.started or now)) / 1000)
+        data = run.final_data(output=None, seconds=seconds)
+        data["reason"] = "the sidecar died while the run was going on"
+        final = Draft("run.interrupted", now, data, final=True)
+        run.apply(final)
+        await log.append([final], snapshot=run.snapshot(epoch=log.epoch, seq=log.head + 1))
+        logger.warning("run %s was left unfinished; it is interrupted now", run.id)
+
+
+def _unknown(run: str) -> CommandError:
+    return CommandError("unknown_run", f"no run {run[:80]!r}")

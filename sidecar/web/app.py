@@ -1,0 +1,122 @@
+"""The application: routes, who may enter, and the headers every answer carries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from sidecar import protocol
+from sidecar.errors import CommandError
+from sidecar.settings import Settings
+from sidecar.supervisor import Supervisor
+from sidecar.web import control, sse, ws
+from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR, Connections
+from sidecar.web.problems import error_response, errors
+from sidecar.web.security import Gatekeeper
+
+__all__ = ["make_app", "make_runner"]
+
+_INDEX: Final = """\
+crew-sidecar
+
+GET  /ws[?run=ID&after=CURSOR]      events and commands, WebSocket
+GET  /sse?run=ID[&after=CURSOR]     events, server-sent events
+POST /control                       one command, JSON
+POST /runs                          start a run, JSON
+GET  /runs, /runs/ID                runs
+GET  /runs/ID/events?after=&limit=  events, a page at a time
+GET  /healthz, /readyz
+
+Try:  curl -N -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\
+           -d '{"id":"hello-1","inputs":{"message":"a tea shop opens"}}' http://HOST/runs
+"""
+
+
+def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Application:
+    """`port` is the one really bound, which the Host and Origin checks need to know."""
+    app = web.Application(middlewares=[_gate, errors], client_max_size=protocol.MAX_COMMAND)
+    app[SETTINGS] = settings
+    app[SUPERVISOR] = supervisor
+    app[GATEKEEPER] = Gatekeeper.build(settings, port)
+    app[CONNECTIONS] = Connections(settings.max_connections)
+    app.router.add_get("/", _index)
+    app.router.add_get("/ws", ws.websocket, allow_head=False)
+    app.router.add_get("/sse", sse.sse, allow_head=False)
+    app.router.add_post("/control", control.control)
+    app.router.add_post("/runs", control.post_run)
+    app.router.add_get("/runs", control.get_runs)
+    app.router.add_get("/runs/{run}", control.get_run)
+    app.router.add_get("/runs/{run}/events", control.page)
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz)
+    app.on_response_prepare.append(_headers)
+    return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        # Without it a handler learns of an idle SSE reader's leaving only at the next write.
+        handler_cancellation=True,
+        shutdown_timeout=2.0,
+        keepalive_timeout=20.0,
+        max_field_size=4096,
+        max_headers=64,
+        access_log=None,
+    )
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Before anything else: a foreign Host or Origin gets no further."""
+    gatekeeper = request.app[GATEKEEPER]
+    if not gatekeeper.host_allowed(request.headers.get("Host")):
+        return error_response(
+            CommandError("forbidden", "this Host is not served here; use 127.0.0.1 or localhost")
+        )
+    origin = request.headers.get("Origin")
+    if not gatekeeper.origin_allowed(origin):
+        return error_response(
+            CommandError(
+                "forbidden", "pages of this origin are not let in; add it to SIDECAR_ORIGINS"
+            )
+        )
+    if request.method == "OPTIONS" and origin is not None:
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+                "Access-Control-Max-Age": "600",
+            },
+        )
+    return await handler(request)
+
+
+async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+    """CORS for the origins that are let in, exactly, and for no others."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Vary"] = "Origin"
+    origin = request.headers.get("Origin")
+    if origin is not None and request.app[GATEKEEPER].origin_allowed(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
+
+
+async def _index(request: web.Request) -> web.Response:
+    return web.Response(text=_INDEX.replace("HOST", request.host))
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.json_response({"ok": True})
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    supervisor = request.app[SUPERVISOR]
+    body: dict[str, bool | str] = {"ready": supervisor.ready}
+    if supervisor.trouble:
+        body["why"] = supervisor.trouble
+    return web.json_response(body, status=200 if supervisor.ready else 503)

@@ -1,0 +1,60 @@
+"""Errors on their way out: a code and a sentence, never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from sidecar import protocol
+from sidecar.errors import CommandError
+
+__all__ = ["error_response", "errors", "opaque"]
+
+logger = logging.getLogger("sidecar.web")
+
+_RETRY_AFTER = "1"
+
+
+def opaque(log: logging.Logger) -> CommandError:
+    """Log the exception being handled under a fresh id; the outside gets that id, nothing else."""
+    id = protocol.new_error_id()
+    log.exception("internal error %s", id)
+    return CommandError("internal", f"internal error {id}; the sidecar's log has the details")
+
+
+def error_response(error: CommandError) -> web.Response:
+    headers = {"Retry-After": _RETRY_AFTER} if error.temporary else {}
+    return web.Response(
+        status=error.status,
+        body=protocol.encode({"error": error.as_dict()}),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except CommandError as error:
+        return error_response(error)
+    except web.HTTPNotFound:
+        return error_response(
+            CommandError("not_found", f"no route {request.path[:80]!r}; GET / lists them")
+        )
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        response = error_response(
+            CommandError("method_not_allowed", f"{request.path[:80]} takes {allowed}")
+        )
+        response.headers["Allow"] = allowed
+        return response
+    except web.HTTPException:
+        raise
+    except ConnectionError:
+        # The reader left; there is nobody to answer.
+        raise
+    except Exception:
+        return error_response(opaque(logger))

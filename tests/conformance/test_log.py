@@ -1,0 +1,234 @@
+"""What every kind of log must do; one suite, run over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sidecar.codec import Draft
+from sidecar.errors import StoreError
+from sidecar.log.base import LogStore, StoredAck
+from sidecar.log.memory import MemoryStore
+from sidecar.log.sqlite import SqliteStore
+
+MakeStore = Callable[..., LogStore]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
+    def make(retain: int = 10_000, keep_runs: int = 100, keep_acks: int = 100) -> LogStore:
+        if request.param == "memory":
+            return MemoryStore(retain=retain, keep_runs=keep_runs, keep_acks=keep_acks)
+        path = tmp_path / "log.sqlite3"
+        return SqliteStore(path, retain=retain, keep_runs=keep_runs, keep_acks=keep_acks)
+
+    return make
+
+
+@pytest.fixture
+async def store(make_store: MakeStore) -> AsyncIterator[LogStore]:
+    store = make_store()
+    await store.open()
+    yield store
+    await store.close()
+
+
+def drafts(count: int, *, final: bool = False) -> list[Draft]:
+    made = [Draft("llm.delta", 1.0, {"text": f"t{n}"}) for n in range(count)]
+    if final:
+        made.append(Draft("run.completed", 1.0, {}, final=True))
+    return made
+
+
+def snapshot(run: str, state: str = "running") -> dict[str, Any]:
+    return {"run": run, "state": state}
+
+
+async def test_numbers_start_at_one_and_have_no_gap(store: LogStore) -> None:
+    log = store.create("r_1")
+    first = await log.append(drafts(3), snapshot=snapshot("r_1"))
+    second = await log.append(drafts(2))
+    assert [e.seq for e in first + second] == [1, 2, 3, 4, 5]
+    assert [e.id for e in first] == [f"{log.epoch}-{n}" for n in (1, 2, 3)]
+    assert log.head == 5
+
+
+async def test_what_is_read_is_what_was_appended_byte_for_byte(store: LogStore) -> None:
+    log = store.create("r_1")
+    appended = await log.append(drafts(1_500, final=True), snapshot=snapshot("r_1", "completed"))
+    for reader in (log, await store.find("r_1")):
+        assert reader is not None
+        read, after = [], 0
+        while events := await reader.read(after, 100):
+            assert len(events) <= 100
+            read += events
+            after = events[-1].seq
+        assert [(e.seq, e.id, e.json, e.final) for e in read] == [
+            (e.seq, e.id, e.json, e.final) for e in appended
+        ]
+
+
+@pytest.mark.parametrize("after", [0, 1, 899, 999, 1_000])
+async def test_a_reader_gets_what_follows_its_place(store: LogStore, after: int) -> None:
+    log = store.create("r_1")
+    await log.append(drafts(1_000), snapshot=snapshot("r_1"))
+    assert [e.seq for e in await log.read(after, 5)] == list(range(after + 1, 1_001))[:5]
+
+
+async def test_a_sealed_log_takes_no_more(store: LogStore) -> None:
+    log = store.create("r_1")
+    await log.append(drafts(0, final=True), snapshot=snapshot("r_1", "completed"))
+    assert log.sealed
+    with pytest.raises(RuntimeError):
+        await log.append(drafts(1))
+    found = await store.find("r_1")
+    assert found is not None
+    assert found.sealed
+
+
+async def test_a_log_found_again_goes_on_where_it_was(store: LogStore) -> None:
+    log = store.create("r_1")
+    await log.append(drafts(2), snapshot=snapshot("r_1"))
+    found = await store.find("r_1")
+    assert found is not None
+    assert (found.epoch, found.first, found.head, found.sealed) == (log.epoch, 1, 2, False)
+
+
+async def test_an_unknown_run_has_no_log_and_no_snapshot(store: LogStore) -> None:
+    assert await store.find("r_none") is None
+    assert await store.snapshot("r_none") is None
+    assert await store.ack("c-none") is None
+
+
+async def test_each_run_has_its_own_epoch_and_numbers(store: LogStore) -> None:
+    one, two = store.create("r_1"), store.create("r_2")
+    await asyncio.gather(*(log.append(drafts(5), snapshot=snapshot(log.run)) for log in (one, two)))
+    assert one.epoch != two.epoch
+    assert [orjson.loads(e.json)["run"] for e in await two.read(0)] == ["r_2"] * 5
+
+
+async def test_retention_evicts_the_oldest_and_says_from_where(make_store: MakeStore) -> None:
+    store = make_store(retain=100)
+    await store.open()
+    log = store.create("r_1")
+    await log.append(drafts(1), snapshot=snapshot("r_1"))
+    for _ in range(60):
+        await log.append(drafts(10))
+        assert log.head - log.first + 1 <= 110
+    assert log.head == 601
+    found = await store.find("r_1")
+    assert found is not None
+    assert found.first == log.first
+    oldest = await found.read(0, 1)
+    assert [e.seq for e in oldest] == [log.first]
+    await store.close()
+
+
+async def test_snapshots_come_newest_first_and_by_state(store: LogStore) -> None:
+    for n, state in enumerate(["completed", "running", "failed", "running"]):
+        log = store.create(f"r_{n}")
+        await log.append(drafts(1), snapshot=snapshot(f"r_{n}", state))
+    everything = await store.snapshots(states=None, limit=10)
+    assert [s["run"] for s in everything] == ["r_3", "r_2", "r_1", "r_0"]
+    assert [s["run"] for s in await store.snapshots(states=None, limit=2)] == ["r_3", "r_2"]
+    running = await store.snapshots(states=["running"], limit=10)
+    assert [s["run"] for s in running] == ["r_3", "r_1"]
+
+
+async def test_a_later_snapshot_replaces_the_earlier_one(store: LogStore) -> None:
+    log = store.create("r_1")
+    await log.append(drafts(1), snapshot=snapshot("r_1", "running"))
+    await log.append(drafts(1), snapshot=snapshot("r_1", "paused"))
+    assert await store.snapshot("r_1") == snapshot("r_1", "paused")
+
+
+async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
+    make_store: MakeStore,
+) -> None:
+    store = make_store(keep_runs=2)
+    await store.open()
+    live = store.create("r_live")
+    await live.append(drafts(1), snapshot=snapshot("r_live"))
+    for n in range(4):
+        log = store.create(f"r_{n}")
+        await log.append(drafts(1, final=True), snapshot=snapshot(f"r_{n}", "completed"))
+    kept = await store.snapshots(states=None, limit=10)
+    assert {s["run"] for s in kept} == {"r_live", "r_2", "r_3"}
+    assert await store.find("r_0") is None
+    await store.close()
+
+
+async def test_an_ack_is_kept_with_the_event_it_led_to(store: LogStore) -> None:
+    ack = StoredAck("c-1", "d1", b'{"ok":true}')
+    await store.create("r_1").append(drafts(1), snapshot=snapshot("r_1"), ack=ack)
+    assert await store.ack("c-1") == ack
+    await store.record(StoredAck("c-2", "d2", b"{}"))
+    assert await store.ack("c-2") == StoredAck("c-2", "d2", b"{}")
+
+
+async def test_acks_have_a_bound(make_store: MakeStore) -> None:
+    store = make_store(keep_acks=100)
+    await store.open()
+    for n in range(600):
+        await store.record(StoredAck(f"c-{n}", "d", b"{}"))
+    assert await store.ack("c-0") is None
+    assert await store.ack("c-599") is not None
+    await store.close()
+
+
+async def test_sqlite_keeps_everything_over_a_restart(tmp_path: Path) -> None:
+    def make() -> SqliteStore:
+        return SqliteStore(tmp_path / "log.sqlite3", retain=1_000, keep_runs=10)
+
+    store = make()
+    await store.open()
+    log = store.create("r_1")
+    ack = StoredAck("c-1", "d", b"{}")
+    appended = await log.append(drafts(5), snapshot=snapshot("r_1"), ack=ack)
+    await store.close()
+
+    again = make()
+    await again.open()
+    found = await again.find("r_1")
+    assert found is not None
+    assert found.epoch == log.epoch
+    assert [e.json for e in await found.read(0)] == [e.json for e in appended]
+    assert await again.ack("c-1") == ack
+    await again.close()
+
+
+async def test_an_append_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "log.sqlite3", retain=1_000, keep_runs=10)
+    await store.open()
+    log = store.create("r_1")
+    await log.append(drafts(2), snapshot=snapshot("r_1"))
+    ack = StoredAck("c-1", "d", b"{}")
+    await store.record(ack)
+    with pytest.raises(StoreError, match=r"log\.sqlite3"):
+        await log.append(drafts(3), snapshot=snapshot("r_1", "paused"), ack=ack)
+    assert log.head == 2
+    assert await store.snapshot("r_1") == snapshot("r_1")
+    assert [e.seq for e in await log.append(drafts(1))] == [3]
+    await store.close()
+
+
+async def test_a_log_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite3"
+    store = SqliteStore(path, retain=10, keep_runs=10)
+    await store.open()
+    store.query("PRAGMA user_version = 99")
+    await store.close()
+    with pytest.raises(StoreError, match="another version"):
+        await SqliteStore(path, retain=10, keep_runs=10).open()
+
+
+async def test_a_file_that_is_no_log_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite3"
+    path.write_bytes(b"these are not the bytes of a database" * 100)
+    with pytest.raises(StoreError, match=r"log\.sqlite3"):
+        await SqliteStore(path, retain=10, keep_runs=10).open()
