@@ -161,6 +161,10 @@ class CrewClient:
     async def _connect(self, query: dict[str, str]) -> aiohttp.ClientWebSocketResponse[bool]:
         try:
             return await asyncio.wait_for(self._handshake(query), _OPEN_SECONDS)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == STATUS["forbidden"]:
+                raise CommandError("forbidden", "the sidecar does not let this host in") from error
+            raise _NeverOpened(str(error)) from error
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise _NeverOpened(str(error)) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from sidecar import protocol
@@ -32,6 +33,21 @@ def error_response(error: CommandError) -> web.Response:
         content_type="application/json",
         headers=headers,
     )
+
+
+class _PeersFault(logging.Filter):
+    """What a peer sends that is no HTTP is not our error: one line, no stack trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args = "not HTTP: %s", (error.message[:200],)
+            record.exc_info = record.exc_text = None
+        return True
+
+
+logging.getLogger("aiohttp.server").addFilter(_PeersFault())
 
 
 @web.middleware

@@ -7,7 +7,9 @@ foreign name is made to point at 127.0.0.1.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from sidecar.settings import Settings
@@ -17,28 +19,35 @@ __all__ = ["Gatekeeper"]
 
 @dataclass(frozen=True, slots=True)
 class Gatekeeper:
-    """`hosts` and `origins` are exact, lower case, with the port where it is not the default."""
+    """Both sets are exact and lower case.
+
+    Origins are compared with their port. Hosts are compared by name alone: rebinding needs a
+    foreign name, while the port differs for good reasons (an SSH tunnel, a proxy in front).
+    """
 
     hosts: frozenset[str]
     origins: frozenset[str]
 
     @classmethod
     def build(cls, settings: Settings, port: int) -> Gatekeeper:
-        """Its own names on its own port, the origins allowed, and those hosts on its own port."""
-        names = {"localhost", "127.0.0.1", "[::1]", _bracketed(settings.host)}
-        foreign = {urlsplit(origin) for origin in settings.origins}
-        names |= {_bracketed(url.hostname) for url in foreign if url.hostname}
-        hosts = {f"{name}:{port}" for name in names} | {url.netloc for url in foreign}
-        own = {f"http://{name}:{port}" for name in names}
-        return cls(frozenset(hosts), frozenset(own | set(settings.origins)))
+        """Its own names, those of the allowed origins, and its own origin on `port`."""
+        own = {"localhost", "127.0.0.1", "::1", settings.host.lower()}
+        foreign = {name for origin in settings.origins if (name := _name(urlsplit(origin).netloc))}
+        origins = {f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in own}
+        return cls(frozenset(own | foreign), frozenset(origins | set(settings.origins)))
 
     def host_allowed(self, host: str | None) -> bool:
-        return host is not None and host.lower() in self.hosts
+        return host is not None and _name(host) in self.hosts
 
     def origin_allowed(self, origin: str | None) -> bool:
         """No Origin at all is a program, not a page; `null` is a page that hides its origin."""
         return origin is None or origin.lower() in self.origins
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+_AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@/\s]+))(?::[0-9]{1,5})?\Z")
+
+
+def _name(authority: str) -> str | None:
+    """The host of `host[:port]` (RFC 3986 section 3.2), None when it is neither."""
+    match = _AUTHORITY.match(authority.lower())
+    return (match[1] or match[2]) if match else None

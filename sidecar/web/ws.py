@@ -87,8 +87,7 @@ class _Session:
     async def _on_text(self, text: str) -> None:
         try:
             command = protocol.parse_command(text)
-            # A command under way is not undone by its sender's leaving.
-            reply = await asyncio.shield(self._handle(command))
+            reply = await self._handle(command)
         except CommandError as error:
             reply = protocol.ack_error(error)
         except asyncio.CancelledError:
@@ -103,7 +102,8 @@ class _Session:
                 return await self._subscribe(command)
             if isinstance(command, Unsubscribe):
                 return await self._unsubscribe(command)
-            return await self._supervisor.handle(command)
+            # A command under way is not undone by its sender's leaving.
+            return await asyncio.shield(self._supervisor.handle(command))
         except CommandError as error:
             error.id = command.id
             raise
