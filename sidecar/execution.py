@@ -32,12 +32,12 @@ __all__ = ["Ending", "Execution"]
 
 logger = logging.getLogger("sidecar.execution")
 
-# The cancel ladder. While a model streams the crew stops by itself within one token; SIGTERM ends
-# all but a tool that ignores it; SIGKILL ends that. 0.25 + 1 + 1 leaves a margin to the 3.5 s that
-# PROTOCOL.md promises.
-_COOPERATIVE_SECONDS: Final = 0.25
-_SIGTERM_SECONDS: Final = 1.0
-_SIGKILL_SECONDS: Final = 1.0
+# The cancel ladder. A worker that was told ends itself: at its next token, 0.3 s after that at the
+# latest, or 2.5 s while a tool is at work (crew/worker.py). One that does not is deaf; SIGTERM, then
+# SIGKILL, end it within the 3.5 s that PROTOCOL.md promises.
+_COOPERATIVE_SECONDS: Final = 2.7
+_SIGTERM_SECONDS: Final = 0.3
+_SIGKILL_SECONDS: Final = 0.3
 
 _EXIT_SECONDS: Final = 1.0
 """Between a worker's last word and its exit, which is one os._exit away."""

@@ -1,0 +1,269 @@
+"""CrewAI's objects: from a checked config, or from a user's own Python."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
+from crewai.agents.agent_builder.base_agent import BaseAgent
+from crewai.tools import BaseTool
+from crewai.tools import tool as as_tool
+
+from crew.config import AgentConfig, CrewConfig, TaskConfig
+from crew.models import OFFLINE, ModelChoice, create, named
+from crew.tools import TOOLS
+
+__all__ = ["BadCrew", "Job", "attach", "fill", "from_config", "from_target"]
+
+StepCallback = Callable[[Any], Any]
+
+
+class BadCrew(Exception):
+    """A crew that can't be built; the text says what is wrong and where, for the user."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to kick off. `tasks` are CrewAI's, as far as they are known before kickoff."""
+
+    run: Callable[[dict[str, Any]], Any]
+    tasks: Sequence[Task]
+    model: str | None
+
+
+def from_config(
+    config: CrewConfig, choice: ModelChoice, inputs: Mapping[str, Any], directory: Path
+) -> Job:
+    """A sequential crew without memory, whose models stream.
+
+    Tasks' `output_file`s are written under `directory`. Raises BadCrew.
+    """
+    try:
+        llms: dict[ModelChoice, BaseLLM] = {}
+        agents = {name: _agent(agent, choice, llms) for name, agent in config.agents.items()}
+        tasks: dict[str, Task] = {}
+        for task in config.tasks:
+            tasks[task.name] = _task(task, agents, tasks, inputs, directory)
+        used: list[BaseAgent] = [
+            agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
+        ]
+        crew = Crew(
+            agents=used,
+            tasks=list(tasks.values()),
+            process=Process.sequential,
+            memory=False,
+            verbose=False,
+        )
+    except (ValueError, ImportError) as error:
+        raise BadCrew(_one_line(error)) from error
+    return Job(lambda given: crew.kickoff(inputs=given), crew.tasks, choice.label)
+
+
+def from_target(target: str, choice: ModelChoice) -> Job:
+    """The user's `package.module:attribute`: a @CrewBase class, Crew, Flow, or function.
+
+    A function is called without arguments and returns one of the others. The working directory is
+    importable. Raises BadCrew with what was found instead.
+    """
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise BadCrew(f"{target!r} must look like package.module:attribute")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise BadCrew(
+                f"there is no module {module_name!r} (looked in {os.getcwd()} and the installed "
+                "packages)"
+            ) from error
+        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise BadCrew(f"{module_name!r} has no {path!r}")
+        found = getattr(found, name)
+    return _job(found, target, choice)
+
+
+def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
+    """Make a crew, or an agent without one, that is about to start stream and report its steps.
+
+    The user's own callbacks are kept and called as well. Models that can't work are replaced by
+    the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
+    model where there is no key for it.
+    """
+    if not isinstance(starting, Crew):
+        _attach_model(starting, "llm", choice)
+        return
+    starting.step_callback = _both(step, starting.step_callback)
+    everyone: list[Any] = [*starting.agents, *(task.agent for task in starting.tasks)]
+    for agent in {id(agent): agent for agent in everyone if agent is not None}.values():
+        own = getattr(agent, "step_callback", None)
+        if own is not None:
+            agent.step_callback = _both(step, own)
+        _attach_model(agent, "llm", choice)
+    _attach_model(starting, "manager_llm", choice)
+    if starting.manager_agent is not None:
+        _attach_model(starting.manager_agent, "llm", choice)
+
+
+def fill(text: str, inputs: Mapping[str, Any]) -> str:
+    """`text` with each {name} of `inputs` filled in, as CrewAI does at kickoff."""
+    return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
+
+
+def _agent(
+    config: AgentConfig, choice: ModelChoice, llms: MutableMapping[ModelChoice, BaseLLM]
+) -> Agent:
+    if config.llm is not None and not choice.offline:
+        choice = named(config.llm)
+    # One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
+    # certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong
+    # then, once for each agent; ours comes from the events.
+    if choice not in llms:
+        llms[choice] = create(choice)
+    return Agent(
+        role=config.role,
+        goal=config.goal,
+        backstory=config.backstory,
+        llm=llms[choice],
+        tools=_tools(config.tools),
+        **config.options,
+    )
+
+
+def _task(
+    config: TaskConfig,
+    agents: Mapping[str, Agent],
+    before: Mapping[str, Task],
+    inputs: Mapping[str, Any],
+    directory: Path,
+) -> Task:
+    options: dict[str, Any] = dict(config.options)
+    if config.context is not None:
+        options["context"] = [before[name] for name in config.context]
+    if config.output_file is not None:
+        # Written by us: CrewAI fills {inputs} into the path after it has checked it.
+        options["callback"] = _writer(directory, fill(config.output_file, inputs))
+    return Task(
+        name=config.name,
+        description=config.description,
+        expected_output=config.expected_output,
+        agent=agents[config.agent],
+        tools=_tools(config.tools),
+        **options,
+    )
+
+
+def _tools(names: Sequence[str]) -> list[BaseTool]:
+    return [as_tool(name)(TOOLS[name]) for name in names]
+
+
+def _writer(directory: Path, path: str) -> Callable[[Any], None]:
+    def write(output: Any) -> None:
+        root = directory.resolve()
+        file = (root / path).resolve()
+        if root not in file.parents:
+            raise ValueError(f"output_file {path!r} leads out of the run's directory")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(output.raw), encoding="utf-8", errors="replace")
+
+    return write
+
+
+def _job(found: Any, target: str, choice: ModelChoice) -> Job:
+    try:
+        if inspect.isfunction(found) or inspect.ismethod(found):
+            found = found()
+        if inspect.isclass(found) and getattr(found, "is_crew_class", False):
+            decorated: Any = found
+            found = decorated().crew()
+        elif inspect.isclass(found) and issubclass(found, Flow):
+            found = found()
+    except Exception as error:
+        raise BadCrew(f"{target} failed to make a crew: {_one_line(error)}") from error
+    if isinstance(found, Crew):
+        crew = found
+        # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
+        crew.stream = False
+        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew.tasks, _model(crew, choice))
+    if isinstance(found, Flow):
+        flow = found
+        flow.stream = False
+        return Job(lambda inputs: flow.kickoff(inputs=inputs), (), None)
+    if inspect.iscoroutine(found):
+        found.close()
+    raise BadCrew(
+        f"{target} is {_described(found)}; it must be a @CrewBase class, a Crew, a Flow, or a "
+        "function that returns one"
+    )
+
+
+def _model(crew: Crew, choice: ModelChoice) -> str | None:
+    """What the first agent's model will be, in the manner of `ModelChoice.label`."""
+    llms = [getattr(agent, "llm", None) for agent in crew.agents]
+    llm: Any = next((llm for llm in llms if llm is not None), None)
+    if llm is None or isinstance(llm, str):
+        return llm
+    if _hopeless(llm, choice):
+        return OFFLINE
+    provider = getattr(llm, "provider", None)
+    model = str(getattr(llm, "model", "") or "")
+    bare = not provider or provider == model or model.startswith(f"{provider}/")
+    return model if bare else f"{provider}/{model}"
+
+
+def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
+    llm = getattr(owner, name, None)
+    if llm is None or isinstance(llm, str):
+        return
+    if _hopeless(llm, choice):
+        setattr(owner, name, create(named(OFFLINE)))
+    elif getattr(llm, "stream", None) in (None, False):
+        llm.stream = True
+
+
+def _hopeless(llm: Any, choice: ModelChoice) -> bool:
+    """Whether the offline model must stand in for `llm`."""
+    if not choice.offline or getattr(llm, "llm_type", "") == OFFLINE:
+        return False
+    if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
+        return True
+    keyless = not getattr(llm, "api_key", None) and not getattr(llm, "base_url", None)
+    return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
+
+
+def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
+    if second is None:
+        return first
+
+    def both(answer: Any) -> Any:
+        first(answer)
+        # CrewAI awaits what an asynchronous callback returns.
+        return second(answer)
+
+    return both
+
+
+def _described(value: Any) -> str:
+    if inspect.iscoroutine(value):
+        return "an async function"
+    if inspect.isclass(value):
+        return f"the class {value.__name__}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

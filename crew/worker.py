@@ -1,0 +1,298 @@
+"""One run in this process: orders in, facts out, over one socket.
+
+`main` is what a forked child of the zygote runs; `python -m crew.worker --channel FD` is the same
+in a process of its own, where fork is unsafe or missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+
+from crew import config as configs
+from crew import environment, models
+from crew.capture import Capture
+from crew.gates import Gates
+from crew.outbox import Outbox
+from crew.redact import Redactor
+from crew.tap import Tap
+from crew.tools import TOOLS
+from sidecar.channel import WORKER_READY, Fact, LineSplitter, Order, RunSpec, encode_line, fact
+
+if TYPE_CHECKING:
+    from crew.build import Job
+
+__all__ = ["main", "message_of"]
+
+_RECEIVE: Final = 64 * 1024
+_CANCEL_SECONDS: Final = 0.3
+"""How long a cancelled crew may take to reach a gate before the process ends without it; a model
+that streams reaches one at its next token. PROTOCOL.md promises the end within 0.5 s."""
+_CANCEL_TOOL_SECONDS: Final = 2.5
+"""The same while a tool is at work, so that it isn't cut off in the middle of a write; PROTOCOL.md
+promises the end within 3.5 s."""
+_DRAIN_SECONDS: Final = 2.0
+"""Limit for hearing the rest of what the crew printed, which is in the pipe already."""
+_CANCEL_DRAIN_SECONDS: Final = 0.05
+
+
+def main(sock: socket.socket) -> NoReturn:
+    """Say that this worker is ready, wait for `start`, run it, say how it ended, and exit.
+
+    Never returns: the process ends with `os._exit`, because a cancelled model's HTTP stream and
+    CrewAI's exit handlers can hold an orderly exit up for seconds.
+    """
+    sock.setblocking(True)
+    sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
+    orders = _orders(sock)
+    for order in orders:
+        if order["order"] == "start":
+            _Run(sock, order["spec"], orders).execute()
+    os._exit(0)  # the gateway closed the channel without a run
+
+
+class _Run:
+    """One run: the owner of its threads, its ending and its exit."""
+
+    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Iterator[Order]) -> None:
+        self._spec = spec
+        self._redactor = Redactor(environment.secret_values(os.environ))
+        self._outbox = Outbox(sock, self._redactor)
+        self._capture = Capture(
+            lambda stream, text: self._tell(fact("log", {"stream": stream, "text": text}))
+        )
+        self._gates = Gates()
+        self._ending = threading.Lock()
+        self._directory = Path(spec["directory"])
+        self._reader = threading.Thread(
+            target=self._listen, args=(orders,), name="orders", daemon=True
+        )
+
+    def execute(self) -> NoReturn:
+        try:
+            self._reader.start()
+            self._settle()
+            output = self._work()
+        except BaseException as error:  # a SystemExit from a tool must not end the run unsaid
+            self._fail(error)
+        self._complete(output)
+
+    def _settle(self) -> None:
+        """Make this process the run's own: directory, storage, randomness, memory."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        # CrewAI looks it up at each use; its task outputs database is reset at every kickoff.
+        os.environ["CREWAI_STORAGE_DIR"] = str(self._directory / "crewai")
+        random.seed()
+        _limit_memory(self._spec["memory_mb"])
+        threading.excepthook = self._thread_failed
+
+    def _work(self) -> str:
+        spec, inputs = self._spec, self._spec["inputs"]
+        choice = models.choose(os.environ)
+        tap = Tap(self._tell, self._gates, self._fail)
+        if spec["target"] is None:
+            crew = configs.load(Path(spec["config"]), TOOLS)
+            from crew.build import fill, from_config
+
+            named = [
+                {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+                for task in crew.tasks
+            ]
+            # Before anything slow, so that a browser sees life within milliseconds.
+            self._started(choice.label, named)
+            self._capture.start()
+            job = from_config(crew, choice, inputs, self._directory)
+        else:
+            from crew.build import from_target
+
+            self._capture.start()
+            job = from_target(spec["target"], choice)
+            self._started(job.model or choice.label, tap.mapper.plan(job.tasks))
+        return self._kickoff(job, tap, choice)
+
+    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
+        from crew.build import attach
+
+        tap.install(lambda starting: attach(starting, tap.step, choice))
+        self._gates.check()
+        return output_of(job.run(dict(self._spec["inputs"])))
+
+    def _started(self, model: str, tasks: list[dict[str, Any]]) -> None:
+        started = {"model": model, "attempt": self._spec["attempt"], "tasks": tasks}
+        self._tell(fact("run.started", started))
+
+    def _tell(self, said: Fact) -> None:
+        try:
+            self._outbox.put(said)
+        except OSError:
+            os._exit(1)  # the gateway is gone: nobody is left to work for
+
+    def _complete(self, output: str) -> NoReturn:
+        if self._gates.cancelled:
+            self._cancelled()
+        self._end(fact("run.completed", {"output": output}))
+
+    def _cancelled(self) -> NoReturn:
+        self._end(fact("run.cancelled", {}, cause=self._gates.cause), _CANCEL_DRAIN_SECONDS)
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        """End the run because of `error`; from any thread."""
+        _lift_memory_limit()
+        if self._gates.cancelled:
+            self._cancelled()
+        code = _code_of(error, self._spec["memory_mb"])
+        self._note(error)
+        message = (
+            f"the crew used more than its {self._spec['memory_mb']} MiB of memory"
+            if code == "out_of_memory" and self._spec["memory_mb"]
+            else message_of(error)
+        )
+        self._end(fact("run.failed", {"error": {"code": code, "message": message}}))
+
+    def _end(self, last: Fact, drain: float = _DRAIN_SECONDS) -> NoReturn:
+        """Say the run's last word and exit. The first thread to come here speaks for all."""
+        self._ending.acquire()
+        try:
+            self._capture.finish(drain)
+            self._outbox.close(last)
+        finally:
+            os._exit(0)
+
+    def _listen(self, orders: Iterator[Order]) -> None:
+        for order in orders:
+            if order["order"] == "cancel":
+                self._gates.cancel(order.get("cause"))
+                patience = _CANCEL_TOOL_SECONDS if self._gates.in_tool else _CANCEL_SECONDS
+                deadline = threading.Timer(patience, self._cancelled)
+                deadline.daemon = True
+                deadline.start()
+        os._exit(1)  # the gateway is gone: nobody is left to work for
+
+    def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, MemoryError):
+            self._fail(args.exc_value)
+        threading.__excepthook__(args)
+
+    def _note(self, error: BaseException) -> None:
+        """The traceback, for whoever runs the sidecar; clients get one line."""
+        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        with contextlib.suppress(OSError):
+            log = self._directory / "worker.log"
+            log.write_text(self._redactor.text(lines), encoding="utf-8", errors="replace")
+
+
+def output_of(result: Any) -> str:
+    """A run's output as text: a CrewOutput's `raw`, else whatever a Flow returned."""
+    raw = getattr(result, "raw", result)
+    return "" if raw is None else str(raw)
+
+
+def message_of(error: BaseException) -> str:
+    """`error` in words for the user: no traceback; our own errors without their class."""
+    text = str(error).strip()
+    if _is_bad_crew(error):
+        return text
+    line = " ".join(text.split())
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def _is_bad_crew(error: BaseException) -> bool:
+    # By name, so that a broken config needs no import of crewai to be told.
+    return isinstance(error, configs.ConfigError) or type(error).__name__ == "BadCrew"
+
+
+def _code_of(error: BaseException, memory_mb: int) -> str:
+    if _is_bad_crew(error):
+        return "bad_crew"
+    chain: BaseException | None = error
+    for _ in range(32):
+        if chain is None:
+            break
+        no_thread = memory_mb > 0 and "can't start new thread" in str(chain)
+        if isinstance(chain, MemoryError) or no_thread:
+            return "out_of_memory"
+        chain = chain.__cause__ or chain.__context__
+    return "error"
+
+
+def _orders(sock: socket.socket) -> Iterator[Order]:
+    """The gateway's orders until it closes the channel."""
+    splitter = LineSplitter()
+    while True:
+        try:
+            data = sock.recv(_RECEIVE)
+        except OSError:
+            return
+        if not data:
+            return
+        for line in splitter.feed(data):
+            # Not orjson: it refuses the lone surrogates that a browser may send escaped.
+            yield cast(Order, json.loads(line))
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Make allocations beyond the limit raise MemoryError, where the system can."""
+    if sys.platform == "win32" or mebibytes <= 0:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    # Only the soft limit, so that the ending can lift it again.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, hard))
+
+
+def _lift_memory_limit() -> None:
+    """Saying that memory ran out takes some."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _own_channel(arguments: list[str]) -> socket.socket:
+    """The run's channel of a spawned worker: an inherited descriptor, or on Windows a share."""
+    if arguments == ["--channel-share"]:
+        import base64
+
+        share = base64.b64decode(sys.stdin.readline())
+        if sys.platform == "win32":
+            return socket.fromshare(share)
+        raise SystemExit("crew.worker: --channel-share is for Windows; use --channel FD")
+    if len(arguments) == 2 and arguments[0] == "--channel" and arguments[1].isdigit():
+        return socket.socket(fileno=int(arguments[1]))
+    raise SystemExit("usage: python -m crew.worker --channel FD | --channel-share")
+
+
+def spawned(arguments: list[str]) -> NoReturn:
+    """The spawned worker's whole life: import crewai ahead of need, then `main`."""
+    sock = _own_channel(arguments)
+    sock.set_inheritable(False)
+    if hasattr(os, "setsid"):
+        # A process group of its own, so that the tools' children can be killed with it.
+        with contextlib.suppress(OSError):
+            os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    environment.prepare()
+    from crew import warm
+
+    warm.up()
+    main(sock)
+
+
+if __name__ == "__main__":
+    spawned(sys.argv[1:])

@@ -1,0 +1,216 @@
+"""Real workers for tests: forked from a zygote or spawned, driven as the gateway drives them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sidecar.channel import TERMINAL, RunSpec
+
+__all__ = ["PROJECT", "Child", "Spawner", "Zygote", "clean_environment", "spec_for"]
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+PATIENCE: Final = 60.0
+"""Seconds before a test gives up on a process: a bound, never a wait."""
+
+Fact = dict[str, Any]
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This environment without anything that chooses a model, plus `extra`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(
+            ("OPENAI_", "OPENROUTER_", "OFFLINE_", "SIDECAR_", "CREW_", "CREWAI_")
+        )
+    }
+    return {**kept, **extra}
+
+
+def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **more: Any) -> RunSpec:
+    """What the gateway would send with `start`."""
+    spec: dict[str, Any] = {
+        "run": "r_test",
+        "crew": "default",
+        "inputs": {"message": message},
+        "config": str(PROJECT / "config"),
+        "target": None,
+        "directory": str(directory / "run"),
+        "attempt": 1,
+        "memory_mb": 0,
+        **more,
+    }
+    return spec  # type: ignore[return-value]
+
+
+class Child:
+    """The gateway's side of one worker: its channel and its process."""
+
+    def __init__(
+        self,
+        pid: int,
+        sock: socket.socket,
+        ended: Callable[[], int],
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        self.pid = pid
+        self._process = process
+        self.facts: list[Fact] = []
+        """All heard so far."""
+        self._sock = sock
+        self._ended = ended
+        self._lines = sock.makefile("rb")
+        sock.settimeout(PATIENCE)
+
+    def order(self, **order: Any) -> None:
+        self._sock.sendall(json.dumps(order).encode() + b"\n")
+
+    def start(self, spec: RunSpec) -> None:
+        self.order(order="start", spec=spec)
+
+    def __iter__(self) -> Iterator[Fact]:
+        for line in self._lines:
+            fact = json.loads(line)
+            self.facts.append(fact)
+            yield fact
+
+    def until(self, type: str, **data: Any) -> Fact:
+        """The next fact of this type whose data has these values."""
+        for fact in self:
+            if fact["type"] == type and data.items() <= fact["data"].items():
+                return fact
+        raise AssertionError(f"no {type} {data} among {[fact['type'] for fact in self.facts]}")
+
+    def rest(self) -> Fact:
+        """Hear the worker out; the last thing it said."""
+        for _ in self:
+            pass
+        return self.facts[-1]
+
+    def run(self, spec: RunSpec) -> Fact:
+        """Start, hear out; returns the terminal fact."""
+        self.start(spec)
+        last = self.rest()
+        assert last["type"] in TERMINAL, last
+        return last
+
+    def of(self, type: str) -> list[Fact]:
+        return [fact for fact in self.facts if fact["type"] == type]
+
+    def exit_code(self) -> int:
+        """As in subprocess: negative for a signal."""
+        return self._ended()
+
+    def hang_up(self) -> None:
+        """Close the channel, as a gateway that dies does."""
+        self._lines.close()
+        self._sock.close()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is None or self._process.poll() is None:
+                os.kill(self.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(PATIENCE)
+        self.hang_up()
+
+
+class Zygote:
+    """A real `python -m crew.zygote`; a context manager."""
+
+    def __init__(self, environment: dict[str, str], cwd: Path = PROJECT) -> None:
+        self._ended: dict[int, int] = {}
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(PATIENCE)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "crew.zygote", "--control", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**environment, "PYTHONPATH": str(PROJECT)},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self.ready = self.receive()
+
+    def receive(self) -> dict[str, Any]:
+        data = self.control.recv(65536)
+        message: dict[str, Any] = json.loads(data) if data else {}
+        return message
+
+    def make(self) -> Child:
+        """A forked worker that has said it is ready."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.control, [b'{"fork": "t"}'], [theirs.fileno()])
+        while "forked" not in (message := self.receive()):
+            self._note(message)
+        child = Child(message["pid"], ours, lambda: self._wait(message["pid"]))
+        child.until("worker.ready")
+        return child
+
+    def _note(self, message: dict[str, Any]) -> None:
+        assert "exited" in message, message
+        self._ended[message["exited"]] = os.waitstatus_to_exitcode(message["status"])
+
+    def _wait(self, pid: int) -> int:
+        while pid not in self._ended:
+            self._note(self.receive())
+        return self._ended[pid]
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.control.close()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+class Spawner:
+    """Makes spawned workers: `python -m crew.worker`, one process each."""
+
+    def __init__(self, environment: dict[str, str], cwd: Path = PROJECT) -> None:
+        self._environment = environment
+        self._cwd = cwd
+
+    def make(self) -> Child:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "crew.worker", "--channel", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**self._environment, "PYTHONPATH": str(PROJECT)},
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        child = Child(process.pid, ours, lambda: process.wait(PATIENCE), process)
+        child.until("worker.ready")
+        return child
+
+
+def gone(pid: int) -> bool:
+    """Whether no process has this id, or only a zombie; waits up to `PATIENCE` for it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.01)
+    return False

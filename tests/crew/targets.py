@@ -1,0 +1,218 @@
+"""Crews as a user would write them in Python, for `SIDECAR_CREW`; imported only by workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from crewai import Agent, Crew, Flow, Task
+from crewai.flow.flow import listen, start
+from crewai.project import CrewBase, agent, crew, task
+from crewai.tools import tool
+
+from crew.offline import OfflineLLM
+
+seen: list[Any] = []
+
+
+def _llm() -> OfflineLLM:
+    return OfflineLLM(model="offline")
+
+
+def _crew(tools: list[Any] | None = None, **options: Any) -> Crew:
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=_llm(), tools=tools or [])
+    first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
+    return Crew(agents=[writer], tasks=[first], **options)
+
+
+def a_function() -> Crew:
+    return _crew()
+
+
+a_crew = _crew()
+
+
+def unnamed() -> Crew:
+    made = _crew()
+    made.tasks[0].name = None
+    made.tasks.append(Task(description="More", expected_output="Text", agent=made.agents[0]))
+    return made
+
+
+def no_model() -> Crew:
+    """What somebody without a key writes: CrewAI then takes its default OpenAI model."""
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.")
+    only = Task(name="only", description="On {message}", expected_output="Text", agent=writer)
+    return Crew(agents=[writer], tasks=[only])
+
+
+@CrewBase
+class Decorated:
+    @agent
+    def writer(self) -> Agent:
+        return Agent(role="Writer", goal="Write", backstory="Writes.", llm=_llm())
+
+    @task
+    def write(self) -> Task:
+        return Task(description="On {message}", expected_output="Text", agent=self.writer())  # type: ignore[call-arg]
+
+    @crew
+    def crew(self) -> Crew:
+        return Crew(agents=self.agents, tasks=self.tasks)  # type: ignore[attr-defined]
+
+
+class AFlow(Flow[dict[str, Any]]):
+    @start()
+    def write(self) -> str:
+        return str(_crew().kickoff(inputs={"message": self.state["message"]}))
+
+    @listen(write)
+    def wrap(self, text: str) -> str:
+        return f"wrapped: {text}"
+
+
+def with_callback() -> Crew:
+    def mine(answer: Any) -> None:
+        print("mine saw", type(answer).__name__, flush=True)
+
+    return _crew(tools=[shout], step_callback=mine)
+
+
+@tool("shout")
+def shout(text: str) -> str:
+    """Say it louder."""
+    return text.upper()
+
+
+def prints() -> Crew:
+    @tool("noisy")
+    def noisy(text: str) -> str:
+        """Prints in every way there is."""
+        print("from print: grüße")
+        print("to stderr", file=sys.stderr)
+        os.write(1, b"from a descriptor\n")
+        subprocess.run(["echo", "from a child"], check=True)
+        sys.stdout.write("no newline")
+        return "ok"
+
+    return _crew(tools=[noisy])
+
+
+def leaks() -> Crew:
+    @tool("leaky")
+    def leaky(text: str) -> dict[str, str]:
+        """Gives secrets away."""
+        print("key:", os.environ["CANARY_API_KEY"])
+        return {"key": os.environ["CANARY_API_KEY"], "password": os.environ["CANARY_PASSWORD"]}
+
+    return _crew(tools=[leaky])
+
+
+def slow_tool() -> Crew:
+    @tool("slow")
+    def slow(text: str) -> str:
+        """Takes a second, and writes down that it was not cut off."""
+        print("begun", flush=True)
+        time.sleep(1)
+        Path(os.environ["CREWAI_STORAGE_DIR"]).parent.joinpath("tool-finished").touch()
+        return "done"
+
+    return _crew(tools=[slow])
+
+
+def stuck_tool() -> Crew:
+    @tool("stuck")
+    def stuck(text: str) -> str:
+        """Never comes back."""
+        time.sleep(3600)
+        return "never"
+
+    return _crew(tools=[stuck])
+
+
+def hungry_tool() -> Crew:
+    @tool("hungry")
+    def hungry(text: str) -> str:
+        """Wants more memory than there is."""
+        return str(len(bytearray(8 << 30)))
+
+    return _crew(tools=[hungry])
+
+
+def failing_tool() -> Crew:
+    @tool("failing")
+    def failing(text: str) -> str:
+        """Raises."""
+        raise RuntimeError("the tool broke")
+
+    return _crew(tools=[failing])
+
+
+def dies() -> Crew:
+    @tool("deadly")
+    def deadly(text: str) -> str:
+        """Ends the process as a crash does."""
+        os.kill(os.getpid(), 9)
+        return "never"
+
+    return _crew(tools=[deadly])
+
+
+def exits() -> Crew:
+    @tool("exiting")
+    def exiting(text: str) -> str:
+        """Calls sys.exit."""
+        sys.exit(3)
+
+    return _crew(tools=[exiting])
+
+
+def slow_model() -> Crew:
+    os.environ["OFFLINE_TOKEN_MS"] = "20"
+    os.environ["OFFLINE_TOKENS"] = "100000"
+    return _crew()
+
+
+def leaves_a_child() -> Crew:
+    @tool("parent")
+    def parent(text: str) -> str:
+        """Starts a process that outlives it."""
+        child = subprocess.Popen(["sleep", "600"])
+        return f"child {child.pid}"
+
+    return _crew(tools=[parent])
+
+
+def talks_react() -> Crew:
+    """A model without native tool calls: CrewAI then uses its ReAct prompt."""
+
+    class React(OfflineLLM):
+        def supports_function_calling(self) -> bool:
+            return False
+
+        def call(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            asked = any("Observation:" in str(m.get("content")) for m in messages[2:])
+            if asked:
+                return "Thought: I know\nFinal Answer: SPRING"
+            return 'Thought: louder\nAction: shout\nAction Input: {"text": "spring"}'
+
+    writer = Agent(
+        role="Writer", goal="Write", backstory="Writes.", llm=React(model="offline"), tools=[shout]
+    )
+    first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
+    return Crew(agents=[writer], tasks=[first])
+
+
+def returns_nothing() -> None:
+    return None
+
+
+def raises() -> Crew:
+    raise ValueError("no luck today")
+
+
+not_a_crew = 42

@@ -1,0 +1,101 @@
+"""The writer to the socket, on a real socketpair."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from crew.outbox import Outbox
+from crew.redact import Redactor
+from sidecar.channel import fact
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(10)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def delta(text: str) -> Any:
+    return fact("llm.delta", {"call": "a", "text": text, "kind": "text"})
+
+
+def read(sock: socket.socket) -> Iterator[dict[str, Any]]:
+    with sock.makefile("rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def test_a_held_token_leaves_by_itself_when_the_model_stalls(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+    outbox.put(delta("first"))
+    outbox.put(delta("second"))
+    heard = read(theirs)
+    assert [next(heard)["data"]["text"] for _ in range(2)] == ["first", "second"]
+    outbox.close(fact("run.completed", {}))
+
+
+def test_the_last_word_is_last_and_takes_what_was_held_along(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(("secret-secret",)))
+    outbox.put(delta("first"))
+    outbox.put(delta("held"))
+    outbox.close(fact("run.completed", {"output": "a secret-secret"}))
+    outbox.put(fact("log", {"text": "too late"}))
+    outbox.close(fact("run.failed", {}))
+    ours.close()
+    heard = list(read(theirs))
+    assert [one["type"] for one in heard] == ["llm.delta", "llm.delta", "run.completed"]
+    assert heard[-1]["data"] == {"output": "a ***"}
+
+
+def test_facts_of_many_threads_arrive_whole_and_in_each_threads_order(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+
+    def talk(name: str) -> None:
+        for number in range(200):
+            outbox.put(fact("log", {"stream": name, "text": str(number)}))
+
+    threads = [threading.Thread(target=talk, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+
+    def finish() -> None:
+        for thread in threads:
+            thread.join()
+        outbox.close(fact("end", {}))
+
+    closer = threading.Thread(target=finish)
+    closer.start()
+    heard: dict[str, list[str]] = {}
+    for one in read(theirs):
+        if one["type"] == "end":
+            break
+        heard.setdefault(one["data"]["stream"], []).append(one["data"]["text"])
+    closer.join()
+    assert heard == {name: [str(number) for number in range(200)] for name in "abcd"}
+
+
+def test_a_gateway_that_is_gone_is_an_error_to_the_writer(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+    theirs.close()
+    with pytest.raises(OSError):  # noqa: PT011  (EPIPE or ECONNRESET)
+        outbox.put(fact("log", {}))

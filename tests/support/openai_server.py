@@ -1,0 +1,231 @@
+"""A small real server that speaks OpenAI's chat API, for the real OpenAI client to talk to.
+
+In a test: `with OpenAIServer(Script(tokens=("Hi",))) as server: … server.base_url`. By hand:
+`python -m tests.support.openai_server --port 8790`, then `OPENAI_BASE_URL=http://127.0.0.1:8790/v1`.
+
+`POST {base}/chat/completions` streams or answers whole, as asked; `GET {base}/requests` lists what
+it was sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, Literal
+
+from aiohttp import web
+
+__all__ = ["OpenAIServer", "Script"]
+
+_START_SECONDS: Final = 10.0
+_MAX_REQUESTS: Final = 1_000
+_MESSAGES: Final = {401: "Incorrect API key provided.", 429: "Rate limit reached.", 500: "Oops."}
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """How the server answers, from now on and to everybody."""
+
+    tokens: tuple[str, ...] = ("A ", "real ", "client ", "heard ", "this.")
+    delay: float = 0.0
+    """Seconds before each token."""
+    tool_first: bool = False
+    """Call the first tool offered, unless the conversation already has its result."""
+    tool_arguments: dict[str, Any] = dataclasses.field(default_factory=lambda: {"text": "a b c"})
+    status: int = 200
+    """Another one answers with an error of OpenAI's shape (401, 429, 500)."""
+    failures: int | None = None
+    """How many calls get that error before they succeed; None = all."""
+    ending: Literal["done", "drop", "stall"] = "done"
+    """After the tokens: finish, cut the connection, or fall silent."""
+
+
+class OpenAIServer:
+    """The server in a thread of its own; a context manager."""
+
+    def __init__(self, script: Script | None = None, port: int = 0) -> None:
+        self.script = script or Script()
+        self.requests: list[dict[str, Any]] = []
+        """`{"path", "authorization", "body"}` of each call, oldest first."""
+        self.base_url = ""
+        self._port = port
+        self._failed = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="openai-server", daemon=True)
+
+    def __enter__(self) -> OpenAIServer:
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError("the OpenAI server did not start")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(_START_SECONDS)
+
+    def reset(self) -> None:
+        """Count the failures of a script from the start."""
+        self._failed = 0
+
+    def wait(self) -> None:
+        """Until interrupted."""
+        self._thread.join()
+
+    def _serve(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        app = web.Application()
+        app.router.add_post("/{base:.*}/chat/completions", self._completions)
+        app.router.add_get("/{base:.*}/requests", self._listing)
+        runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self._port)
+        await site.start()
+        port = runner.addresses[0][1]
+        self.base_url = f"http://127.0.0.1:{port}/v1"
+        self._ready.set()
+        try:
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()
+
+    async def _listing(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.requests)
+
+    async def _completions(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(
+            {
+                "path": request.path,
+                "authorization": request.headers.get("Authorization"),
+                "body": body,
+            }
+        )
+        del self.requests[:-_MAX_REQUESTS]
+        script = self.script
+        if script.status != 200 and (script.failures is None or self._failed < script.failures):
+            self._failed += 1
+            message = _MESSAGES.get(script.status, "Error.")
+            error = {"message": message, "type": "error", "code": str(script.status)}
+            return web.json_response({"error": error}, status=script.status)
+        tools = body.get("tools") or []
+        called = any(message.get("role") == "tool" for message in body["messages"])
+        name = tools[0]["function"]["name"] if tools and script.tool_first and not called else None
+        if body.get("stream"):
+            return await self._stream(request, body, name)
+        return web.json_response(_whole(body, script, name))
+
+    async def _stream(
+        self, request: web.Request, body: dict[str, Any], tool: str | None
+    ) -> web.StreamResponse:
+        script = self.script
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+
+        async def send(chunk: dict[str, Any] | str) -> None:
+            text = chunk if isinstance(chunk, str) else json.dumps(chunk)
+            await response.write(f"data: {text}\n\n".encode())
+
+        for delta in _deltas(script, tool):
+            if script.delay:
+                await asyncio.sleep(script.delay)
+            await send(_chunk(body, delta))
+        if script.ending == "drop":
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        if script.ending == "stall":
+            await self._stop.wait()
+            return response
+        await send(_chunk(body, {}, "tool_calls" if tool else "stop"))
+        if (body.get("stream_options") or {}).get("include_usage"):
+            await send({**_chunk(body, {}), "choices": [], "usage": _usage(body, script)})
+        await send("[DONE]")
+        return response
+
+
+def _deltas(script: Script, tool: str | None) -> Iterator[dict[str, Any]]:
+    if tool is None:
+        for token in script.tokens:
+            yield {"role": "assistant", "content": token}
+        return
+    arguments = json.dumps(script.tool_arguments)
+    first = {"index": 0, "id": "call_1", "type": "function"}
+    yield {"tool_calls": [{**first, "function": {"name": tool, "arguments": ""}}]}
+    for piece in re.findall(r".{1,5}", arguments, re.DOTALL):
+        yield {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
+
+
+def _chunk(
+    body: dict[str, Any], delta: dict[str, Any], finish: str | None = None
+) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": body.get("model"),
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+
+
+def _whole(body: dict[str, Any], script: Script, tool: str | None) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(script.tokens)}
+    if tool is not None:
+        function = {"name": tool, "arguments": json.dumps(script.tool_arguments)}
+        call = {"id": "call_1", "type": "function", "function": function}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    finish = "tool_calls" if tool else "stop"
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": body.get("model"),
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": _usage(body, script),
+    }
+
+
+def _usage(body: dict[str, Any], script: Script) -> dict[str, int]:
+    prompt = sum(len(str(message.get("content") or "").split()) for message in body["messages"])
+    completion = len(script.tokens)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, add_help=True)
+    parser.add_argument("--port", type=int, default=8790)
+    parser.add_argument("--delay", type=float, default=0.02, help="seconds per token")
+    parser.add_argument("--tool-first", action="store_true")
+    options = parser.parse_args()
+    script = Script(delay=options.delay, tool_first=options.tool_first)
+    with OpenAIServer(script, options.port) as server:
+        print(server.base_url, flush=True)
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()
