@@ -1,4 +1,4 @@
-"""Reconnection: whatever happens to a connection, its reader loses nothing and gets nothing twice."""
+"""Reconnection: whatever happens to a connection, its reader misses nothing, repeats nothing."""
 
 from __future__ import annotations
 

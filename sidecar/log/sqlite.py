@@ -67,18 +67,6 @@ class SqliteStore(LogStore):
     async def open(self) -> None:
         try:
             self._db = _connect(self.path)
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._db.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-                )
-            elif version != _SCHEMA_VERSION:
-                self._db.close()
-                raise StoreError(
-                    f"{self.path} was written by another version of the sidecar "
-                    f"(schema {version}, this one knows {_SCHEMA_VERSION}): move it away, "
-                    "or choose another folder with SIDECAR_DATA"
-                )
         except sqlite3.Error as error:
             raise StoreError(f"cannot use the log {self.path}: {error}") from error
         self._checkpoints = asyncio.create_task(self._keep_checkpointing())
@@ -274,13 +262,27 @@ def _places(key: int) -> tuple[int, int]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """The log at `path`, made if there is none. Raises StoreError, sqlite3.Error."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA wal_autocheckpoint = 0")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+        elif version != _SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} was written by another version of the sidecar "
+                f"(schema {version}, this one knows {_SCHEMA_VERSION}): move it away, "
+                "or choose another folder with SIDECAR_DATA"
+            )
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
 def _checkpoint(path: Path) -> None:
-    with contextlib.closing(_connect(path)) as db:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")

@@ -1,0 +1,339 @@
+"""The chat page, from the brief to the answer, over both transports."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Route,
+    ViewportSize,
+    WebSocketRoute,
+    expect,
+)
+
+from tests.support.sidecar import ROOT, Sidecar
+
+BRIEF = "A launch plan for a small coffee roaster in Lisbon"
+AGENTS = ["Content Planner", "Sentiment Analyst", "Trend Researcher"]
+PATIENCE = 30_000
+"""Milliseconds until a run of the offline model must have got somewhere."""
+
+WATCH = """
+  window.watched = [];
+  new MutationObserver(() => {
+    const tasks = [...document.querySelectorAll("[data-testid=task]")];
+    if (tasks.length > 0) watched.push({
+      at: Date.now(),
+      states: tasks.map((task) => task.dataset.state),
+      words: tasks.map((task) => task.querySelector(".words")?.textContent.length ?? 0),
+      answer: document.querySelector("[data-testid=answer]") !== null,
+    });
+  }).observe(document.body, {
+    subtree: true, childList: true, characterData: true, attributes: true,
+  });
+"""
+"""Keeps all that the page ever showed: to look from outside now and then would miss some of it."""
+
+Look = Literal["light", "dark", "narrow"]
+VIEWPORTS: dict[Look, ViewportSize] = {
+    "light": {"width": 1280, "height": 800},
+    "dark": {"width": 1280, "height": 800},
+    "narrow": {"width": 390, "height": 780},
+}
+
+
+class Chat:
+    """One tab with the chat page, and what its console said."""
+
+    def __init__(self, page: Page, look: Look = "light") -> None:
+        self.page = page
+        self.look = look
+        self.complaints: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", self._on_error)
+        self.tasks = page.get_by_test_id("task")
+        self.answer = page.get_by_test_id("answer")
+        self.connection = page.locator(".connection")
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _on_error(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
+    async def open(self, url: str) -> None:
+        await self.page.goto(url)
+        await expect(self.page.get_by_role("heading", name="What should the crew")).to_be_visible()
+
+    async def send(self, brief: str) -> None:
+        box = self.page.get_by_role("textbox", name="Brief")
+        button = self.page.get_by_role("button", name="Send")
+        # What is typed before React has taken over the server's HTML is nobody's yet.
+        while not await button.is_enabled():
+            await box.fill("")
+            await box.fill(brief)
+            await self.page.wait_for_timeout(50)
+        await box.press("Enter")
+
+    async def words_of(self, task: int) -> None:
+        """Wait until a task's first words are on the page; looks at every frame."""
+        await self.page.wait_for_function(
+            "n => document.querySelectorAll('[data-testid=task]')[n]?.querySelector('.words')",
+            arg=task,
+            timeout=PATIENCE,
+        )
+
+    async def all_done(self) -> str:
+        """Wait for the three tasks and the answer; give the answer's text."""
+        await expect(self.answer).to_be_visible(timeout=PATIENCE)
+        for n, agent in enumerate(AGENTS):
+            await expect(self.tasks.nth(n)).to_have_attribute("data-state", "completed")
+            await expect(self.tasks.nth(n)).to_contain_text(agent)
+        return await self.answer.inner_text()
+
+    async def screenshot(self, name: str) -> None:
+        folder = ROOT / "artifacts"
+        folder.mkdir(exist_ok=True)
+        await self.page.screenshot(path=folder / f"chat-{self.look}-{name}.png")
+
+
+async def open_chat(browser: Browser, url: str, look: Look = "light") -> Chat:
+    context = await browser.new_context(
+        color_scheme="dark" if look == "dark" else "light", viewport=VIEWPORTS[look]
+    )
+    chat = Chat(await context.new_page(), look)
+    await chat.open(url)
+    return chat
+
+
+def get(sidecar: Sidecar, path: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{sidecar.url}{path}", timeout=10) as response:
+        body: dict[str, Any] = json.load(response)
+        return body
+
+
+def newest_run(sidecar: Sidecar) -> dict[str, Any]:
+    run: dict[str, Any] = get(sidecar, "/runs?limit=1")["runs"][0]
+    return run
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+async def test_a_brief_is_answered_word_by_word_by_three_agents(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar, look: Look
+) -> None:
+    chat = await open_chat(browser, page_url, look)
+    await chat.screenshot("empty")
+    await chat.page.evaluate(WATCH)
+    await chat.send(BRIEF)
+    await chat.words_of(1)
+    await chat.screenshot("running")
+    answer = await chat.all_done()
+    await chat.screenshot("done")
+
+    run = newest_run(chat_sidecar)
+    assert run["state"] == "completed"
+    assert words(answer) == words(run["output"])
+    await expect(chat.page.get_by_text("built-in offline model")).to_be_visible()
+    await expect(chat.page.get_by_role("button", name="Send")).to_be_visible()
+    await expect(chat.connection).to_have_text("WebSocket")
+
+    seen = await chat.page.evaluate("watched")
+    states = [seen[0]["states"]]
+    for moment in seen:
+        if moment["states"] != states[-1]:
+            states.append(moment["states"])
+    for n in range(3):
+        course = [state[n] for state in states]
+        assert [c for i, c in enumerate(course) if i == 0 or c != course[i - 1]] in (
+            ["pending", "running", "completed"],
+            ["running", "completed"],
+        )
+        # Word by word: the text stood there in many lengths while it was being written.
+        assert len({m["words"][n] for m in seen if m["states"][n] == "running"}) > 10
+    first = next(moment for moment in seen if moment["words"][0] > 0)
+    assert first["at"] < run["finished"] - 1_000
+    assert not first["answer"]
+    assert chat.complaints == []
+
+
+def words(text: str) -> list[str]:
+    """Without what Markdown turns into something else."""
+    return re.findall(r"\w+", text)
+
+
+async def test_each_tool_shows_what_it_was_given_and_what_came_of_it(
+    browser: Browser, page_url: str
+) -> None:
+    chat = await open_chat(browser, page_url)
+    await chat.send(BRIEF)
+    await chat.all_done()
+    await chat.page.get_by_role("button", name="Trend Researcher").press("Enter")
+    tool = chat.tasks.nth(2).locator(".tool")
+    await tool.locator("summary").press("Enter")
+    await expect(tool.get_by_text("Given")).to_be_visible()
+    await expect(tool.get_by_text("Result")).to_be_visible()
+    await expect(tool.locator("pre").first).to_contain_text("coffee roaster")
+    await chat.screenshot("tool")
+    assert chat.complaints == []
+
+
+@pytest.mark.parametrize("trouble", ["blocked", "mute", "unwanted"])
+async def test_without_websocket_the_same_answer_comes_by_sse(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar, trouble: str
+) -> None:
+    expected = await open_chat(browser, f"{page_url}/?transport=ws")
+    await expected.send(BRIEF)
+    answer = await expected.all_done()
+
+    context = await browser.new_context()
+    chat = Chat(await context.new_page())
+    socket = chat_sidecar.url.replace("http", "ws")
+    if trouble == "blocked":
+        await context.add_init_script(
+            """
+            window.WebSocket = new Proxy(WebSocket, {
+              construct(Real, [url, ...rest]) {
+                if (String(url).startsWith(SOCKET)) throw new DOMException("no", "SecurityError");
+                return new Real(url, ...rest);
+              },
+            });
+            """.replace("SOCKET", json.dumps(socket))
+        )
+    elif trouble == "mute":
+        # It opens and never says a word, as behind a proxy that does not know WebSocket.
+        await context.route_web_socket(re.compile(re.escape(socket)), lambda _: None)
+    await chat.open(f"{page_url}/?transport=sse" if trouble == "unwanted" else page_url)
+
+    await chat.send(BRIEF)
+    await chat.words_of(0)
+    if trouble != "mute":
+        assert newest_run(chat_sidecar)["state"] == "running"
+    await expect(chat.connection).to_have_text("Server-sent events")
+    assert await chat.all_done() == answer
+    await chat.screenshot(f"sse-{trouble}")
+    assert chat.complaints == []
+
+
+async def test_a_socket_that_breaks_in_the_middle_costs_no_word(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
+) -> None:
+    expected = await open_chat(browser, page_url)
+    await expected.send(BRIEF)
+    answer = await expected.all_done()
+
+    context = await browser.new_context()
+    chat = Chat(await context.new_page())
+    cursors: list[str] = []
+
+    async def break_after_40_frames(route: WebSocketRoute) -> None:
+        cursors.append(route.url.partition("after=")[2])
+        server = route.connect_to_server()
+        left = 40 if len(cursors) < 4 else 10_000
+
+        def pass_on(message: str | bytes) -> None:
+            nonlocal left
+            left -= 1
+            if left > 0:
+                route.send(message)
+
+        async def count() -> None:
+            while left > 0:
+                await chat.page.wait_for_timeout(20)
+            await route.close(code=4001, reason="too slow")
+
+        server.on_message(pass_on)
+        if left < 10_000:
+            await count()
+
+    socket = chat_sidecar.url.replace("http", "ws")
+    await context.route_web_socket(re.compile(re.escape(socket)), break_after_40_frames)
+    await chat.open(page_url)
+    await chat.send(BRIEF)
+    assert await chat.all_done() == answer
+    assert len(cursors) >= 3
+    assert cursors[0] == ""
+    assert all(cursors[1:])
+    assert chat.complaints == []
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+async def test_stop_cancels_the_run_and_keeps_what_was_written(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar, transport: str
+) -> None:
+    chat = await open_chat(browser, f"{page_url}/?transport={transport}")
+    await chat.send(BRIEF)
+    await chat.words_of(0)
+    written = chat.tasks.first.locator(".words")
+    run = newest_run(chat_sidecar)["run"]
+    await chat.page.get_by_role("button", name="Stop").click()
+
+    await expect(chat.page.get_by_text("Stopped.").first).to_be_visible()
+    await expect(chat.tasks.first).to_have_attribute("data-state", "stopped")
+    assert await written.inner_text() != ""
+    for _ in range(100):
+        state = get(chat_sidecar, f"/runs/{run}")["state"]
+        if state == "cancelled":
+            break
+        await chat.page.wait_for_timeout(50)
+    assert state == "cancelled"
+    await chat.screenshot(f"stopped-{transport}")
+    assert chat.complaints == []
+
+
+async def test_leaving_the_page_does_not_stop_the_crew(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
+) -> None:
+    chat = await open_chat(browser, page_url)
+    await chat.send(BRIEF)
+    await chat.words_of(0)
+    run = newest_run(chat_sidecar)["run"]
+    await chat.page.close()
+    async with chat_sidecar.client() as client:
+        async for event in client.follow(run):
+            last = event
+    assert last["type"] == "run.completed"
+
+
+async def test_a_sidecar_that_is_not_running_is_said_with_the_way_out(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
+) -> None:
+    chat = await open_chat(browser, page_url)
+
+    async def refuse(route: Route) -> None:
+        await route.abort("connectionrefused")
+
+    await chat.page.route(f"{chat_sidecar.url}/**", refuse)
+    await chat.send(BRIEF)
+    problem = chat.page.get_by_role("alert").filter(has_text="sidecar")
+    await expect(problem).to_contain_text("The sidecar isn’t running")
+    await expect(problem).to_contain_text(chat_sidecar.url)
+    await expect(problem).to_contain_text("make serve")
+    await chat.screenshot("no-sidecar")
+
+    await chat.page.unroute(f"{chat_sidecar.url}/**")
+    await problem.get_by_role("button", name="Try again").click()
+    await chat.all_done()
+
+
+async def test_a_follow_up_is_a_run_of_its_own(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
+) -> None:
+    chat = await open_chat(browser, page_url)
+    await chat.page.get_by_role("button", name=BRIEF).click()
+    await chat.all_done()
+    first = newest_run(chat_sidecar)["run"]
+    await chat.send("And now for tea")
+    await expect(chat.answer).to_have_count(2, timeout=PATIENCE)
+    second = newest_run(chat_sidecar)
+    assert second["run"] != first
+    assert "tea" in await chat.answer.last.inner_text()
+    assert chat.complaints == []

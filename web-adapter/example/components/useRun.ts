@@ -1,0 +1,18 @@
+import { useAuiState } from "@assistant-ui/react";
+import type { RunView } from "crew-web-adapter";
+import { CREW_PART } from "crew-web-adapter/react";
+
+interface Part {
+  readonly type: string;
+  readonly name?: string;
+  readonly data?: unknown;
+}
+
+/** The crew's run among the parts of a message. */
+export function runOf(parts: readonly Part[] | undefined): RunView | undefined {
+  const part = parts?.find(({ type, name }) => type === "data" && name === CREW_PART);
+  return part?.data as RunView | undefined;
+}
+
+/** The run that the surrounding message shows. */
+export const useRun = (): RunView | undefined => useAuiState(({ message }) => runOf(message.content));

@@ -1,0 +1,34 @@
+import type { WireError } from "./protocol.ts";
+
+/**
+ * The one error of this package.
+ *
+ * `code` is one of the protocol's (`unknown_run`, `at_capacity`, …: the server answered), or
+ *
+ * - `unreachable`: no sidecar answered at that address
+ * - `lost`: a connection was open and broke or fell silent, or an ack did not come in time
+ * - `closed`: the server closed the socket for good (close codes 4500-4999)
+ * - `busy`: too many commands of this client are unanswered
+ */
+export class CrewError extends Error {
+  override readonly name = "CrewError";
+  readonly code: string;
+  /** The same request may succeed later. */
+  readonly temporary: boolean;
+
+  constructor({ code, message, temporary }: WireError) {
+    super(message);
+    this.code = code;
+    this.temporary = temporary;
+  }
+}
+
+const passing = (code: string, message: string): CrewError => new CrewError({ code, message, temporary: true });
+
+export const unreachable = (base: string): CrewError => passing("unreachable", `No sidecar answers at ${base}.`);
+export const lost = (): CrewError => passing("lost", "The connection to the sidecar broke.");
+export const busy = (): CrewError => passing("busy", "Too many commands are unanswered.");
+
+/** No word from the server, for better or worse: the command may or may not have arrived. */
+export const isSilence = (error: unknown): boolean =>
+  error instanceof CrewError && (error.code === "unreachable" || error.code === "lost");

@@ -1,0 +1,209 @@
+/**
+ * The wire, as docs/PROTOCOL.md has it. Types only, and the few numbers that both ends agree on.
+ *
+ *     event           what happened to a run: numbered, logged, the same bytes on every route
+ *     control frame   about the subscription: never numbered, never logged
+ *     command / ack   what a client asks, and that it was logged (not that it is done)
+ *
+ * A reader ignores types and fields that it does not know.
+ */
+
+/** WebSocket subprotocol (RFC 6455 section 1.9). */
+export const SUBPROTOCOL = "crew.v1";
+
+/** Tokens and model calls, summed over a run. */
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly calls: number;
+}
+
+export interface TaskName {
+  readonly name: string;
+  readonly agent: string;
+}
+
+/** Carried by every final event, whichever way the run ended. */
+export interface Ending {
+  readonly output: string | null;
+  readonly tasks: readonly (TaskName & { readonly output: string | null })[];
+  readonly usage: Usage;
+  readonly seconds: number;
+  /** Ids of commands that were accepted and never took effect. */
+  readonly unapplied: readonly string[];
+}
+
+export type FailureCode = "error" | "timeout" | "crashed" | "out_of_memory" | "bad_crew";
+
+export interface Failure {
+  readonly code: FailureCode;
+  readonly message: string;
+}
+
+/** A question that the crew waits on. `expires`: Unix ms, null for never. */
+export interface OpenInput {
+  readonly input: string;
+  readonly prompt: string;
+  readonly output: string | null;
+  readonly expires: number | null;
+}
+
+type Modification =
+  | { readonly instruction: string }
+  | { readonly task: string; readonly description: string }
+  | { readonly inputs: Readonly<Record<string, unknown>> };
+
+/** `data` of each event type. */
+export interface EventData {
+  "run.queued": {
+    readonly crew: string;
+    readonly inputs: Readonly<Record<string, unknown>>;
+    readonly review: readonly string[];
+    readonly position: number;
+  };
+  "run.started": {
+    readonly model: string;
+    readonly attempt: number;
+    readonly tasks: readonly TaskName[];
+    /** From attempt 2 on: names of the tasks that are not run again. */
+    readonly kept?: readonly string[];
+    /** From attempt 2 on: first and last seq of the unfinished task's events. */
+    readonly superseded?: readonly [number, number];
+  };
+  "run.pausing": object;
+  "run.paused": { readonly boundary: "token" | "llm" | "tool" | "task" };
+  "run.resumed": object;
+  "run.modifying": Modification;
+  "run.modified": Modification & { readonly applied: "model_call" | "task" };
+  "run.cancelling": { readonly reason?: string | null };
+  "run.completed": Ending;
+  "run.failed": Ending & { readonly error: Failure };
+  "run.cancelled": Ending & { readonly reason?: string | null };
+  "run.interrupted": Ending;
+  "input.requested": OpenInput;
+  "input.answered": { readonly input: string; readonly text: string };
+  "input.expired": { readonly input: string };
+  "task.started": { readonly name: string; readonly index: number; readonly of: number };
+  "task.completed": { readonly output: string };
+  "task.failed": { readonly error: string };
+  "agent.started": { readonly role: string };
+  "agent.completed": { readonly output: string };
+  "agent.failed": { readonly error: string };
+  "llm.started": { readonly call: string; readonly model: string };
+  "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
+  "llm.completed": {
+    readonly call: string;
+    readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+    readonly finish_reason: string | null;
+  };
+  "llm.failed": { readonly call: string; readonly error: string };
+  "tool.started": { readonly call: string; readonly tool: string; readonly args: unknown };
+  "tool.completed": { readonly call: string; readonly output: string; readonly seconds: number };
+  "tool.failed": { readonly call: string; readonly error: string };
+  step: {
+    readonly thought?: string | null;
+    readonly tool?: string | null;
+    readonly tool_input?: unknown;
+    readonly result?: string | null;
+    readonly output?: string | null;
+  };
+  log: { readonly stream: string; readonly text: string };
+}
+
+export type EventType = keyof EventData;
+
+export interface Envelope<Type extends string, Data> {
+  readonly type: Type;
+  readonly run: string;
+  /** Place in the run's log, from 1, without gaps. */
+  readonly seq: number;
+  /** The cursor: opaque, to be handed back as `after`. */
+  readonly id: string;
+  /** When it was born in the worker; Unix ms with microseconds. */
+  readonly ts: number;
+  /** When it was appended; Unix ms with microseconds. */
+  readonly at: number;
+  readonly task?: string;
+  readonly agent?: string;
+  /** Id of the command that led to it. */
+  readonly cause?: string;
+  /** On the last event of a run and no other. */
+  readonly final?: true;
+  readonly data: Data;
+}
+
+export type RunEvent = { [Type in EventType]: Envelope<Type, EventData[Type]> }[EventType];
+
+/** Why a cursor could not be honoured; everything that is still kept follows. */
+export type ResetReason = "malformed" | "epoch" | "evicted" | "ahead";
+
+export type ControlFrame =
+  | {
+      readonly type: "stream.hello";
+      readonly protocol: number;
+      readonly run: string;
+      readonly epoch: string;
+      readonly head: number;
+      readonly state: RunState;
+      readonly server_time: number;
+    }
+  | { readonly type: "stream.live"; readonly run: string; readonly seq: number }
+  | { readonly type: "stream.ping"; readonly run?: string; readonly seq: number; readonly server_time: number }
+  | { readonly type: "stream.reset"; readonly run: string; readonly reason: ResetReason; readonly from: number }
+  | { readonly type: "stream.end"; readonly run: string; readonly id: string };
+
+/** What a subscription delivers. */
+export type Frame = RunEvent | ControlFrame;
+
+export type RunState =
+  | "queued"
+  | "starting"
+  | "running"
+  | "pausing"
+  | "paused"
+  | "waiting"
+  | "cancelling"
+  | "completed"
+  | "failed"
+  | "cancelled"
+  | "interrupted";
+
+/** A command without its id, which the client mints. */
+export type Command =
+  | {
+      readonly cmd: "start";
+      readonly crew?: string | undefined;
+      readonly inputs?: Readonly<Record<string, unknown>>;
+      readonly review?: readonly string[] | undefined;
+    }
+  | { readonly cmd: "cancel"; readonly run: string; readonly reason?: string | undefined }
+  | { readonly cmd: "status"; readonly run: string }
+  | { readonly cmd: "list"; readonly state?: RunState; readonly limit?: number };
+
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  /** The same request may succeed later. */
+  readonly temporary: boolean;
+}
+
+export interface Ack {
+  readonly type: "command.ack";
+  readonly id: string;
+  readonly ok: true;
+  readonly run?: string;
+  readonly seq?: number;
+  /** This id was acked before; nothing happened twice. */
+  readonly duplicate?: true;
+  /** The run was already in the state asked for. */
+  readonly noop?: true;
+  readonly result?: unknown;
+}
+
+export interface Refusal {
+  readonly type: "command.ack";
+  /** null when the frame was too broken to tell. */
+  readonly id: string | null;
+  readonly ok: false;
+  readonly error: WireError;
+}

@@ -1,0 +1,33 @@
+import type { Frame } from "./protocol.ts";
+import { emptyRun, reduce, type RunView } from "./reducer.ts";
+import { sleep } from "./timer.ts";
+
+/**
+ * A run's views, at most one per `ms`, always with the last; holds nothing but the newest view.
+ * 16 ms is a frame of a display; a timer and not requestAnimationFrame, which rests in hidden tabs.
+ */
+export async function* snapshots(frames: AsyncIterable<Frame>, ms = 16): AsyncGenerator<RunView, void> {
+  let view = emptyRun;
+  let shown: RunView | undefined;
+  let over = false;
+  let wake: (() => void) | undefined;
+  const source = frames[Symbol.asyncIterator]();
+  const pump = (async () => {
+    for (let next; !(next = await source.next()).done; wake?.()) view = reduce(view, next.value);
+  })().finally(() => {
+    over = true;
+    wake?.();
+  });
+  pump.catch(() => {});
+  try {
+    for (;;) {
+      if (view !== shown) yield (shown = view);
+      else if (over) return await pump;
+      else await new Promise<void>((resolve) => (wake = resolve));
+      if (!over) await sleep(ms);
+    }
+  } finally {
+    // Not awaited: it takes effect with the source's next frame.
+    void source.return?.();
+  }
+}

@@ -1,0 +1,102 @@
+/** One dispatched block. `event` and `id` only where that very block carried them. */
+export interface SseFrame {
+  readonly data: string;
+  readonly event?: string;
+  readonly id?: string;
+}
+
+export interface SseParser {
+  /** Takes the next bytes, cut anywhere; gives the blocks that they complete. */
+  feed(bytes: Uint8Array): SseFrame[];
+  /** "Last event ID string" of the stream so far: the cursor to come back with. */
+  readonly lastEventId: string;
+  /** Reconnection time in ms, where the stream set one. */
+  readonly retry: number | undefined;
+}
+
+/**
+ * Incremental parser of `text/event-stream` (WHATWG HTML section 9.2.6, "Interpreting an event stream").
+ *
+ * Linear in the number of bytes however they are cut. Throws RangeError once an unfinished block is
+ * longer than `limit` UTF-16 units: a stream without line ends must not fill the memory.
+ */
+export function createSseParser(limit = 8 * 1024 * 1024): SseParser {
+  // Drops one leading byte order mark and keeps split UTF-8 sequences, as the section's "UTF-8 decode" asks.
+  const decoder = new TextDecoder();
+  const lineEnd = /[\r\n]/g;
+  let partial: string[] = [];
+  let skipLf = false;
+
+  let data: string[] = [];
+  let event = "";
+  let id: string | undefined;
+  let size = 0;
+  let lastEventId = "";
+  let retry: number | undefined;
+
+  function takeLine(line: string, frames: SseFrame[]): void {
+    if (line === "") return dispatch(frames);
+    const colon = line.indexOf(":");
+    if (colon === 0) return;
+    const field = colon < 0 ? line : line.slice(0, colon);
+    let value = colon < 0 ? "" : line.slice(colon + 1);
+    if (value[0] === " ") value = value.slice(1);
+    if (field === "data") data.push(value);
+    else if (field === "event") event = value;
+    else if (field === "id") {
+      if (!value.includes("\0")) id = value;
+    } else if (field === "retry" && /^\d+$/.test(value)) retry = +value;
+  }
+
+  function dispatch(frames: SseFrame[]): void {
+    if (id !== undefined) lastEventId = id;
+    // An empty `data:` line counts; no data line at all does not.
+    if (data.length > 0) {
+      frames.push({ data: data.join("\n"), ...(event !== "" && { event }), ...(id !== undefined && { id }) });
+    }
+    data = [];
+    event = "";
+    id = undefined;
+    size = 0;
+  }
+
+  return {
+    feed(bytes) {
+      const text = decoder.decode(bytes, { stream: true });
+      const frames: SseFrame[] = [];
+      let start = 0;
+      if (skipLf && text !== "") {
+        if (text[0] === "\n") start = 1;
+        skipLf = false;
+      }
+      for (;;) {
+        lineEnd.lastIndex = start;
+        const end = lineEnd.exec(text)?.index;
+        if (end === undefined) break;
+        partial.push(text.slice(start, end));
+        size += end - start;
+        const line = partial.join("");
+        partial = [];
+        takeLine(line, frames);
+        start = end + 1;
+        if (text[end] === "\r") {
+          // The LF of this CRLF may still be on its way; the line itself need not wait for it.
+          if (start === text.length) skipLf = true;
+          else if (text[start] === "\n") start++;
+        }
+      }
+      if (start < text.length) {
+        partial.push(text.slice(start));
+        size += text.length - start;
+      }
+      if (size > limit) throw new RangeError(`an event of more than ${limit} characters`);
+      return frames;
+    },
+    get lastEventId() {
+      return lastEventId;
+    },
+    get retry() {
+      return retry;
+    },
+  };
+}

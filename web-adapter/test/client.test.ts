@@ -1,0 +1,375 @@
+import { describe, expect, test, vi } from "vitest";
+import { createCrewClient, emptyRun, reduce, snapshots, CrewError, type CrewClientOptions, type Frame, type RunEvent } from "../src/index.ts";
+import { fakeServer } from "./fakeServer.ts";
+import { eventsOf } from "./vectors.ts";
+
+const LOG = eventsOf("completed");
+const ONCE = LOG.map(({ seq }) => seq);
+
+function setUp(options: Partial<CrewClientOptions> = {}, log: readonly RunEvent[] = LOG) {
+  const server = fakeServer(log);
+  const client = createCrewClient({
+    ...server.options,
+    random: () => 0,
+    limits: { open: 60, silence: 200, ack: 60 },
+    ...options,
+  });
+  return { server, client };
+}
+
+async function collect(frames: AsyncIterable<Frame>, each?: (frame: Frame, n: number) => void): Promise<Frame[]> {
+  const all: Frame[] = [];
+  for await (const frame of frames) {
+    all.push(frame);
+    each?.(frame, all.length);
+  }
+  return all;
+}
+
+const events = (frames: readonly Frame[]) => frames.filter((frame): frame is RunEvent => "data" in frame);
+const seqs = (frames: readonly Frame[]) => events(frames).map(({ seq }) => seq);
+const via = ({ requests }: ReturnType<typeof fakeServer>) => requests.map((request) => request.via);
+
+describe.each(["ws", "sse"] as const)("over %s", (transport) => {
+  test("a run is followed from its start to its final event", async () => {
+    const { server, client } = setUp({ transport });
+    const run = await client.start({ message: "hi" });
+    const frames = await collect(client.follow(run));
+    expect(frames[0]).toMatchObject({ type: "stream.hello", epoch: "k3f9" });
+    expect(events(frames)).toEqual(LOG);
+    expect(server.effects).toMatchObject([{ cmd: "start", inputs: { message: "hi" } }]);
+    expect(client.status).toEqual({ state: "idle", transport });
+    expect(server.sockets.size).toBe(0);
+  });
+
+  test("a run is followed from a cursor", async () => {
+    const { server, client } = setUp({ transport });
+    const frames = await collect(client.follow(server.run, { after: LOG[4]!.id }));
+    expect(seqs(frames)).toEqual(ONCE.slice(5));
+  });
+
+  test("a connection that keeps breaking loses nothing and repeats nothing", async () => {
+    const { server, client } = setUp({ transport });
+    server.weather.breakAfter = 3;
+    const frames = await collect(client.follow(server.run));
+    expect(seqs(frames)).toEqual(ONCE);
+    const cursors = server.requests.map(({ after }) => after);
+    expect(cursors.slice(0, 3)).toEqual([null, LOG[2]!.id, LOG[5]!.id]);
+  });
+
+  test("duplicates are dropped by their number", async () => {
+    const { server, client } = setUp({ transport });
+    server.weather.copies = 3;
+    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+  });
+
+  test("after a reset the run is told again, and the reducer ends at the same view", async () => {
+    const { server, client } = setUp({ transport });
+    server.weather.breakAfter = 6;
+    let resets = 0;
+    const frames = await collect(client.follow(server.run), (frame, n) => {
+      if (n === 5) server.resetNext("epoch");
+      if (frame.type === "stream.reset") resets++;
+      server.weather.breakAfter = resets ? Infinity : 6;
+    });
+    expect(resets).toBe(1);
+    expect(seqs(frames)).toEqual([...ONCE.slice(0, 6), ...ONCE]);
+    expect(frames.reduce(reduce, emptyRun)).toEqual(LOG.reduce(reduce, emptyRun));
+  });
+
+  test("after an eviction what is known already is not told again", async () => {
+    const { server, client } = setUp({ transport });
+    server.resetNext("evicted");
+    server.weather.breakAfter = 6;
+    const frames = await collect(client.follow(server.run), (_, n) => n === 7 && server.resetNext("evicted"));
+    expect(seqs(frames)).toEqual(ONCE);
+  });
+
+  test("an unknown run is an error with its code, at once", async () => {
+    const { server, client } = setUp({ transport });
+    await expect(collect(client.follow("r_nobody"))).rejects.toMatchObject({ code: "unknown_run", message: "no such run" });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("a silent connection is given up and resumed", async () => {
+    const { server, client } = setUp({ transport, limits: { open: 60, silence: 40 } });
+    server.hold(4);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(2));
+    expect(server.requests.at(-1)?.after).toBe(LOG[3]!.id);
+    server.grow();
+    expect(seqs(await following)).toEqual(ONCE);
+  });
+
+  test("an abort ends it with the signal's reason and closes the connection", async () => {
+    const { server, client } = setUp({ transport });
+    server.hold(4);
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const following = collect(client.follow(server.run, { signal: controller.signal }), (_, n) => {
+      if (n === 5) setTimeout(() => controller.abort(reason));
+    });
+    await expect(following).rejects.toBe(reason);
+    expect(server.sockets.size).toBe(0);
+    expect(client.status.state).toBe("idle");
+  });
+
+  test("a reader that leaves the loop closes the connection", async () => {
+    const { server, client } = setUp({ transport });
+    for await (const frame of client.follow(server.run)) if ("data" in frame && frame.seq === 3) break;
+    expect(server.sockets.size).toBe(0);
+    expect(client.status.state).toBe("idle");
+  });
+
+  test("two runs' followers do not disturb each other", async () => {
+    const { server, client } = setUp({ transport });
+    const both = await Promise.all([collect(client.follow(server.run)), collect(client.follow(server.run))]);
+    expect(both.map(seqs)).toEqual([ONCE, ONCE]);
+  });
+});
+
+describe("choosing a transport", () => {
+  test("a WebSocket comes first, with the protocol's name", async () => {
+    const { server, client } = setUp();
+    server.hold(2);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status).toEqual({ state: "open", transport: "ws" }));
+    const [socket] = server.sockets;
+    expect(socket).toMatchObject({ url: `ws://sidecar.test/ws?run=${server.run}`, protocol: "crew.v1" });
+    server.grow();
+    await following;
+  });
+
+  test.each(["refuse", "hang", "mute", "throw"] as const)("where a WebSocket does not work (%s), events come by SSE", async (ws) => {
+    const { server, client } = setUp();
+    server.weather.ws = ws;
+    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+    expect(client.status.transport).toBe("sse");
+  });
+
+  test("where there is no WebSocket at all, events come by SSE", async () => {
+    vi.stubGlobal("WebSocket", undefined);
+    const server = fakeServer(LOG);
+    const client = createCrewClient({ url: server.options.url, fetch: server.options.fetch });
+    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+    vi.unstubAllGlobals();
+  });
+
+  test("the fallback is remembered, not searched for with every run", async () => {
+    const { server, client } = setUp();
+    server.weather.ws = "hang";
+    await collect(client.follow(server.run));
+    await collect(client.follow(server.run));
+    expect(via(server)).toEqual(["ws", "sse", "sse"]);
+  });
+
+  test("a WebSocket lost in the middle goes on over SSE at the cursor", async () => {
+    const { server, client } = setUp();
+    server.weather.breakAfter = 5;
+    const frames = await collect(client.follow(server.run), (_, n) => {
+      if (n === 3) Object.assign(server.weather, { ws: "refuse" });
+      if (n > 6) server.weather.breakAfter = Infinity;
+    });
+    expect(seqs(frames)).toEqual(ONCE);
+    expect(server.requests.slice(0, 3)).toMatchObject([
+      { via: "ws", after: null },
+      { via: "ws", after: LOG[4]!.id },
+      { via: "sse", after: LOG[4]!.id },
+    ]);
+  });
+
+  test("a transport that was asked for by name is the only one tried", async () => {
+    const { server, client } = setUp({ transport: "ws" });
+    server.weather.ws = "refuse";
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(2));
+    expect(client.status.state).toBe("reconnecting");
+    server.weather.ws = "ok";
+    await following;
+    expect(new Set(via(server))).toEqual(new Set(["ws"]));
+  });
+});
+
+describe("close codes", () => {
+  test.each([4000, 4001, 4002, 4499, 1006, 1011])("%i is come back from", async (closeCode) => {
+    const { server, client } = setUp({ transport: "ws" });
+    Object.assign(server.weather, { closeCode, breakAfter: 4 });
+    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+  });
+
+  test.each([4500, 4501, 4503, 4999])("%i is not", async (closeCode) => {
+    const { server, client } = setUp();
+    Object.assign(server.weather, { closeCode, breakAfter: 4 });
+    await expect(collect(client.follow(server.run))).rejects.toMatchObject({ code: "closed" });
+    expect(via(server)).toEqual(["ws"]);
+  });
+});
+
+test("waits between tries grow, with jitter, and start afresh after progress", async () => {
+  const { server, client } = setUp({ random: () => 0.01 });
+  Object.assign(server.weather, { ws: "refuse", http: "refuse" });
+  const waits: number[] = [];
+  const real = globalThis.setTimeout;
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(((go: () => void, ms: number) => {
+    if (ms !== 60 && ms !== 200) waits.push(ms);
+    return real(go, ms);
+  }) as typeof setTimeout);
+  const following = collect(client.follow(server.run));
+  await new Promise((resolve) => real(resolve, 60));
+  Object.assign(server.weather, { ws: "ok", http: "ok" });
+  await following;
+  expect(waits.slice(0, 3)).toEqual([2.5, 5, 10]);
+});
+
+test("a run that has ended is not followed twice: 204 ends it", async () => {
+  const { server, client } = setUp({ transport: "sse" });
+  expect(await collect(client.follow(server.run, { after: LOG.at(-1)!.id }))).toEqual([]);
+});
+
+test("a reader slower than the inbox is cut off and comes back at its cursor", async () => {
+  const { server, client } = setUp({ transport: "ws", limits: { inbox: 5 } });
+  const frames: Frame[] = [];
+  for await (const frame of client.follow(server.run)) {
+    frames.push(frame);
+    if (frames.length === 2) await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  expect(seqs(frames)).toEqual(ONCE);
+  expect(server.requests.length).toBeGreaterThan(1);
+});
+
+describe("commands", () => {
+  test("go over the open socket", async () => {
+    const { server, client } = setUp();
+    server.hold(3);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    expect(await client.cancel(server.run, "enough")).toMatchObject({ ok: true, run: server.run });
+    expect(server.effects).toMatchObject([{ cmd: "cancel", run: server.run, reason: "enough" }]);
+    expect(via(server)).toEqual(["ws", "socket"]);
+    server.grow();
+    await following;
+  });
+
+  test("an ack is heard while the reader of events is busy", async () => {
+    const { server, client } = setUp();
+    for await (const frame of client.follow(server.run)) {
+      if ("data" in frame && frame.seq === 2) expect((await client.cancel(server.run)).ok).toBe(true);
+    }
+    expect(via(server)).toEqual(["ws", "socket"]);
+  });
+
+  test("are POSTed where no socket is open", async () => {
+    const { server, client } = setUp({ transport: "sse" });
+    server.hold(3);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    await client.cancel(server.run);
+    expect(via(server)).toEqual(["sse", "post"]);
+    server.grow();
+    await following;
+  });
+
+  test("a lost ack is asked for again with the same id, and the effect happens once", async () => {
+    const { server, client } = setUp();
+    server.weather.loseAcks = 2;
+    await client.start({ message: "hi" });
+    const ids = server.requests.map(({ body }) => body?.id);
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(1);
+    expect(server.effects).toHaveLength(1);
+  });
+
+  test("an ack lost on the socket is asked for again by POST", async () => {
+    const { server, client } = setUp();
+    server.hold(3);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    server.weather.loseAcks = 1;
+    await client.cancel(server.run);
+    expect(via(server)).toEqual(["ws", "socket", "post"]);
+    expect(server.effects).toHaveLength(1);
+    server.grow();
+    await following;
+  });
+
+  test("are given up after a few tries, and say that nobody is there", async () => {
+    const { server, client } = setUp();
+    server.weather.http = "refuse";
+    await expect(client.start({})).rejects.toMatchObject({ code: "unreachable", message: "No sidecar answers at http://sidecar.test." });
+    server.weather.http = "proxy page";
+    await expect(client.start({})).rejects.toMatchObject({ code: "unreachable" });
+  });
+
+  test("a refusal carries the server's code and message and is not repeated", async () => {
+    const { server, client } = setUp();
+    const refusal = client.cancel("r_nobody");
+    await expect(refusal).rejects.toBeInstanceOf(CrewError);
+    await expect(refusal).rejects.toMatchObject({ code: "unknown_run", message: "no such run", temporary: false });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("ids fit the protocol, also where crypto.randomUUID is missing (plain http)", async () => {
+    vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
+    const { server, client } = setUp();
+    await client.start({});
+    await client.start({});
+    const ids = server.effects.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9._:-]{1,64}$/);
+    vi.unstubAllGlobals();
+  });
+
+  test("no more than the bound may be unanswered", async () => {
+    const { server, client } = setUp({ limits: { ack: 50, outstanding: 2, retries: 0 } });
+    server.hold(3);
+    const following = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    server.weather.loseAcks = 2;
+    const [first, second, third] = [1, 2, 3].map(() => client.cancel(server.run));
+    await expect(third).rejects.toMatchObject({ code: "busy" });
+    await expect(first).rejects.toMatchObject({ code: "lost" });
+    await expect(second).rejects.toMatchObject({ code: "lost" });
+    server.grow();
+    await following;
+  });
+});
+
+test("listeners hear each change of the connection, until they leave", async () => {
+  const { server, client } = setUp();
+  const heard: string[] = [];
+  const leave = client.subscribe(() => heard.push(`${client.status.state} ${client.status.transport}`));
+  server.weather.breakAfter = 8;
+  await collect(client.follow(server.run), (_, n) => n > 9 && (server.weather.breakAfter = Infinity));
+  expect(heard).toEqual(["connecting null", "open ws", "reconnecting ws", "open ws", "idle ws"]);
+  leave();
+  await collect(client.follow(server.run));
+  expect(heard).toHaveLength(5);
+});
+
+test("snapshots are few and the last one is there", async () => {
+  const { server, client } = setUp();
+  const views = [];
+  for await (const view of snapshots(client.follow(server.run))) views.push(view);
+  expect(views.length).toBeLessThan(5);
+  expect(views.at(-1)).toEqual(LOG.reduce(reduce, emptyRun));
+});
+
+test("snapshots pass an error on after the last view", async () => {
+  const { server, client } = setUp();
+  Object.assign(server.weather, { closeCode: 4500, breakAfter: 4 });
+  let seq = 0;
+  const reading = (async () => {
+    for await (const view of snapshots(client.follow(server.run))) seq = view.seq;
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "closed" });
+  expect(seq).toBe(4);
+});
+
+test("a reader that leaves the snapshots closes the connection with the next frame", async () => {
+  const { server, client } = setUp();
+  server.hold(6);
+  for await (const { seq } of snapshots(client.follow(server.run))) if (seq === 6) break;
+  server.grow(7);
+  await vi.waitFor(() => expect(server.sockets.size).toBe(0));
+  expect(client.status.state).toBe("idle");
+});

@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { emptyRun, isFinal, reduce, type Frame, type RunEvent, type RunView } from "../src/index.ts";
+import { LIMITS } from "../src/reducer.ts";
+import { eventsOf, runs, type RunVector } from "./vectors.ts";
+
+const fold = (frames: readonly Frame[], from: RunView = emptyRun) => frames.reduce(reduce, from);
+
+const snapshot = (view: RunView): RunVector["snapshot"] => ({
+  state: view.state,
+  model: view.model,
+  tasks: view.tasks.map(({ name, agent, state, output }) => ({ name, agent, state, output })),
+  input: "input" in view ? view.input : null,
+  usage: view.usage,
+  output: "output" in view ? view.output : null,
+  error: "error" in view ? view.error : null,
+});
+
+describe.each(runs)("$name", ({ events, snapshot: expected }) => {
+  test("folds to its snapshot", () => {
+    expect(snapshot(fold(events))).toEqual(expected);
+  });
+
+  test("folds to the same when every event comes twice", () => {
+    expect(fold(events.flatMap((event) => [event, event]))).toEqual(fold(events));
+  });
+
+  test("changes no view that it was given", () => {
+    const freeze = <T>(value: T): T => {
+      if (value !== null && typeof value === "object") Object.values(Object.freeze(value)).forEach(freeze);
+      return value;
+    };
+    events.reduce((view, event) => freeze(reduce(view, event)), freeze(emptyRun));
+  });
+});
+
+const reset = (reason: "epoch" | "evicted") => ({ type: "stream.reset", run: "r_01jd", reason, from: 1 }) as const;
+const middle = eventsOf("running in the middle of a reply, after two tool calls");
+
+test("a reset starts over, and the replay gives the same view", () => {
+  const view = fold(middle);
+  expect(reduce(view, reset("epoch"))).toBe(emptyRun);
+  expect(fold([reset("epoch"), ...middle], view)).toEqual(view);
+});
+
+test("what was seen before an eviction is kept", () => {
+  const view = fold(middle);
+  expect(reduce(view, reset("evicted"))).toBe(view);
+});
+
+test("repeats and control frames give the very same view", () => {
+  const view = fold(middle);
+  expect(reduce(view, middle[3]!)).toBe(view);
+  expect(reduce(view, { type: "stream.live", run: "r_01jd", seq: 99 })).toBe(view);
+});
+
+test("the steps of a task keep their order: thought, tools, words", () => {
+  const [task] = fold(middle).tasks;
+  expect(task?.steps).toMatchObject([
+    { kind: "call", state: "completed", text: "", thinking: "I should count" },
+    { kind: "tool", tool: "word_count", state: "completed", args: { text: "Coffee in Lisbon" }, result: "3" },
+    { kind: "tool", tool: "word_count", state: "failed", result: "text is missing" },
+    { kind: "call", state: "running", text: "A pl" },
+  ]);
+  expect(fold(middle).logs).toEqual([{ stream: "stdout", text: "hello from the crew\n" }]);
+});
+
+test("a second attempt forgets the words of the unfinished task", () => {
+  const view = fold(eventsOf("second attempt: the finished task is kept, the unfinished one is pending again"));
+  expect(view.attempt).toBe(2);
+  expect(view.tasks.map(({ steps }) => steps.length)).toEqual([1, 0, 0]);
+});
+
+test("an accepted cancel is not undone by what the crew still says", () => {
+  const events = eventsOf("cancelling");
+  const last = events.at(-1)!;
+  const late = { ...last, type: "run.resumed", seq: last.seq + 1, data: {} } as RunEvent;
+  expect(fold([...events, late]).state).toBe("cancelling");
+});
+
+test("the view says in which states a run is over", () => {
+  for (const { events, snapshot: { state } } of runs) {
+    expect(isFinal(state)).toBe(events.some(({ final }) => final === true));
+  }
+});
+
+const delta = (seq: number, over: Partial<RunEvent> = {}, text = "word ") =>
+  ({ type: "llm.delta", run: "r", seq, id: `e-${seq}`, ts: 0, at: 0, task: "t", agent: "A", data: { call: "c", text, kind: "text" }, ...over }) as RunEvent;
+
+test("words of no task, as of a Flow, stand on their own", () => {
+  const { task: _, ...event } = delta(1);
+  expect(fold([event as RunEvent])).toMatchObject({ state: "running", tasks: [], steps: [{ text: "word " }] });
+});
+
+test("10,000 tokens fold in linear time, with a reader at every 16th", () => {
+  const run = (tokens: number) => {
+    const start = performance.now();
+    let view = emptyRun;
+    let read = 0;
+    for (let seq = 1; seq <= tokens; seq++) {
+      view = reduce(view, delta(seq));
+      const step = view.tasks[0]?.steps[0];
+      if (seq % 16 === 0 && step?.kind === "call") read += step.text.charCodeAt(step.text.length - 1);
+    }
+    expect(read).toBeGreaterThan(0);
+    return performance.now() - start;
+  };
+  run(1_000);
+  expect(run(10_000)).toBeLessThan(500);
+});
+
+test("memory has a bound: logs, steps and text keep no more than their limits", () => {
+  let seq = 0;
+  let view = emptyRun;
+  for (let n = 0; n < LIMITS.logs + 50; n++) {
+    const data = { stream: "stdout", text: `${n}` };
+    view = reduce(view, delta(++seq, { type: "log", data } as Partial<RunEvent>));
+  }
+  expect(view.logs).toHaveLength(LIMITS.logs);
+  expect(view.logs.at(-1)?.text).toBe(`${LIMITS.logs + 49}`);
+
+  for (let n = 0; n < LIMITS.steps + 50; n++) {
+    const data = { call: `c${n}`, model: "m" };
+    view = reduce(view, delta(++seq, { type: "llm.started", data } as Partial<RunEvent>));
+  }
+  expect(view.tasks[0]?.steps).toHaveLength(LIMITS.steps);
+  expect(view.tasks[0]?.steps.at(-1)?.id).toBe(`c${LIMITS.steps + 49}`);
+
+  const piece = "x".repeat(LIMITS.text / 4);
+  for (let n = 0; n < 9; n++) view = reduce(view, delta(++seq, {}, piece));
+  const last = view.tasks[0]?.steps.at(-1);
+  expect(last?.kind === "call" && last.text.length).toBe(LIMITS.text);
+});

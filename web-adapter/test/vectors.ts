@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RunEvent, RunState, Usage } from "../src/index.ts";
+
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/vectors", `${name}.json`), "utf8"));
+
+export interface SseVector {
+  readonly name: string;
+  readonly frames: readonly { readonly event?: string; readonly id?: string; readonly data: string }[];
+  readonly bytes: string;
+  readonly last_event_id?: string;
+  readonly retry?: number;
+}
+
+export const sse = read("sse") as { readonly vectors: readonly SseVector[]; readonly parse_only: readonly SseVector[] };
+
+export interface RunVector {
+  readonly name: string;
+  readonly events: readonly RunEvent[];
+  readonly snapshot: {
+    readonly state: RunState;
+    readonly model: string | null;
+    readonly tasks: readonly { name: string; agent: string; state: string; output: string | null }[];
+    readonly input: unknown;
+    readonly usage: Usage;
+    readonly output: string | null;
+    readonly error: unknown;
+  };
+}
+
+export const runs = read("runs") as readonly RunVector[];
+
+export function eventsOf(name: string): readonly RunEvent[] {
+  const vector = runs.find((run) => run.name === name);
+  if (!vector) throw new Error(`no vector called ${name}`);
+  return vector.events;
+}
