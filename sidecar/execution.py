@@ -32,8 +32,8 @@ __all__ = ["Ending", "Execution"]
 
 logger = logging.getLogger("sidecar.execution")
 
-# The cancel ladder. A worker that was told ends itself: at its next token, 0.3 s after that at the
-# latest, or 2.5 s while a tool is at work (crew/worker.py). One that does not is deaf; SIGTERM, then
+# The cancel ladder. A worker that was told ends itself: at its next token, else after 0.3 s, or
+# after 2.5 s while a tool is at work (crew/worker.py). One that does not is deaf; SIGTERM, then
 # SIGKILL, end it within the 3.5 s that PROTOCOL.md promises.
 _COOPERATIVE_SECONDS: Final = 2.7
 _SIGTERM_SECONDS: Final = 0.3
