@@ -9,7 +9,7 @@ Imports point down only, and tests/test_architecture.py holds it::
     execution          one run's life; the only writer of its log
     fanout  workers    readers of a log; child processes
     log/               memory, sqlite: one interface
-    codec run protocol settings errors channel                  pure
+    codec run protocol settings errors channel deadline sse     pure
 
 `crew` is another program to this package: it is started as a command line and spoken to in the
 vocabulary of `channel`. crewai is never imported here.

@@ -8,30 +8,38 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 import orjson
 
 from sidecar.channel import now_ms
-from sidecar.errors import SettingsError, StoreError
+from sidecar.client import Disconnected
+from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
+from sidecar.terminal import run_in_terminal
 
 _FORCED_EXIT = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 after a graceful stop, 1 when the sidecar can't start, 2 for a wrong flag."""
+    """Exit code 0 after a graceful stop, 1 when the sidecar can't start, 2 for a wrong flag;
+    `run` gives that of its run."""
     arguments = _parser().parse_args(argv)
-    _log_json_lines()
+    running = arguments.command == "run"
+    _log_json_lines(logging.ERROR if running else logging.INFO)
     flags = {name: getattr(arguments, name) for name in ("host", "port", "data", "config", "crew")}
     try:
         settings = Settings.load(os.environ, flags, platform=sys.platform)
-        _run(settings)
-    except (SettingsError, StoreError) as error:
+        if running:
+            brief, url, review = arguments.brief, arguments.url, arguments.review
+            return _on_loop(run_in_terminal(settings, brief, url=url, review=review))
+        return _on_loop(_serve(settings))
+    except (SettingsError, StoreError, CommandError, Disconnected) as error:
         print(f"sidecar: {error}", file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        return _FORCED_EXIT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     serve = commands.add_parser("serve", help="serve until stopped (the default)")
-    for target in (parser, serve):
+    run = commands.add_parser("run", help="run a brief here, in the terminal")
+    run.add_argument("brief", help="what the crew is to work on")
+    run.add_argument("--url", help="a sidecar that runs elsewhere (one is started if none runs)")
+    run.add_argument(
+        "--review", action="append", default=[], metavar="TASK", help="ask me about this task"
+    )
+    for target in (parser, serve, run):
         # A flag before `serve` must survive the sub-parser's own default.
         missing = None if target is parser else argparse.SUPPRESS
         target.add_argument("--host", default=missing, help="address to listen on (127.0.0.1)")
@@ -52,22 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(settings: Settings) -> None:
-    if sys.platform == "win32":
-        asyncio.run(_serve(settings))
-        return
-    import uvloop
+def _on_loop(main: Coroutine[None, None, int]) -> int:
+    if sys.platform != "win32":
+        import uvloop
 
-    uvloop.install()
-    asyncio.run(_serve(settings))
+        uvloop.install()
+    return asyncio.run(main)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     async with Gateway(settings) as gateway:
         print(f"sidecar ready {gateway.url}", flush=True)
         await stop.wait()
+    return 0
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -101,10 +114,10 @@ class _JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def _log_json_lines() -> None:
+def _log_json_lines(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,16 @@ Order, gateway to worker::
 
     {"order": "start", "spec": {...RunSpec}}
     {"order": "cancel", "cause": "c-7"}
+    {"order": "pause", "cause": "c-8"}        answered by the fact run.paused {boundary}
+    {"order": "resume", "cause": "c-9"}
+    {"order": "modify", "cause": "c-10", "change": {"instruction": str, "now"?: true}
+                                                 | {"task": str, "description": str}
+                                                 | {"inputs": {...}}}
+                                              answered by run.modified {...change, applied}
+    {"order": "answer", "cause": "c-11", "input": str, "text": str}
+    {"order": "expire", "input": str}         nobody answered: go on as if accepted
+
+Every fact that an order leads to carries its `cause`.
 """
 
 from __future__ import annotations
@@ -70,6 +80,10 @@ class RunSpec(TypedDict):
     attempt: int
     memory_mb: int
     """RLIMIT_DATA for the worker in MiB; 0 = no limit."""
+    review: list[str]
+    """Tasks whose output a person is asked about, beside those with `human_input: true`."""
+    input_timeout: float
+    """Seconds a question stays open; 0 = for ever. The gateway keeps the time."""
 
 
 class _FactRequired(TypedDict):
@@ -87,7 +101,7 @@ class Fact(_FactRequired, total=False):
 
 
 class _OrderRequired(TypedDict):
-    order: Literal["start", "cancel"]
+    order: Literal["start", "cancel", "pause", "resume", "modify", "answer", "expire"]
 
 
 class Order(_OrderRequired, total=False):
@@ -95,6 +109,9 @@ class Order(_OrderRequired, total=False):
 
     cause: str
     spec: RunSpec
+    change: dict[str, Any]
+    input: str
+    text: str
 
 
 class LineTooLong(ValueError):

@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, Literal, cast
 
 import aiohttp
@@ -96,15 +96,40 @@ class CrewClient:
             raise RuntimeError("use it as `async with CrewClient() as crew:`")
         return self._session
 
-    async def start(self, inputs: dict[str, Any] | None = None, *, crew: str | None = None) -> str:
-        """Queue a run and return its id. Raises CommandError as the sidecar refuses."""
+    async def start(
+        self,
+        inputs: dict[str, Any] | None = None,
+        *,
+        crew: str | None = None,
+        review: Sequence[str] = (),
+    ) -> str:
+        """Queue a run and return its id; `review` names the tasks to be asked about.
+
+        Raises CommandError as the sidecar refuses.
+        """
         fields: dict[str, Any] = {"inputs": inputs or {}}
         if crew is not None:
             fields["crew"] = crew
+        if review:
+            fields["review"] = list(review)
         return str((await self.command("start", **fields))["run"])
 
     async def cancel(self, run: str, reason: str | None = None) -> Frame:
         return await self.command("cancel", run=run, **({"reason": reason} if reason else {}))
+
+    async def pause(self, run: str) -> Frame:
+        return await self.command("pause", run=run)
+
+    async def resume(self, run: str) -> Frame:
+        return await self.command("resume", run=run)
+
+    async def modify(self, run: str, **change: Any) -> Frame:
+        """`instruction=` (and `now=True`), or `task=` and `description=`, or `inputs=`."""
+        return await self.command("modify", run=run, **change)
+
+    async def answer(self, run: str, input: str, text: str = "") -> Frame:
+        """Answer the question `input`; an empty text accepts."""
+        return await self.command("answer", run=run, input=input, text=text)
 
     async def status(self, run: str) -> Frame:
         """The run's snapshot."""

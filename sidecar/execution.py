@@ -1,7 +1,6 @@
 """One run from its queue to its final event: takes a worker, records its facts, ends it.
 
-The execution is the only writer of its run's log. Everything it says goes through `_record`, which
-steps the state machine, commits, and only then shows.
+What it says goes through the run's recorder; what people say to the run through its steering.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +17,15 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from sidecar.channel import TERMINAL, RunSpec, now_ms
-from sidecar.codec import Draft, Event
-from sidecar.errors import CommandError, IllegalTransition
-from sidecar.fanout import Feed
-from sidecar.log import Log, StoredAck
-from sidecar.protocol import Cancel, Command, Reply, ack_ok, encode
+from sidecar.channel import TERMINAL, Order, RunSpec, now_ms
+from sidecar.codec import Draft
+from sidecar.deadline import Deadline
+from sidecar.log import Log
+from sidecar.protocol import Cancel, Command, Reply
+from sidecar.recorder import Recorder
 from sidecar.run import Run
-from sidecar.workers import Pool, Worker
+from sidecar.steering import Steering
+from sidecar.workers import KILL, Pool, Worker
 
 __all__ = ["Ending", "Execution"]
 
@@ -57,22 +56,22 @@ class Execution:
 
     def __init__(self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float) -> None:
         self.run = run
-        self.log = log
-        self.feed = Feed(log, lambda: run.state)
+        self.steering = Steering(run, self._order, input_timeout=spec["input_timeout"])
+        self.recorder = Recorder(run, log, is_stale=self.steering.is_stale, noticed=self._noticed)
+        self.steering.write_with(self.recorder)
         self._pool = pool
         self._spec = spec
         self._timeout = timeout
-        self._lock = asyncio.Lock()
+        self._deadline = Deadline(timeout, lambda: self.end(Ending("timeout")))
         self._stop = asyncio.Event()
         self._ending: Ending | None = None
         self._worker: Worker | None = None
         self._verdict: dict[str, Any] | None = None
         self._exit_code: int | None = None
         self._began: float | None = None
+        self._early: list[Order] = []
+        """Orders for a worker that has not been taken yet."""
         self._out_of_memory_kills = _out_of_memory_kills()
-
-    def snapshot(self) -> dict[str, Any]:
-        return self.run.snapshot(epoch=self.log.epoch, seq=self.log.head)
 
     async def queue(self, command: Command, *, review: Sequence[str], position: int) -> Reply:
         """The first event, with the ack of the `start` that asked for it."""
@@ -82,26 +81,24 @@ class Execution:
             "review": list(review),
             "position": position,
         }
-        async with self._lock:
-            return await self._answer(command, "run.queued", data)
+        async with self.recorder.lock:
+            return await self.recorder.answer(command, "run.queued", data)
 
     async def cancel(self, command: Cancel) -> Reply:
         """Log the wish and start the ladder. Raises CommandError when the run has ended."""
-        async with self._lock:
+        async with self.recorder.lock:
             if self.run.state in ("cancelling", "cancelled"):
-                return ack_ok(command.id, run=self.run.id, seq=self.log.head, noop=True)
-            if not self.run.live:
-                raise CommandError(
-                    "illegal_state", f"the run is {self.run.state} already", id=command.id
-                )
+                return self.recorder.noop(command)
+            self.recorder.require("run.cancelling", command)
             data = {"reason": command.reason} if command.reason else {}
-            reply = await self._answer(command, "run.cancelling", data)
+            reply = await self.recorder.answer(command, "run.cancelling", data)
+            self.steering.forget_pause()
             self.end(Ending("cancelled", command.reason, command.id))
             return reply
 
     def end(self, ending: Ending) -> None:
-        """Have the run ended from outside; the first reason given is the one that counts."""
-        if self._ending is None:
+        """Have the run ended from outside. The first reason counts, but a logged cancel is kept."""
+        if self._ending is None or ending.kind == "cancelled":
             self._ending = ending
             self._stop.set()
 
@@ -121,10 +118,12 @@ class Execution:
             stop.cancel()
             work.cancel()
             await asyncio.gather(work, stop, return_exceptions=True)
+            await self.steering.close()
             if self._worker is not None:
-                self._worker.signal(_KILL)
+                self._worker.signal(KILL)
                 self._worker.close()
-        await self._record([self._final()])
+        async with self.recorder.lock:
+            await self.recorder.append([self._final()])
 
     async def _work(self, slots: asyncio.Semaphore) -> None:
         async with slots:
@@ -132,25 +131,26 @@ class Execution:
                 return
             self.run.begin()
             self._began = time.monotonic()
-            expiry = asyncio.get_running_loop().call_later(
-                self._timeout, self.end, Ending("timeout")
-            )
+            self._deadline.go()
             try:
                 self._worker = worker = await self._pool.take()
                 worker.order({"order": "start", "spec": self._spec})
+                for order in self._early:
+                    worker.order(order)
                 while lines := await worker.facts():
-                    await self._record(self._drafts(lines))
+                    async with self.recorder.lock:
+                        await self.recorder.append(self._drafts(lines))
                     if self._verdict is not None:
                         break
                 await self._await_exit(worker)
             finally:
-                expiry.cancel()
+                self._deadline.hold()
 
     async def _await_exit(self, worker: Worker) -> None:
         try:
             self._exit_code = await asyncio.wait_for(worker.exit_code(), _EXIT_SECONDS)
         except asyncio.TimeoutError:
-            worker.signal(_KILL)
+            worker.signal(KILL)
             with contextlib.suppress(asyncio.TimeoutError):
                 self._exit_code = await asyncio.wait_for(worker.exit_code(), _EXIT_SECONDS)
 
@@ -165,7 +165,7 @@ class Execution:
             worker.signal(signal.SIGTERM)
             if await _done(work, _SIGTERM_SECONDS):
                 return
-            worker.signal(_KILL)
+            worker.signal(KILL)
             if await _done(work, _SIGKILL_SECONDS):
                 return
         work.cancel()
@@ -195,45 +195,34 @@ class Execution:
                 logger.error("run %s: not a fact: %r", self.run.id, line[:200])
         return drafts
 
-    async def _record(self, drafts: Sequence[Draft]) -> None:
-        async with self._lock:
-            await self._append(drafts)
+    def _noticed(self, draft: Draft) -> None:
+        self.steering.notice(draft)
+        # Neither a person's thinking nor a pause counts towards SIDECAR_RUN_TIMEOUT.
+        if self.run.state in ("paused", "waiting") or not self.run.live:
+            self._deadline.hold()
+        elif self._began is not None:
+            self._deadline.go()
 
-    async def _answer(self, command: Command, type: str, data: dict[str, Any]) -> Reply:
-        """Append what a command leads to, in one transaction with its ack."""
-        reply = ack_ok(command.id, run=self.run.id, seq=self.log.head + 1)
-        ack = StoredAck(command.id, command.digest, encode(reply))
-        await self._append([Draft(type, now_ms(), data, cause=command.id)], ack=ack)
-        return reply
-
-    async def _append(self, drafts: Sequence[Draft], *, ack: StoredAck | None = None) -> None:
-        legal, changed = [], False
-        for draft in drafts:
-            try:
-                changed |= self.run.apply(draft)
-            except IllegalTransition as error:
-                logger.error("run %s: %s; dropped", self.run.id, error)
-            else:
-                legal.append(draft)
-        if not legal:
-            return
-        head = self.log.head + len(legal)
-        snapshot = self.run.snapshot(epoch=self.log.epoch, seq=head) if changed else None
-        events: list[Event] = await self.log.append(legal, snapshot=snapshot, ack=ack)
-        self.feed.publish(events)
+    def _order(self, order: Order) -> None:
+        if self._worker is not None:
+            self._worker.order(order)
+        else:
+            self._early.append(order)
 
     def _final(self) -> Draft:
         """The one event that ends the log, from what the worker said and how it went."""
         ending, verdict = self._ending, self._verdict or {}
         output = (verdict.get("data") or {}).get("output")
         seconds = time.monotonic() - self._began if self._began is not None else 0.0
-        data = self.run.final_data(output=output, seconds=seconds)
+        data = self.run.final_data(
+            output=output, seconds=seconds, unapplied=self.steering.unapplied
+        )
         cause = None
         if ending is not None and ending.kind != "timeout":
             type = f"run.{ending.kind}"
             data["reason"] = ending.reason
             cause = ending.cause
-        elif verdict.get("type") == "run.completed":
+        elif verdict.get("type") == "run.completed" and self.run.allows("run.completed"):
             type = "run.completed"
         else:
             type = "run.failed"
@@ -246,6 +235,10 @@ class Execution:
                 "code": "timeout",
                 "message": f"the run took longer than {self._timeout:g} s (SIDECAR_RUN_TIMEOUT)",
             }
+        if self._verdict is not None and self._verdict["type"] != "run.failed":
+            said = str(self._verdict["type"])
+            message = f"the worker said {said!r} of a run that is {self.run.state}"
+            return {"code": "crashed", "message": message}
         if self._verdict is not None:
             error = self._verdict["data"].get("error") or {}
             return {
@@ -264,10 +257,6 @@ class Execution:
         return {"code": "crashed", "message": f"the worker process ended {how}"}
 
 
-if sys.platform == "win32":
-    _KILL: Final = signal.SIGTERM
-else:
-    _KILL: Final = signal.SIGKILL
 _SIGKILL: Final = 9
 
 

@@ -26,10 +26,14 @@ __all__ = [
     "MAX_COMMAND",
     "SUBPROTOCOL",
     "VERSION",
+    "Answer",
     "Cancel",
     "Command",
     "List",
+    "Modify",
+    "Pause",
     "Ping",
+    "Resume",
     "Start",
     "Status",
     "Subscribe",
@@ -58,6 +62,9 @@ CLOSE_TOO_SLOW: Final = 4001
 CLOSE_PROTOCOL: Final = 4500
 CLOSE_TOO_MANY: Final = 4503
 
+MAX_TEXT: Final = 60_000
+"""Longest instruction, description or answer, in characters."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _MAX_LIMIT: Final = 1_000
 
@@ -81,6 +88,31 @@ class Start(Command):
 class Cancel(Command):
     run: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Command):
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Command):
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Modify(Command):
+    run: str
+    change: dict[str, Any]
+    """instruction (+ now), or task + description, or inputs; as `run.modifying` tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Command):
+    run: str
+    input: str
+    text: str
+    """Empty accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +166,23 @@ class _Fields:
     def _refuse(self, name: str, wanted: str) -> CommandError:
         return CommandError("bad_request", f"{name!r} must be {wanted}", id=self._id)
 
-    def text(self, name: str, *, limit: int = 200) -> str:
+    def text(self, name: str, *, limit: int = 200, least: int = 1) -> str:
         value = self._body.get(name)
-        if not isinstance(value, str) or not value or len(value) > limit:
-            raise self._refuse(name, f"a string of 1 to {limit} characters")
+        if not isinstance(value, str) or not least <= len(value) <= limit:
+            raise self._refuse(name, f"a string of {least} to {limit} characters")
         return value
+
+    def flag(self, name: str) -> bool:
+        value = self._body.get(name, False)
+        if not isinstance(value, bool):
+            raise self._refuse(name, "true or false")
+        return value
+
+    def one_of(self, *names: str) -> str:
+        given = [name for name in names if self._body.get(name) is not None]
+        if len(given) != 1:
+            raise CommandError("bad_request", f"give one of {', '.join(names)}", id=self._id)
+        return given[0]
 
     def optional_text(self, name: str, *, limit: int = 200) -> str | None:
         value = self._body.get(name)
@@ -185,6 +229,26 @@ def _cancel(id: str, digest: str, f: _Fields) -> Command:
     return Cancel(id, digest, f.text("run"), f.optional_text("reason", limit=2_000))
 
 
+def _modify(id: str, digest: str, f: _Fields) -> Command:
+    run = f.text("run")
+    kind = f.one_of("instruction", "task", "inputs")
+    if kind == "instruction":
+        change: dict[str, Any] = {"instruction": f.text("instruction", limit=MAX_TEXT)}
+        if f.flag("now"):
+            change["now"] = True
+    elif kind == "task":
+        change = {"task": f.text("task"), "description": f.text("description", limit=MAX_TEXT)}
+    else:
+        change = {"inputs": f.mapping("inputs")}
+    return Modify(id, digest, run, change)
+
+
+def _answer(id: str, digest: str, f: _Fields) -> Command:
+    return Answer(
+        id, digest, f.text("run"), f.text("input"), f.text("text", limit=MAX_TEXT, least=0)
+    )
+
+
 def _list(id: str, digest: str, f: _Fields) -> Command:
     return List(id, digest, f.optional_text("state"), f.limit("limit", 50))
 
@@ -195,7 +259,11 @@ def _subscribe(id: str, digest: str, f: _Fields) -> Command:
 
 _PARSERS: Final[dict[str, Callable[[str, str, _Fields], Command]]] = {
     "start": _start,
+    "pause": lambda id, digest, f: Pause(id, digest, f.text("run")),
+    "resume": lambda id, digest, f: Resume(id, digest, f.text("run")),
     "cancel": _cancel,
+    "modify": _modify,
+    "answer": _answer,
     "status": lambda id, digest, f: Status(id, digest, f.text("run")),
     "list": _list,
     "subscribe": _subscribe,

@@ -12,7 +12,7 @@ appends. Feeding the same events again gives the same snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -74,8 +74,18 @@ def _keeping(state: State, *types: str) -> dict[str, State]:
 # `cancelling` knows one way out beside the gateway's own end: a cancel that was acknowledged is
 # kept even when the crew finishes or dies in the same moment.
 _TABLE: Final[Mapping[State, Mapping[str, State]]] = {
-    "queued": {**_ANY_LIVE, "run.queued": "queued", "run.starting": "starting"},
-    "starting": {**_ANY_LIVE, "log": "starting", "run.started": "running"},
+    "queued": {
+        **_ANY_LIVE,
+        "run.queued": "queued",
+        "run.modifying": "queued",
+        "run.starting": "starting",
+    },
+    "starting": {
+        **_ANY_LIVE,
+        "log": "starting",
+        "run.modifying": "starting",
+        "run.started": "running",
+    },
     "running": {
         **_ANY_LIVE,
         **_WORKING,
@@ -144,6 +154,8 @@ class Run:
     tasks: list[TaskView] = field(default_factory=list)
     input: dict[str, Any] | None = None
     """The open question, as `input.requested` put it."""
+    answered: list[str] = field(default_factory=list)
+    """Questions that have had their answer."""
     usage: dict[str, int] = field(
         default_factory=lambda: {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0}
     )
@@ -164,6 +176,7 @@ class Run:
             model=snapshot["model"],
             tasks=[TaskView(**task) for task in snapshot["tasks"]],
             input=snapshot["input"],
+            answered=list(snapshot["answered"]),
             usage=dict(snapshot["usage"]),
             output=snapshot["output"],
             error=snapshot["error"],
@@ -195,6 +208,8 @@ class Run:
             self._on_task(verb, event)
         elif noun == "input":
             self.input = dict(event.data) if verb == "requested" else None
+            if verb == "answered":
+                self.answered.append(str(event.data.get("input")))
         elif event.type == "llm.completed":
             self._count(event.data.get("usage"))
         else:
@@ -268,14 +283,19 @@ class Run:
                 if isinstance(value, int):
                     self.usage[key] += value
 
-    def final_data(self, *, output: str | None, seconds: float) -> dict[str, Any]:
-        """What every final event carries, whichever way the run ended."""
+    def final_data(
+        self, *, output: str | None, seconds: float, unapplied: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What every final event carries, whichever way the run ended.
+
+        `unapplied` are the ids of the modifications that never took effect.
+        """
         return {
             "output": output,
             "tasks": [{"name": t.name, "agent": t.agent, "output": t.output} for t in self.tasks],
             "usage": dict(self.usage),
             "seconds": round(seconds, 3),
-            "unapplied": [],
+            "unapplied": list(unapplied),
         }
 
     def snapshot(self, *, epoch: str, seq: int) -> dict[str, Any]:
@@ -292,6 +312,7 @@ class Run:
             "model": self.model,
             "tasks": [task.as_dict() for task in self.tasks],
             "input": self.input,
+            "answered": list(self.answered),
             "usage": dict(self.usage),
             "output": self.output,
             "error": self.error,

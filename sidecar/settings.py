@@ -38,6 +38,8 @@ class Settings:
     max_runs: int = 4
     queue: int = 100
     run_timeout: float = 900.0
+    input_timeout: float = 0.0
+    """How long a question stays open; 0 = until it is answered."""
     retain: int = 100_000
     """Events kept per run."""
     keep_runs: int = 1_000
@@ -72,6 +74,7 @@ class Settings:
             max_runs=read.integer("MAX_RUNS", 4, 1, 1_000),
             queue=read.integer("QUEUE", 100, 0, 100_000),
             run_timeout=read.seconds("RUN_TIMEOUT", 900.0, 0.1, 7 * 86_400),
+            input_timeout=read.seconds("INPUT_TIMEOUT", 0.0, 0.0, 7 * 86_400),
             retain=read.integer("RETAIN", 100_000, 10, 100_000_000),
             keep_runs=read.integer("KEEP_RUNS", 1_000, 0, 10_000_000),
             max_connections=read.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sidecar.channel import RunSpec, now_ms
@@ -19,11 +20,15 @@ from sidecar.execution import Ending, Execution
 from sidecar.fanout import Feed
 from sidecar.log import LogStore, StoredAck
 from sidecar.protocol import (
+    Answer,
     Cancel,
     Command,
     List,
+    Modify,
+    Pause,
     Ping,
     Reply,
+    Resume,
     Start,
     Status,
     ack_error,
@@ -31,8 +36,10 @@ from sidecar.protocol import (
     as_duplicate,
     encode,
 )
+from sidecar.recorder import illegal
 from sidecar.run import FINAL_STATES, LIVE_STATES, Run
 from sidecar.settings import Settings
+from sidecar.steering import already_answered
 from sidecar.workers import Pool
 
 __all__ = ["Supervisor", "new_run_id"]
@@ -86,6 +93,10 @@ class Supervisor:
         self._closing = True
         for execution in self._live.values():
             execution.end(Ending("interrupted", "the sidecar was stopped"))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Return once every run that is live now has its final event."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
@@ -112,7 +123,7 @@ class Supervisor:
         """What a subscription reads. Raises CommandError `unknown_run`."""
         execution = self._live.get(run)
         if execution is not None:
-            return execution.feed
+            return execution.recorder.feed
         log = await self._store.find(run)
         if log is None:
             raise _unknown(run)
@@ -123,7 +134,7 @@ class Supervisor:
         """Raises CommandError `unknown_run`."""
         execution = self._live.get(run)
         if execution is not None:
-            return execution.snapshot()
+            return execution.recorder.snapshot()
         stored = await self._store.snapshot(run)
         if stored is None:
             raise _unknown(run)
@@ -133,16 +144,15 @@ class Supervisor:
         """Newest first. Raises CommandError `bad_request` for a state that there is not."""
         if state is None:
             stored = await self._store.snapshots(states=None, limit=limit)
-            return [
-                self._live[s["run"]].snapshot() if s["run"] in self._live else s for s in stored
-            ]
+            live = {run: e.recorder.snapshot() for run, e in self._live.items()}
+            return [live.get(snapshot["run"], snapshot) for snapshot in stored]
         if state in FINAL_STATES:
             return await self._store.snapshots(states=[state], limit=limit)
         if state not in LIVE_STATES:
             known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
             raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
         newest = reversed(self._live.values())
-        return [e.snapshot() for e in newest if e.run.state == state][:limit]
+        return [e.recorder.snapshot() for e in newest if e.run.state == state][:limit]
 
     async def _once(self, command: Command) -> Reply:
         """At most one effect per id: a repeat gets the stored ack, another body is refused."""
@@ -170,15 +180,29 @@ class Supervisor:
     async def _apply(self, command: Command) -> Reply:
         if isinstance(command, Start):
             return await self._start(command)
-        if isinstance(command, Cancel):
-            execution = self._live.get(command.run)
-            if execution is not None:
-                return await execution.cancel(command)
-            snapshot = await self.snapshot(command.run)
-            if snapshot["state"] == "cancelled":
-                return ack_ok(command.id, run=command.run, seq=snapshot["seq"], noop=True)
-            raise CommandError("illegal_state", f"the run is {snapshot['state']} already")
-        raise CommandError("bad_request", "this command belongs on a WebSocket")
+        if not isinstance(command, (Pause, Resume, Cancel, Modify, Answer)):
+            raise CommandError("bad_request", "this command belongs on a WebSocket")
+        execution = self._live.get(command.run)
+        if execution is None:
+            return await self._too_late(command)
+        if isinstance(command, Pause):
+            return await execution.steering.pause(command)
+        if isinstance(command, Resume):
+            return await execution.steering.resume(command)
+        if isinstance(command, Modify):
+            return await execution.steering.modify(command)
+        if isinstance(command, Answer):
+            return await execution.steering.answer(command)
+        return await execution.cancel(command)
+
+    async def _too_late(self, command: Pause | Resume | Cancel | Modify | Answer) -> Reply:
+        """The run has ended, or there never was one."""
+        snapshot = await self.snapshot(command.run)
+        if isinstance(command, Cancel) and snapshot["state"] == "cancelled":
+            return ack_ok(command.id, run=command.run, seq=snapshot["seq"], noop=True)
+        if isinstance(command, Answer) and command.input in snapshot["answered"]:
+            raise already_answered()
+        raise illegal(command, snapshot["state"])
 
     async def _start(self, command: Start) -> Reply:
         crews = self._settings.crews
@@ -186,8 +210,6 @@ class Supervisor:
             raise CommandError(
                 "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
             )
-        if command.review:
-            raise CommandError("bad_request", "'review' is not served by this version")
         position = max(0, len(self._live) - self._settings.max_runs + 1)
         if position > self._settings.queue:
             raise CommandError(
@@ -200,7 +222,7 @@ class Supervisor:
             run,
             self._store.create(run.id),
             self._pool,
-            self._spec(run),
+            self._spec(run, command.review),
             timeout=self._settings.run_timeout,
         )
         reply = await execution.queue(command, review=command.review, position=position)
@@ -218,7 +240,7 @@ class Supervisor:
         finally:
             del self._live[execution.run.id]
 
-    def _spec(self, run: Run) -> RunSpec:
+    def _spec(self, run: Run, review: Sequence[str]) -> RunSpec:
         config = self._settings.config
         return {
             "run": run.id,
@@ -229,6 +251,8 @@ class Supervisor:
             "directory": str(self._folder.run_folder(run.id)),
             "attempt": 1,
             "memory_mb": self._settings.memory_mb,
+            "review": list(review),
+            "input_timeout": self._settings.input_timeout,
         }
 
     async def _interrupt(self, snapshot: dict[str, Any]) -> None:

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from sidecar import protocol
 from sidecar.errors import CommandError
-from sidecar.protocol import Cancel, List, Ping, Start, Status, Subscribe, parse_command
+from sidecar.protocol import (
+    Answer,
+    Cancel,
+    List,
+    Modify,
+    Ping,
+    Start,
+    Status,
+    Subscribe,
+    parse_command,
+)
 
 
 def parse(**body: Any) -> protocol.Command:
@@ -41,6 +51,28 @@ def test_each_command_is_read_with_its_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "change"),
+    [
+        ({"instruction": "x"}, {"instruction": "x"}),
+        ({"instruction": "x", "now": True}, {"instruction": "x", "now": True}),
+        ({"instruction": "x", "now": False}, {"instruction": "x"}),
+        ({"task": "t", "description": "d"}, {"task": "t", "description": "d"}),
+        ({"inputs": {"a": 1}}, {"inputs": {"a": 1}}),
+    ],
+)
+def test_a_modify_carries_one_kind_of_change(given: dict[str, Any], change: dict[str, Any]) -> None:
+    command = parse(id="c", cmd="modify", run="r", **given)
+    assert isinstance(command, Modify)
+    assert command.change == change
+
+
+def test_an_answer_may_be_empty_which_accepts() -> None:
+    command = parse(id="c", cmd="answer", run="r", input="in_1", text="")
+    assert isinstance(command, Answer)
+    assert (command.input, command.text) == ("in_1", "")
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"",
@@ -67,6 +99,15 @@ def test_each_command_is_read_with_its_defaults() -> None:
         b'{"id": "c", "cmd": "cancel", "run": 7}',
         b'{"id": "c", "cmd": "cancel", "run": "r", "reason": {}}',
         b'{"id": "c", "cmd": "status", "run": ""}',
+        b'{"id": "c", "cmd": "pause"}',
+        b'{"id": "c", "cmd": "modify", "run": "r"}',
+        b'{"id": "c", "cmd": "modify", "run": "r", "instruction": ""}',
+        b'{"id": "c", "cmd": "modify", "run": "r", "instruction": "x", "now": "yes"}',
+        b'{"id": "c", "cmd": "modify", "run": "r", "instruction": "x", "inputs": {}}',
+        b'{"id": "c", "cmd": "modify", "run": "r", "task": "t"}',
+        b'{"id": "c", "cmd": "modify", "run": "r", "inputs": []}',
+        b'{"id": "c", "cmd": "answer", "run": "r", "input": "in_1"}',
+        b'{"id": "c", "cmd": "answer", "run": "r", "text": "ok"}',
         b'{"id": "c", "cmd": "list", "limit": 0}',
         b'{"id": "c", "cmd": "list", "limit": true}',
         b'{"id": "c", "cmd": "list", "limit": "5"}',

@@ -75,3 +75,16 @@ def talkative() -> Crew:
         return "said"
 
     return _with(talk)
+
+
+def sleeper() -> Crew:
+    """Its tool says that it sleeps, and then does for a minute."""
+
+    @tool
+    def sleep(text: str = "") -> str:
+        """Sleep for a minute."""
+        print("asleep", flush=True)
+        time.sleep(60)
+        return "awake"
+
+    return _with(sleep)

@@ -1,0 +1,168 @@
+"""Steering one run: pause, resume, modify, answer, and the clock of an open question.
+
+What a command does is logged before the worker hears of it, so that nothing of the crew that comes
+of it can come before it in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from sidecar.channel import Order, now_ms
+from sidecar.codec import Draft
+from sidecar.errors import CommandError
+from sidecar.protocol import Answer, Modify, Pause, Reply, Resume
+from sidecar.recorder import Recorder
+from sidecar.run import Run
+
+__all__ = ["Steering", "already_answered"]
+
+_MAX_CHANGES: Final = 100
+"""Modifications of one run that wait for their moment."""
+
+
+class Steering:
+    """Owner of the pause in force, the changes not applied yet, and the open question's expiry.
+
+    `order` tells the worker, now or as soon as there is one.
+    """
+
+    def __init__(self, run: Run, order: Callable[[Order], None], *, input_timeout: float) -> None:
+        self._run = run
+        self._order = order
+        self._input_timeout = input_timeout
+        self._recorder: Recorder
+        self._pause_cause: str | None = None
+        self.unapplied: list[str] = []
+        """Ids of the modifications that were accepted and not applied yet."""
+        self._expiry: asyncio.TimerHandle | None = None
+        self._expiring: asyncio.Task[None] | None = None
+
+    def write_with(self, recorder: Recorder) -> None:
+        """Recorder and steering know each other: this closes the circle, once."""
+        self._recorder = recorder
+
+    async def pause(self, command: Pause) -> Reply:
+        """Log the wish; the worker says `run.paused` when the crew really stands still."""
+        async with self._recorder.lock:
+            if self._run.state in ("pausing", "paused"):
+                return self._recorder.noop(command)
+            self._recorder.require("run.pausing", command)
+            reply = await self._recorder.answer(command, "run.pausing", {})
+            self._pause_cause = command.id
+            self._order({"order": "pause", "cause": command.id})
+            return reply
+
+    async def resume(self, command: Resume) -> Reply:
+        async with self._recorder.lock:
+            if self._run.state == "running" and self._pause_cause is None:
+                return self._recorder.noop(command)
+            self._recorder.require("run.resumed", command)
+            # Logged before the worker hears of it, so that nothing of the crew comes before it.
+            reply = await self._recorder.answer(command, "run.resumed", {})
+            self._pause_cause = None
+            self._order({"order": "resume", "cause": command.id})
+            return reply
+
+    async def modify(self, command: Modify) -> Reply:
+        """Log the change; the worker says `run.modified` when it has been applied."""
+        async with self._recorder.lock:
+            self._recorder.require("run.modifying", command)
+            self._require_pending_task(command)
+            if len(self.unapplied) >= _MAX_CHANGES:
+                raise CommandError(
+                    "at_capacity", f"{_MAX_CHANGES} changes wait to be applied already"
+                )
+            reply = await self._recorder.answer(command, "run.modifying", dict(command.change))
+            self.unapplied.append(command.id)
+            self._order({"order": "modify", "cause": command.id, "change": command.change})
+            return reply
+
+    async def answer(self, command: Answer) -> Reply:
+        """The first valid answer wins."""
+        async with self._recorder.lock:
+            if command.input in self._run.answered:
+                raise already_answered()
+            self._recorder.require("input.answered", command)
+            if self._run.input is None or self._run.input.get("input") != command.input:
+                raise CommandError("illegal_state", f"no open question {command.input[:80]!r}")
+            data = {"input": command.input, "text": command.text}
+            reply = await self._recorder.answer(command, "input.answered", data)
+            self._order(
+                {
+                    "order": "answer",
+                    "cause": command.id,
+                    "input": command.input,
+                    "text": command.text,
+                }
+            )
+            await self._still_pausing()
+            return reply
+
+    def is_stale(self, draft: Draft) -> bool:
+        """A pause that was taken back or cancelled while the worker was just saying `paused`."""
+        return draft.type == "run.paused" and draft.cause != self._pause_cause
+
+    def forget_pause(self) -> None:
+        """The run is being cancelled: nothing is paused any more."""
+        self._pause_cause = None
+
+    def notice(self, draft: Draft) -> None:
+        """What an event that is now in the log means for the open changes and the question."""
+        if draft.type == "run.modified" and draft.cause in self.unapplied:
+            self.unapplied.remove(draft.cause)
+        elif draft.type == "input.requested" and self._input_timeout > 0:
+            loop = asyncio.get_running_loop()
+            self._stop_clock()
+            self._expiry = loop.call_later(
+                self._input_timeout, self._expire, str(draft.data.get("input"))
+            )
+        elif draft.type == "input.answered":
+            self._stop_clock()
+
+    async def close(self) -> None:
+        """No question expires any more."""
+        self._stop_clock()
+        if self._expiring is not None:
+            await asyncio.gather(self._expiring, return_exceptions=True)
+
+    def _stop_clock(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    def _expire(self, input: str) -> None:
+        self._expiring = asyncio.get_running_loop().create_task(self._close_question(input))
+
+    async def _close_question(self, input: str) -> None:
+        async with self._recorder.lock:
+            if self._run.input is None or self._run.input.get("input") != input:
+                return
+            await self._recorder.append([Draft("input.expired", now_ms(), {"input": input})])
+            self._order({"order": "expire", "input": input})
+            await self._still_pausing()
+
+    async def _still_pausing(self) -> None:
+        """A pause that a question overtook is still wished for once the question is closed."""
+        if self._pause_cause is not None:
+            pausing = Draft("run.pausing", now_ms(), {}, cause=self._pause_cause)
+            await self._recorder.append([pausing])
+
+    def _require_pending_task(self, command: Modify) -> None:
+        name = command.change.get("task")
+        if name is None or not self._run.tasks:
+            return
+        task = next((task for task in self._run.tasks if task.name == name), None)
+        if task is None:
+            known = ", ".join(task.name for task in self._run.tasks)
+            raise CommandError("bad_request", f"no task {name[:80]!r}; there are {known}")
+        if task.state != "pending":
+            raise CommandError(
+                "illegal_state", f"task {name!r} is {task.state}; only one that has not started"
+            )
+
+
+def already_answered() -> CommandError:
+    return CommandError("already_answered", "somebody else has answered this question")

@@ -1,0 +1,236 @@
+"""`python -m sidecar run "brief"`: one run in a terminal, live, with keys to steer it.
+
+p pauses, r resumes, c or Ctrl-C cancels; a question of the crew is a prompt. Where stdout is not a
+terminal the progress goes to stderr and stdout gets the run's output alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from rich.console import Console
+from rich.markup import escape
+
+from sidecar.client import CrewClient, Frame
+from sidecar.errors import CommandError
+from sidecar.gateway import Gateway
+from sidecar.settings import Settings
+
+__all__ = ["run_in_terminal"]
+
+_PROBE_SECONDS: Final = 1.0
+_EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
+
+
+async def run_in_terminal(
+    settings: Settings, brief: str, *, url: str | None, review: Sequence[str]
+) -> int:
+    """The exit code: 0 completed, 130 cancelled, 1 anything else."""
+    piped = not sys.stdout.isatty()
+    console = Console(stderr=piped, highlight=False, soft_wrap=True)
+    async with _sidecar(settings, url, console) as address, CrewClient(address) as crew:
+        run = await crew.start({"message": brief}, review=review)
+        last = await _Session(crew, run, console).follow()
+    if piped and last["type"] == "run.completed":
+        print(last["data"]["output"])
+    return _EXIT_CODES.get(last["type"], 1)
+
+
+@contextlib.asynccontextmanager
+async def _sidecar(settings: Settings, url: str | None, console: Console) -> AsyncIterator[str]:
+    """The sidecar that runs already, or one of our own for as long as this run takes."""
+    address = url or f"http://{settings.host}:{settings.port}"
+    if url is not None or await _answers(address):
+        yield address
+        return
+    console.print("[dim]no sidecar is running; this run gets one of its own[/dim]")
+    with tempfile.TemporaryDirectory(prefix="crew-sidecar-") as data:
+        own = replace(settings, port=0, data=Path(data), log="memory")
+        async with Gateway(own) as gateway:
+            yield gateway.url
+
+
+async def _answers(url: str) -> bool:
+    timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{url}/healthz") as response,
+        ):
+            return response.status == 200
+    except (aiohttp.ClientError, asyncio.TimeoutError):
+        return False
+
+
+class _Session:
+    """One run on one terminal: what it says is printed, what is typed becomes commands."""
+
+    def __init__(self, crew: CrewClient, run: str, console: Console) -> None:
+        self._crew = crew
+        self._run = run
+        self._console = console
+        self._question: str | None = None
+        self._call: str | None = None
+        self._at_line_start = True
+        self._cancelling = False
+        self._typed = ""
+        self._commands: set[asyncio.Task[None]] = set()
+
+    async def follow(self) -> Frame:
+        """Print until the final event, and return it."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(signal.SIGINT, self._cancel)
+        with _keys(self._on_keys):
+            if sys.stdin.isatty():
+                self._say("[dim]p pause · r resume · c cancel[/dim]")
+            async for event in self._crew.follow(self._run):
+                self._show(event)
+        await asyncio.gather(*self._commands, return_exceptions=True)
+        return event
+
+    def _show(self, event: Frame) -> None:
+        type, data = event["type"], event["data"]
+        if type == "llm.delta":
+            if data["kind"] == "text":
+                self._stream(data["call"], data["text"])
+        elif type == "run.started":
+            self._say(f"[dim]{len(data['tasks'])} tasks · model {escape(data['model'])}[/dim]")
+        elif type == "task.started":
+            who = escape(event.get("agent") or "")
+            self._say(f"\n[bold]{who}[/bold] [dim]{escape(data['name'])}[/dim]")
+        elif type == "tool.started":
+            self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
+        elif type == "log":
+            self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
+        elif type == "input.requested":
+            self._question = data["input"]
+            self._say(f"\n[yellow]? {escape(data['prompt'])}[/yellow]")
+            self._say("[dim]Enter accepts; anything else is feedback[/dim]")
+        elif type in ("input.answered", "input.expired"):
+            self._question = None
+            self._say(f"[yellow]{_ANSWERS[type](data)}[/yellow]")
+        elif type in _NOTES:
+            self._say(f"[yellow]{_NOTES[type]}[/yellow]")
+        elif event.get("final"):
+            self._say(_ending(type, data))
+
+    def _stream(self, call: str, text: str) -> None:
+        if call != self._call:
+            self._new_line()
+            self._call = call
+        self._console.out(text, end="", highlight=False)
+        self._at_line_start = text.endswith("\n")
+
+    def _say(self, markup: str) -> None:
+        self._new_line()
+        self._console.print(markup)
+
+    def _new_line(self) -> None:
+        if not self._at_line_start:
+            self._console.out("")
+            self._at_line_start = True
+
+    def _on_keys(self, typed: str) -> None:
+        for key in typed:
+            if self._question is not None:
+                self._on_answer_key(key)
+            elif key == "p":
+                self._do(self._crew.pause(self._run))
+            elif key == "r":
+                self._do(self._crew.resume(self._run))
+            elif key == "c":
+                self._cancel()
+
+    def _on_answer_key(self, key: str) -> None:
+        """Echo by hand: the terminal gives us keys, not lines."""
+        if key in "\r\n":
+            question, text = self._question or "", self._typed
+            self._typed, self._question = "", None
+            self._console.out("")
+            self._do(self._crew.answer(self._run, question, text))
+        elif key in "\x7f\b":
+            if self._typed:
+                self._typed = self._typed[:-1]
+                self._console.out("\b \b", end="")
+        elif key.isprintable():
+            self._typed += key
+            self._console.out(key, end="", highlight=False)
+
+    def _cancel(self) -> None:
+        """The second time somebody really wants to leave."""
+        if self._cancelling:
+            raise KeyboardInterrupt
+        self._cancelling = True
+        self._do(self._crew.cancel(self._run, "from the terminal"))
+
+    def _do(self, command: Awaitable[Any]) -> None:
+        async def ask() -> None:
+            try:
+                await command
+            except CommandError as error:
+                self._say(f"[dim]{escape(error.message)}[/dim]")
+
+        task = asyncio.ensure_future(ask())
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+
+_NOTES: Final = {
+    "run.pausing": "pausing…",
+    "run.paused": "paused; r resumes",
+    "run.resumed": "resumed",
+    "run.cancelling": "cancelling…",
+}
+_ANSWERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "input.answered": lambda data: f"feedback: {escape(data['text'])}" if data["text"] else "ok",
+    "input.expired": lambda data: "nobody answered in time; going on",
+}
+
+
+def _short(data: dict[str, Any], limit: int = 100) -> str:
+    text = " ".join(str(data.get("args") or "").split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _ending(type: str, data: dict[str, Any]) -> str:
+    usage = data["usage"]
+    tokens = usage["prompt_tokens"] + usage["completion_tokens"]
+    figures = f"{data['seconds']:.1f} s · {usage['calls']} model calls · {tokens:,} tokens"
+    if type == "run.completed":
+        return f"\n[green]done[/green] [dim]{figures}[/dim]"
+    if type == "run.failed":
+        return f"\n[red]failed: {escape(data['error']['message'])}[/red] [dim]{figures}[/dim]"
+    return f"\n[yellow]{type.removeprefix('run.')}[/yellow] [dim]{figures}[/dim]"
+
+
+@contextlib.contextmanager
+def _keys(on_keys: Callable[[str], None]) -> Iterator[None]:
+    """Single keys of a terminal as they are pressed; nothing where stdin is none."""
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        yield
+        return
+    import os
+    import termios
+    import tty
+
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fd, lambda: on_keys(os.read(fd, 1024).decode(errors="ignore")))
+    tty.setcbreak(fd)
+    # cbreak leaves Ctrl-C a signal; echo is off, so that keys don't litter the stream.
+    try:
+        yield
+    finally:
+        loop.remove_reader(fd)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,166 @@
+"""Forked workers: a zygote that imported crewai once and forks a worker on request; Linux."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sidecar.settings import Settings
+from sidecar.workers.pool import READY_SECONDS, Pool, Process, WorkerLost, environment
+
+__all__ = ["ForkPool"]
+
+logger = logging.getLogger("sidecar.workers")
+
+
+class ForkPool(Pool):
+    """Workers forked from a warm zygote: `python -m crew.zygote`, restarted when it dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._log = settings.data.resolve() / "zygote.log"
+        self._zygote: _Zygote | None = None
+        self._starting = asyncio.Lock()
+        """Workers made at the same time share one zygote."""
+        self._tag = 0
+
+    @property
+    def log_hint(self) -> str:
+        return str(self._log)
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._zygote is not None:
+            await self._zygote.stop()
+
+    async def _launch(self, theirs: socket.socket) -> Process:
+        async with self._starting:
+            zygote = await self._living_zygote()
+        self._tag += 1
+        return await zygote.fork(f"w{self._tag}", theirs)
+
+    async def _living_zygote(self) -> _Zygote:
+        if self._zygote is None or self._zygote.lost:
+            if self._zygote is not None:
+                await self._zygote.stop()
+            self._zygote = _Zygote(self._log)
+            await self._zygote.start()
+        return self._zygote
+
+
+class _Zygote:
+    """The zygote's control socket: messages of one JSON object each, fds beside them."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._forks: dict[str, asyncio.Future[Process]] = {}
+        self._children: dict[int, asyncio.Future[int | None]] = {}
+        self._listener: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self.lost = False
+
+    async def start(self) -> None:
+        """Raises WorkerLost when the zygote does not come up, with what it said."""
+        self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._sock.setblocking(False)
+        started = time.monotonic()
+        fd = theirs.fileno()
+        try:
+            with self._log.open("wb") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "crew.zygote", "--control", str(fd),
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
+                    pass_fds=(fd,), start_new_session=True,
+                )  # fmt: skip
+        finally:
+            theirs.close()
+        try:
+            first = await asyncio.wait_for(self._receive(), READY_SECONDS)
+        except asyncio.TimeoutError:
+            first = {"error": f"not ready within {READY_SECONDS:g} s"}
+        if first is None or "ready" not in first:
+            why = (first or {}).get("error") or f"it exited; see {self._log}"
+            await self.stop()
+            raise WorkerLost(f"the zygote did not start: {why}")
+        logger.info("zygote ready after %.2f s", time.monotonic() - started)
+        self._listener = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        self.lost = True
+        # The zygote takes the end of its control socket as its own end, and its children's.
+        self._sock.close()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        if self._process is not None:
+            try:
+                await asyncio.wait_for(self._process.wait(), 2.0)
+            except asyncio.TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._process.wait()
+        self._give_up()
+
+    async def fork(self, tag: str, theirs: socket.socket) -> Process:
+        forked: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        self._forks[tag] = forked
+        try:
+            socket.send_fds(self._sock, [orjson.dumps({"fork": tag})], [theirs.fileno()])
+            return await asyncio.wait_for(forked, READY_SECONDS)
+        except asyncio.TimeoutError:
+            raise WorkerLost("the zygote does not answer") from None
+        finally:
+            del self._forks[tag]
+
+    async def _listen(self) -> None:
+        try:
+            while (message := await self._receive()) is not None:
+                self._on(message)
+        finally:
+            self._give_up()
+
+    def _on(self, message: dict[str, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        if "forked" in message:
+            # The child's future exists before its exit can be told, since both come in order.
+            pid = message["pid"]
+            self._children[pid] = loop.create_future()
+            forked = self._forks.get(message["forked"])
+            if forked is not None and not forked.done():
+                forked.set_result((pid, self._children[pid]))
+        elif "exited" in message:
+            exited = self._children.pop(message["exited"], None)
+            if exited is not None and not exited.done():
+                exited.set_result(os.waitstatus_to_exitcode(message["status"]))
+        elif "error" in message:
+            logger.error("zygote: %s", message["error"])
+            for forked in self._forks.values():
+                if not forked.done():
+                    forked.set_exception(WorkerLost(str(message["error"])))
+
+    async def _receive(self) -> dict[str, Any] | None:
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self._sock, 65536)
+        except OSError:
+            return None
+        return orjson.loads(data) if data else None
+
+    def _give_up(self) -> None:
+        self.lost = True
+        for forked in self._forks.values():
+            if not forked.done():
+                forked.set_exception(WorkerLost(f"the zygote is gone; see {self._log}"))
+        for exited in self._children.values():
+            if not exited.done():
+                exited.set_result(None)
+        self._children.clear()
