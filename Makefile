@@ -1,7 +1,7 @@
 # make dev    set everything up, then the sidecar and `next dev` in one terminal; Ctrl-C stops both
 # make serve  the sidecar alone
 # make test   every check there is: ruff, mypy, pytest, tsc, vitest, and the page in real Chromium
-# make bench  how fast a run starts, against a fresh `python -m crew.run`
+# make bench  how fast a run starts and obeys
 # make lock   newer versions into requirements.lock
 
 PYTHON ?= python3
@@ -59,6 +59,7 @@ chromium:
 
 bench: .venv/.installed
 	$(BIN)/python -m tests.bench.start
+	$(BIN)/python -m tests.bench.controls
 
 lock:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
