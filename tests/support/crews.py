@@ -88,3 +88,18 @@ def sleeper() -> Crew:
         return "awake"
 
     return _with(sleep)
+
+
+def spinner() -> Crew:
+    """Its tool never lets go of the interpreter, ignores signals, and has a child."""
+
+    @tool
+    def spin(text: str = "") -> str:
+        """Count for ever."""
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print(f"child {child.pid}", flush=True)
+        while True:
+            sum(range(10_000_000))
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return _with(spin)
