@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -51,8 +52,12 @@ class DataFolder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
-    def forget(self, run: str) -> None:
-        shutil.rmtree(self.path / "runs" / run, ignore_errors=True)
+    def tidy(self, run: str) -> None:
+        """Keep what the run wrote, drop CrewAI's own storage, and the folder if that was all."""
+        folder = self.path / "runs" / run
+        shutil.rmtree(folder / "crewai", ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 if sys.platform == "win32":

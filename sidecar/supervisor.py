@@ -239,6 +239,7 @@ class Supervisor:
             logger.exception("run %s has no final event", execution.run.id)
         finally:
             del self._live[execution.run.id]
+            self._folder.tidy(execution.run.id)
 
     def _spec(self, run: Run, review: Sequence[str]) -> RunSpec:
         config = self._settings.config

@@ -82,6 +82,7 @@ class _Session:
         self._call: str | None = None
         self._at_line_start = True
         self._cancelling = False
+        self._stopping = False
         self._typed = ""
         self._commands: set[asyncio.Task[None]] = set()
 
@@ -110,7 +111,7 @@ class _Session:
             self._say(f"\n[bold]{who}[/bold] [dim]{escape(data['name'])}[/dim]")
         elif type == "tool.started":
             self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
-        elif type == "log":
+        elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
         elif type == "input.requested":
             self._question = data["input"]
@@ -120,6 +121,8 @@ class _Session:
             self._question = None
             self._say(f"[yellow]{_ANSWERS[type](data)}[/yellow]")
         elif type in _NOTES:
+            # What CrewAI prints about being stopped is news to nobody.
+            self._stopping = type == "run.cancelling"
             self._say(f"[yellow]{_NOTES[type]}[/yellow]")
         elif event.get("final"):
             self._say(_ending(type, data))
@@ -161,10 +164,15 @@ class _Session:
         elif key in "\x7f\b":
             if self._typed:
                 self._typed = self._typed[:-1]
-                self._console.out("\b \b", end="")
+                self._echo("\b \b")
         elif key.isprintable():
             self._typed += key
-            self._console.out(key, end="", highlight=False)
+            self._echo(key)
+
+    def _echo(self, text: str) -> None:
+        # Past rich, which takes control characters out.
+        self._console.file.write(text)
+        self._console.file.flush()
 
     def _cancel(self) -> None:
         """The second time somebody really wants to leave."""

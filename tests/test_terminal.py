@@ -1,0 +1,153 @@
+"""`python -m sidecar run` on a real pseudo-terminal, and in a pipe."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
+
+
+class Terminal:
+    """A program on a terminal of its own: type at it, wait for what it shows."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sidecar", "run", *arguments],
+            cwd=ROOT,
+            env=clean_environment(TERM="xterm", COLUMNS="100"),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.shown = ""
+        self._seen = 0
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def expect(self, pattern: str) -> str:
+        """Wait until `pattern` is shown after what was expected before."""
+        deadline = time.monotonic() + BOUND
+        while not (match := re.search(pattern, self.shown[self._seen :])):
+            assert time.monotonic() < deadline, f"no {pattern!r} in {self.shown!r}"
+            readable, _, _ = select.select([self._master], [], [], 1.0)
+            if readable:
+                try:
+                    data = os.read(self._master, 65536)
+                except OSError:
+                    data = b""
+                assert data, f"no {pattern!r} before the end of {self.shown!r}"
+                self.shown += data.decode(errors="replace")
+        self._seen += match.end()
+        return match[0]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    running = Sidecar(
+        tmp_path_factory.mktemp("slow") / "data", OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="40"
+    ).start()
+    yield running
+    assert running.stop() == 0
+
+
+def test_a_run_is_shown_paused_resumed_and_completed(slow: Sidecar) -> None:
+    terminal = Terminal("a tea shop in Köln", "--url", slow.url)
+    try:
+        terminal.expect(r"p pause · r resume · c cancel")
+        terminal.expect(r"Content Planner")
+        terminal.expect(r"offline model")
+        terminal.type("p")
+        terminal.expect(r"paused; r resumes")
+        terminal.type("r")
+        terminal.expect(r"resumed")
+        terminal.expect(r"Trend Researcher")
+        terminal.expect(r"done.*4 model calls")
+        assert terminal.process.wait(BOUND) == 0
+    finally:
+        terminal.close()
+
+
+def test_a_question_is_a_prompt_and_feedback_has_it_asked_again(slow: Sidecar) -> None:
+    terminal = Terminal("tea", "--url", slow.url, "--review", "create_content_plan")
+    try:
+        terminal.expect(r"Enter accepts")
+        terminal.type("Shorter, pleasx\x7fe\r")
+        terminal.expect(r"feedback: .*Shorter, please")
+        terminal.expect(r"Enter accepts")
+        terminal.type("\r")
+        terminal.expect(r"done")
+        assert terminal.process.wait(BOUND) == 0
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("key", ["c", "\x03"])
+def test_c_and_ctrl_c_cancel_the_run(slow: Sidecar, key: str) -> None:
+    terminal = Terminal("tea", "--url", slow.url)
+    try:
+        terminal.expect(r"offline model\]")
+        if key == "\x03":
+            terminal.process.send_signal(2)
+        else:
+            terminal.type(key)
+        terminal.expect(r"cancelling")
+        terminal.expect(r"cancelled")
+        assert terminal.process.wait(BOUND) == 130
+    finally:
+        terminal.close()
+
+
+def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_runs(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "run", "tea", "--port", "9"],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no sidecar is running" in done.stderr
+    assert "Content Planner" in done.stderr
+    assert done.stdout.startswith("[offline model] Trends")
+    assert "Content Planner" not in done.stdout
+
+
+def test_a_sidecar_that_is_not_there_is_said_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "run", "tea", "--url", "http://127.0.0.1:9"],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "make serve" in done.stderr
+    assert "Traceback" not in done.stderr
