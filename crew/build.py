@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,21 @@ from crewai.tools import BaseTool
 from crewai.tools import tool as as_tool
 
 from crew.config import AgentConfig, CrewConfig, TaskConfig
+from crew.mapping import task_names
 from crew.models import OFFLINE, ModelChoice, create, named
 from crew.tools import TOOLS
 
-__all__ = ["BadCrew", "Job", "attach", "fill", "from_config", "from_target"]
+__all__ = [
+    "BadCrew",
+    "Job",
+    "agents_of",
+    "attach",
+    "check_review",
+    "fill",
+    "from_config",
+    "from_target",
+    "review",
+]
 
 StepCallback = Callable[[Any], Any]
 
@@ -103,19 +114,44 @@ def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
     the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
     model where there is no key for it.
     """
-    if not isinstance(starting, Crew):
-        _attach_model(starting, "llm", choice)
-        return
-    starting.step_callback = _both(step, starting.step_callback)
-    everyone: list[Any] = [*starting.agents, *(task.agent for task in starting.tasks)]
-    for agent in {id(agent): agent for agent in everyone if agent is not None}.values():
-        own = getattr(agent, "step_callback", None)
-        if own is not None:
-            agent.step_callback = _both(step, own)
+    for agent in agents_of(starting):
         _attach_model(agent, "llm", choice)
+    if not isinstance(starting, Crew):
+        return
     _attach_model(starting, "manager_llm", choice)
-    if starting.manager_agent is not None:
-        _attach_model(starting.manager_agent, "llm", choice)
+    starting.step_callback = _both(step, starting.step_callback)
+    for agent in agents_of(starting):
+        own = getattr(agent, "step_callback", None)
+        if own is not None and agent is not starting.manager_agent:
+            agent.step_callback = _both(step, own)
+
+
+def agents_of(starting: Any) -> list[Any]:
+    """Everyone who works in a crew, each once; an agent without a crew alone."""
+    if not isinstance(starting, Crew):
+        return [starting]
+    everyone: list[Any] = [
+        *starting.agents,
+        *(task.agent for task in starting.tasks),
+        starting.manager_agent,
+    ]
+    return list({id(agent): agent for agent in everyone if agent is not None}.values())
+
+
+def review(starting: Any, names: Collection[str]) -> None:
+    """Make a person be asked about the output of those tasks of a crew."""
+    tasks = starting.tasks if isinstance(starting, Crew) else []
+    for name, task in zip(task_names(tasks), tasks, strict=True):
+        if name in names:
+            task.human_input = True
+
+
+def check_review(names: Sequence[str], known: Sequence[str | None]) -> None:
+    """Raise BadCrew when a task to be reviewed is not among the known ones."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        listed = ", ".join(map(str, known))
+        raise BadCrew(f"review: there is no task {unknown[0]!r}; there are {listed}")
 
 
 def fill(text: str, inputs: Mapping[str, Any]) -> str:

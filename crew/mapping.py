@@ -93,6 +93,15 @@ class Mapper:
             for name, task in zip(names, tasks, strict=True)
         ]
 
+    def name_of(self, task: Any) -> str | None:
+        """The name of one of CrewAI's tasks, once it is known."""
+        return self._of_task(task.id).task
+
+    def said(self, type: str, data: dict[str, Any], cause: str | None) -> Fact:
+        """A fact of the calling thread's place that no event stands for."""
+        place = self._place()
+        return fact(type, data, task=place.task, agent=place.agent, cause=cause)
+
     def step(self, answer: Any) -> list[Fact]:
         """What the crew's step_callback was given: an AgentAction or AgentFinish.
 

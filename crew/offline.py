@@ -76,7 +76,8 @@ class OfflineLLM(BaseLLM):
 
         Raises whatever a hook or a stream sink raises, after the failed event.
         """
-        turns = _turns(messages)
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
         role = str(getattr(from_agent, "role", "") or "Agent")
         with llm_call_context():
             self._emit_call_started_event(
@@ -88,8 +89,8 @@ class OfflineLLM(BaseLLM):
                 from_agent=from_agent,
             )
             try:
-                if isinstance(messages, list):
-                    self._invoke_before_llm_call_hooks(messages, from_agent)
+                self._invoke_before_llm_call_hooks(messages, from_agent)
+                turns = _turns(messages)  # after the hooks, which may have added to them
                 call = _tool_call(turns, tools or [])
                 if call is not None:
                     sent = self._stream_tool_call(call, from_task, from_agent)

@@ -108,13 +108,14 @@ def compose(role: str, turns: Sequence[tuple[str, str]], tokens: int) -> Iterato
     kind = _kind(role)
     seed = hashlib.sha256(f"{role}\n{prompt}".encode("utf-8", "replace")).digest()
     pieces = [MARK]
-    for line in _lines(kind, brief, _observed(turns), seed, tokens - 1):
+    remarks = (_wished(turns), _observed(turns))
+    for line in _lines(kind, brief, remarks, seed, tokens - 1):
         pieces += tokens_of(line)
     pieces[-1] = pieces[-1].rstrip() if len(pieces) > 1 else MARK.rstrip()
     yield from pieces[:tokens]
 
 
-def _lines(kind: str, brief: str, observed: str, seed: bytes, room: int) -> Iterator[str]:
+def _lines(kind: str, brief: str, remarks: Sequence[str], seed: bytes, room: int) -> Iterator[str]:
     opening = _OPENINGS[kind].format(title=_title(brief)) + "\n\n"
     words = _keywords(brief)
     start = seed[0]
@@ -123,9 +124,10 @@ def _lines(kind: str, brief: str, observed: str, seed: bytes, room: int) -> Iter
         yield "".join(tokens_of(opening)[:room])
         return
     yield opening
-    if observed and (used := len(tokens_of(observed))) <= spare:
-        spare -= used
-        yield observed
+    for remark in remarks:
+        if remark and (used := len(tokens_of(remark))) <= spare:
+            spare -= used
+            yield remark
     templates = _LINES[kind]
     for turn in itertools.count():
         for offset in range(len(templates)):
@@ -163,6 +165,14 @@ def brief_of(turns: Sequence[tuple[str, str]]) -> str:
             return found.group(1)
     first = next((text for role, text in turns if role == "user"), "")
     return next((line for line in first.removeprefix("\nCurrent Task:").splitlines() if line), "")
+
+
+def _wished(turns: Sequence[tuple[str, str]]) -> str:
+    """A line on what a person asked for in between: the last user turn, unless it is the first."""
+    wishes = [text for role, text in turns if role == "user"][1:]
+    words = wishes[-1].removeprefix("User feedback: ").splitlines() if wishes else []
+    first = next((line.strip() for line in words if line.strip()), "")
+    return f"You asked for: {' '.join(first.split()[:12])[:90]}.\n" if first else ""
 
 
 def _observed(turns: Sequence[tuple[str, str]]) -> str:

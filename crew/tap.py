@@ -20,6 +20,7 @@ __all__ = ["Tap"]
 
 _CHUNKS: Final = frozenset({"llm_stream_chunk", "llm_thinking_chunk"})
 _STARTS: Final = frozenset({"crew_kickoff_started", "lite_agent_execution_started"})
+_TOOL_ENDS: Final = frozenset({"tool_usage_finished", "tool_usage_error"})
 _MAX_COMPLAINTS: Final = 20
 
 
@@ -43,34 +44,46 @@ class Tap:
         self._lock = threading.RLock()
         self._complaints = 0
         self._prepare: Callable[[Any], None] = lambda _source: None
+        self._interrupt: Callable[[], None] = lambda: None
 
-    def install(self, prepare: Callable[[Any], None]) -> None:
+    def install(
+        self, prepare: Callable[[Any], None], interrupt: Callable[[], None] = lambda: None
+    ) -> None:
         """Listen in this context, and trim what CrewAI does for every chunk of a model.
 
         Call it once, on the thread that will kick off. `prepare` is given each crew, and each
-        agent that works without one, just before it starts.
+        agent that works without one, just before it starts. `interrupt` is called at each chunk
+        that has passed its gate, on the model's thread, and may raise HookAborted.
         """
         from crewai.events.stream_context import add_stream_sink
 
-        self._prepare = prepare
+        self._prepare, self._interrupt = prepare, interrupt
         add_stream_sink(self._sink)
         self._gates.install()
         _trim_chunk_handling()
-        logging.getLogger("crewai.llms.base_llm").addFilter(_is_news)
+        for logger in ("crewai.llms.base_llm", None):  # None is the root
+            logging.getLogger(logger).addFilter(_is_news)
 
     def step(self, answer: Any) -> None:
         """The crew's step_callback."""
         with self._lock:
             self._guard(lambda: self._tell(self.mapper.step(answer)))
 
+    def say(self, type: str, data: dict[str, Any], cause: str | None = None) -> None:
+        """Tell a fact of our own, at the calling thread's place in the crew."""
+        with self._lock:
+            self._emit(self.mapper.said(type, data, cause))
+
     def _sink(self, source: Any, event: Any) -> None:
         """Raises only what a gate raises; everything else would be retried by CrewAI or lost."""
         type = event.type
         if type in _CHUNKS:
+            self._gates.stand("token")
             self._gates.check()
+            self._interrupt()
         elif type == "tool_usage_started":
             self._gates.tool(+1)
-        elif type in ("tool_usage_finished", "tool_usage_error"):
+        elif type in _TOOL_ENDS:
             self._gates.tool(-1)
         elif type in _STARTS:
             self._guard(lambda: self._prepare(source))
@@ -78,6 +91,8 @@ class Tap:
             self._fatal(event.error)
         with self._lock:
             self._guard(lambda: self._tell(self.mapper.facts(source, event)))
+        if type in _TOOL_ENDS:
+            self._gates.stand("tool")
 
     def _tell(self, facts: list[Fact]) -> None:
         for said in facts:
@@ -97,8 +112,13 @@ class Tap:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not CrewAI's warning, at each call of a hosted model, that it estimates the prompt's size."""
-    return "approximate input token count" not in str(record.msg)
+    """Not CrewAI's warnings that it estimates the size of a hosted model's prompt, at each call,
+    and that a call was denied, which is how it tells a cancelled or cut-off reply."""
+    text = str(record.msg)
+    return not (
+        "approximate input token count" in text
+        or text.startswith("LLM call denied by sidecar")  # the `source` of our HookAborted
+    )
 
 
 def _class_name(value: object) -> str:

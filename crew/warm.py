@@ -64,7 +64,7 @@ def _import() -> None:
 
 
 def _build(folder: Path) -> None:
-    from crew import build, config, models, tap  # noqa: F401
+    from crew import build, config, models, questions, steering, tap  # noqa: F401
     from crew.tools import TOOLS
 
     # A hosted model's client as well, for what making one imports; it connects to nothing.

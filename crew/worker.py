@@ -70,7 +70,7 @@ class _Run:
         self._capture = Capture(
             lambda stream, text: self._tell(fact("log", {"stream": stream, "text": text}))
         )
-        self._gates = Gates()
+        self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
         self._reader = threading.Thread(
@@ -101,8 +101,9 @@ class _Run:
         tap = Tap(self._tell, self._gates, self._fail)
         if spec["target"] is None:
             crew = configs.load(Path(spec["config"]), TOOLS)
-            from crew.build import fill, from_config
+            from crew.build import check_review, fill, from_config
 
+            check_review(spec["review"], [task.name for task in crew.tasks])
             named = [
                 {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
                 for task in crew.tasks
@@ -112,17 +113,32 @@ class _Run:
             self._capture.start()
             job = from_config(crew, choice, inputs, self._directory)
         else:
-            from crew.build import from_target
+            from crew.build import check_review, from_target
 
             self._capture.start()
             job = from_target(spec["target"], choice)
-            self._started(job.model or choice.label, tap.mapper.plan(job.tasks))
+            planned = tap.mapper.plan(job.tasks)
+            if planned:  # a Flow's tasks are known only when it comes to them
+                check_review(spec["review"], [task["name"] for task in planned])
+            self._started(job.model or choice.label, planned)
         return self._kickoff(job, tap, choice)
 
     def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
-        from crew.build import attach
+        from crew.build import attach, review
+        from crew.questions import Questions
+        from crew.steering import Steering
 
-        tap.install(lambda starting: attach(starting, tap.step, choice))
+        spec = self._spec
+        steering = Steering(self._gates, tap.say, tap.mapper.name_of)
+
+        def prepare(starting: Any) -> None:
+            attach(starting, tap.step, choice)
+            steering.attach(starting)
+            review(starting, spec["review"])
+
+        tap.install(prepare, steering.interrupt)
+        steering.install()
+        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
         self._gates.check()
         return output_of(job.run(dict(self._spec["inputs"])))
 
@@ -136,7 +152,14 @@ class _Run:
         except OSError:
             os._exit(1)  # the gateway is gone: nobody is left to work for
 
+    def _halt(self, paused: Fact) -> None:
+        try:
+            self._outbox.halt(paused)
+        except OSError:
+            os._exit(1)  # the gateway is gone: nobody is left to work for
+
     def _complete(self, output: str) -> NoReturn:
+        self._gates.hold()
         if self._gates.cancelled:
             self._cancelled()
         self._end(fact("run.completed", {"output": output}))
@@ -147,6 +170,7 @@ class _Run:
     def _fail(self, error: BaseException) -> NoReturn:
         """End the run because of `error`; from any thread."""
         _lift_memory_limit()
+        self._gates.hold()
         if self._gates.cancelled:
             self._cancelled()
         code = _code_of(error, self._spec["memory_mb"])
@@ -168,14 +192,29 @@ class _Run:
             os._exit(0)
 
     def _listen(self, orders: Iterator[Order]) -> None:
-        for order in orders:
-            if order["order"] == "cancel":
-                self._gates.cancel(order.get("cause"))
-                patience = _CANCEL_TOOL_SECONDS if self._gates.in_tool else _CANCEL_SECONDS
-                deadline = threading.Timer(patience, self._cancelled)
-                deadline.daemon = True
-                deadline.start()
+        with contextlib.suppress(OSError):
+            for order in orders:
+                self._obey(order)
         os._exit(1)  # the gateway is gone: nobody is left to work for
+
+    def _obey(self, order: Order) -> None:
+        gates, cause = self._gates, order.get("cause")
+        if order["order"] == "cancel":
+            gates.cancel(cause)
+            patience = _CANCEL_TOOL_SECONDS if gates.in_tool else _CANCEL_SECONDS
+            deadline = threading.Timer(patience, self._cancelled)
+            deadline.daemon = True
+            deadline.start()
+        elif order["order"] == "pause":
+            gates.pause(cause)
+        elif order["order"] == "resume":
+            gates.resume()
+        elif order["order"] == "modify":
+            gates.modify(order["change"], cause)
+        elif order["order"] == "answer":
+            gates.answer(order["input"], order["text"])
+        elif order["order"] == "expire":
+            gates.answer(order["input"], "")  # go on as if it had been accepted
 
     def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
         if isinstance(args.exc_value, MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sidecar.channel import TERMINAL, RunSpec
+from sidecar.channel import TERMINAL, LineSplitter, RunSpec
 
 __all__ = ["PROJECT", "Child", "Spawner", "Zygote", "clean_environment", "spec_for"]
 
@@ -48,6 +49,8 @@ def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **mor
         "directory": str(directory / "run"),
         "attempt": 1,
         "memory_mb": 0,
+        "review": [],
+        "input_timeout": 0.0,
         **more,
     }
     return spec  # type: ignore[return-value]
@@ -69,7 +72,8 @@ class Child:
         """All heard so far."""
         self._sock = sock
         self._ended = ended
-        self._lines = sock.makefile("rb")
+        self._splitter = LineSplitter()
+        self._unread: list[bytes] = []
         sock.settimeout(PATIENCE)
 
     def order(self, **order: Any) -> None:
@@ -79,10 +83,19 @@ class Child:
         self.order(order="start", spec=spec)
 
     def __iter__(self) -> Iterator[Fact]:
-        for line in self._lines:
-            fact = json.loads(line)
-            self.facts.append(fact)
-            yield fact
+        while True:
+            while self._unread:
+                fact = json.loads(self._unread.pop(0))
+                self.facts.append(fact)
+                yield fact
+            data = self._sock.recv(65536)
+            if not data:
+                return
+            self._unread += self._splitter.feed(data)
+
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing has arrived yet, and nothing does for so long."""
+        return not self._unread and not select.select([self._sock], [], [], seconds)[0]
 
     def until(self, type: str, **data: Any) -> Fact:
         """The next fact of this type whose data has these values."""
@@ -90,6 +103,14 @@ class Child:
             if fact["type"] == type and data.items() <= fact["data"].items():
                 return fact
         raise AssertionError(f"no {type} {data} among {[fact['type'] for fact in self.facts]}")
+
+    def text(self, task: str | None = None) -> str:
+        """What the model has written so far: all of it, or for one task."""
+        return "".join(
+            fact["data"]["text"]
+            for fact in self.of("llm.delta")
+            if task in (None, fact.get("task")) and fact["data"]["kind"] == "text"
+        )
 
     def rest(self) -> Fact:
         """Hear the worker out; the last thing it said."""
@@ -113,7 +134,6 @@ class Child:
 
     def hang_up(self) -> None:
         """Close the channel, as a gateway that dies does."""
-        self._lines.close()
         self._sock.close()
 
     def kill(self) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
+from crewai.flow import human_feedback
 from crewai.flow.flow import listen, start
 from crewai.project import CrewBase, agent, crew, task
 from crewai.tools import tool
 
+from crew import gates
+from crew.models import choose, create
 from crew.offline import OfflineLLM
 
 seen: list[Any] = []
@@ -205,6 +208,129 @@ def talks_react() -> Crew:
     )
     first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
     return Crew(agents=[writer], tasks=[first])
+
+
+def chatty_child() -> Crew:
+    @tool("chatty")
+    def chatty(text: str) -> str:
+        """Leaves a child behind that goes on printing."""
+        talk = "import time\nfor n in range(100000): print(n, flush=True); time.sleep(0.01)"
+        subprocess.Popen([sys.executable, "-c", talk])
+        return "it talks"
+
+    return _crew(tools=[chatty])
+
+
+def parallel() -> Crew:
+    """Two tasks that write at the same time, and one that waits for both."""
+    writers = [
+        Agent(role=f"Writer {name}", goal="Write", backstory="Writes.", llm=_llm())
+        for name in ("A", "B", "C")
+    ]
+    both = [
+        Task(
+            name=f"task_{number}",
+            description="On {message}",
+            expected_output="Text",
+            agent=writer,
+            async_execution=number < 3,
+        )
+        for number, writer in enumerate(writers, 1)
+    ]
+    return Crew(agents=list(writers), tasks=both)
+
+
+def impatient() -> Crew:
+    """A crew whose pauses hold a reply up only for a moment."""
+    gates.READ_AHEAD_AFTER = 0.1  # type: ignore[misc]
+    return _crew(tools=[shout])
+
+
+def slow_and_impatient() -> Crew:
+    """The same with the reply of a hosted model."""
+    gates.READ_AHEAD_AFTER = 0.1  # type: ignore[misc]
+    llm = create(choose(os.environ))
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=llm)
+    first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
+    return Crew(agents=[writer], tasks=[first])
+
+
+def hosted() -> Crew:
+    """Two tasks and templates everywhere, for a hosted model."""
+    llm = create(choose(os.environ))
+    writer = Agent(
+        role="Writer for {reader}",
+        goal="Please {reader}",
+        backstory="Knows {reader}.",
+        llm=llm,
+        tools=[shout],
+    )
+    names = ("draft", "polish")
+    tasks = [
+        Task(
+            name=name,
+            description=f"{name} on {{message}} for {{reader}}",
+            expected_output="Text about {message}",
+            agent=writer,
+        )
+        for name in names
+    ]
+    return Crew(agents=[writer], tasks=list(tasks))
+
+
+def guarded() -> Crew:
+    """One task for a hosted model whose first two results are refused."""
+    made = slow_and_impatient()
+    refusals = iter([False, False])
+
+    def guardrail(output):  # type: ignore[no-untyped-def]
+        # Without annotations: CrewAI reads them, and here they would be text.
+        return next(refusals, True), output.raw
+
+    task = made.tasks[0]
+    first = Task(
+        name="first",
+        description=task.description,
+        expected_output=task.expected_output,
+        agent=task.agent,
+        guardrail=guardrail,
+    )
+    return Crew(agents=made.agents, tasks=[first])
+
+
+class Asynchronous(Flow[dict[str, Any]]):
+    """A crew of a hosted model's on an event loop."""
+
+    @start()
+    async def write(self) -> str:
+        return str(await hosted().akickoff(inputs=self.state))
+
+
+class Pausing(Flow[dict[str, Any]]):
+    """Works for a while before it asks its model."""
+
+    @start()
+    def write(self) -> str:
+        print("ready", flush=True)
+        time.sleep(0.5)
+        return str(_llm().call("Write about {message}"))
+
+
+class Asking(Flow[dict[str, Any]]):
+    @start()
+    def write(self) -> str:
+        return f"asked: {self.ask('Which colour?')}"
+
+
+class Reviewed(Flow[dict[str, Any]]):
+    @start()
+    @human_feedback(message="Is it good?")
+    def write(self) -> str:
+        return "a draft"
+
+    @listen(write)
+    def told(self, result: Any) -> str:
+        return f"{result.output}, told: {result.feedback}"
 
 
 def returns_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crew.outbox import Outbox
+from crew.outbox import _MAX_KEPT, Outbox
 from crew.redact import Redactor
 from sidecar.channel import fact
 
@@ -99,3 +100,66 @@ def test_a_gateway_that_is_gone_is_an_error_to_the_writer(
     theirs.close()
     with pytest.raises(OSError):  # noqa: PT011  (EPIPE or ECONNRESET)
         outbox.put(fact("log", {}))
+
+
+def test_nothing_leaves_between_halt_and_go_and_nothing_is_lost(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+    outbox.put(delta("first"))
+    outbox.put(delta("held"))
+    outbox.halt(fact("run.paused", {}))
+    for text in "abc":
+        outbox.put(delta(text))
+    outbox.put(fact("log", {"text": "printed"}))
+    heard = read(theirs)
+    assert [next(heard)["type"] for _ in range(3)] == ["llm.delta", "llm.delta", "run.paused"]
+    assert not select.select([theirs], [], [], 0.2)[0]
+    outbox.go()
+    outbox.close(fact("run.completed", {}))
+    ours.close()
+    rest = list(heard)
+    assert "".join(one["data"]["text"] for one in rest if one["type"] == "llm.delta") == "abc"
+    assert [one["type"] for one in rest][-2:] == ["log", "run.completed"]
+
+
+@pytest.mark.parametrize("end", ["go", "close"])
+def test_what_is_kept_is_bounded_and_then_the_writer_waits(
+    pair: tuple[socket.socket, socket.socket], end: str
+) -> None:
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+    outbox.halt(fact("run.paused", {}))
+    count, size = 100, 60_000
+    written: list[int] = []
+
+    def write() -> None:
+        for number in range(count):
+            outbox.put(fact("log", {"text": "x" * size}))
+            written.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(written) * size < _MAX_KEPT:  # ends: so much is taken without waiting
+        writer.join(0.01)
+    writer.join(0.2)
+    assert writer.is_alive()
+    assert len(written) * size < _MAX_KEPT + 2 * size
+
+    def finish() -> None:
+        if end == "go":
+            outbox.go()
+            writer.join()
+        outbox.close(fact("run.cancelled", {}))
+        writer.join()
+        ours.close()
+
+    closer = threading.Thread(target=finish)
+    closer.start()
+    heard = [one["type"] for one in read(theirs)]
+    closer.join()
+    assert heard[0] == "run.paused"
+    assert heard[-1] == "run.cancelled"
+    # After the last word nothing leaves; the writer is let go all the same.
+    assert heard.count("log") == count if end == "go" else heard.count("log") < count

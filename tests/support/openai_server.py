@@ -54,6 +54,8 @@ class OpenAIServer:
         self.script = script or Script()
         self.requests: list[dict[str, Any]] = []
         """`{"path", "authorization", "body"}` of each call, oldest first."""
+        self.finished = threading.Event()
+        """Set when a streamed answer has been written to its end."""
         self.base_url = ""
         self._port = port
         self._failed = 0
@@ -79,8 +81,9 @@ class OpenAIServer:
         self._thread.join(_START_SECONDS)
 
     def reset(self) -> None:
-        """Count the failures of a script from the start."""
+        """Count the failures of a script from the start; no answer has been finished."""
         self._failed = 0
+        self.finished.clear()
 
     def wait(self) -> None:
         """Until interrupted."""
@@ -158,6 +161,7 @@ class OpenAIServer:
         if (body.get("stream_options") or {}).get("include_usage"):
             await send({**_chunk(body, {}), "choices": [], "usage": _usage(body, script)})
         await send("[DONE]")
+        self.finished.set()
         return response
 
 

@@ -1,7 +1,7 @@
 import { backoff } from "./backoff.ts";
 import { CrewError, isSilence, lost, unreachable } from "./errors.ts";
 import { fetchSseTransport, refusal } from "./fetch-sse.ts";
-import type { Ack, Command, Frame, Refusal } from "./protocol.ts";
+import type { Ack, Change, Command, Frame, Refusal } from "./protocol.ts";
 import { deadline, sleep } from "./timer.ts";
 import { LIMITS_DEFAULT, type Connection, type Limits, type Transport } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
@@ -47,7 +47,14 @@ export interface CrewClient {
    * again. Throws a CrewError when the server refuses for good, and the signal's reason on abort.
    */
   follow(run: string, options?: FollowOptions): AsyncGenerator<Frame, void>;
+  /** Stops the crew within a token; `run.paused` says when it stands still. */
+  pause(run: string): Promise<Ack>;
+  resume(run: string): Promise<Ack>;
   cancel(run: string, reason?: string): Promise<Ack>;
+  /** Steers a live run; `run.modified` says when it took effect, the final event's `unapplied` that it never did. */
+  modify(run: string, change: Change): Promise<Ack>;
+  /** Answers the question `input`; "" accepts. The first answer counts, a later one is refused with `already_answered`. */
+  answer(run: string, input: string, text: string): Promise<Ack>;
   /** Any command. Resolves once it is logged; throws a CrewError with the server's code. */
   command(command: Command, options?: { readonly signal?: AbortSignal | undefined }): Promise<Ack>;
   readonly status: ConnectionStatus;
@@ -185,7 +192,11 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
       return ack.run!;
     },
     follow,
+    pause: (run) => command({ cmd: "pause", run }),
+    resume: (run) => command({ cmd: "resume", run }),
     cancel: (run, reason) => command({ cmd: "cancel", run, reason }),
+    modify: (run, change) => command({ cmd: "modify", run, ...change }),
+    answer: (run, input, text) => command({ cmd: "answer", run, input, text }),
     command,
     get status() {
       return status;

@@ -14,7 +14,7 @@ export type { ConnectionStatus, CrewClient, CrewClientOptions, FollowOptions, St
 export { CrewError } from "./errors.ts";
 export type * from "./protocol.ts";
 export { emptyRun, isFinal, reduce } from "./reducer.ts";
-export type { CallView, RunView, Step, TaskView, ToolView } from "./reducer.ts";
+export type { CallView, Note, QuestionView, RunView, SteerView, Step, TaskView, ToolView } from "./reducer.ts";
 export { snapshots } from "./snapshots.ts";
 export { createSseParser } from "./sse.ts";
 export type { SseFrame, SseParser } from "./sse.ts";

@@ -48,8 +48,9 @@ export interface OpenInput {
   readonly expires: number | null;
 }
 
-type Modification =
-  | { readonly instruction: string }
+/** What `modify` changes. `now`: the reply being written is cut off and asked for again. */
+export type Change =
+  | { readonly instruction: string; readonly now?: boolean }
   | { readonly task: string; readonly description: string }
   | { readonly inputs: Readonly<Record<string, unknown>> };
 
@@ -73,8 +74,8 @@ export interface EventData {
   "run.pausing": object;
   "run.paused": { readonly boundary: "token" | "llm" | "tool" | "task" };
   "run.resumed": object;
-  "run.modifying": Modification;
-  "run.modified": Modification & { readonly applied: "model_call" | "task" };
+  "run.modifying": Change;
+  "run.modified": Change & { readonly applied: "model_call" | "task" };
   "run.cancelling": { readonly reason?: string | null };
   "run.completed": Ending;
   "run.failed": Ending & { readonly error: Failure };
@@ -176,7 +177,10 @@ export type Command =
       readonly inputs?: Readonly<Record<string, unknown>>;
       readonly review?: readonly string[] | undefined;
     }
+  | { readonly cmd: "pause" | "resume"; readonly run: string }
   | { readonly cmd: "cancel"; readonly run: string; readonly reason?: string | undefined }
+  | ({ readonly cmd: "modify"; readonly run: string } & Change)
+  | { readonly cmd: "answer"; readonly run: string; readonly input: string; readonly text: string }
   | { readonly cmd: "status"; readonly run: string }
   | { readonly cmd: "list"; readonly state?: RunState; readonly limit?: number };
 

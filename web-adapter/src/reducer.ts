@@ -1,4 +1,4 @@
-import type { Failure, Frame, OpenInput, RunEvent, RunState, Usage } from "./protocol.ts";
+import type { Change, Failure, Frame, OpenInput, RunEvent, RunState, Usage } from "./protocol.ts";
 
 /** One model call, as far as it has been written. */
 export interface CallView {
@@ -31,6 +31,39 @@ export interface TaskView {
   readonly error: string | null;
 }
 
+/** Where a note stands: behind that step of that task, so that a reader finds it where it was said. */
+interface Place {
+  /** null where no task was at work. */
+  readonly task: string | null;
+  /** Id of the last step there was; null for none. */
+  readonly after: string | null;
+}
+
+/** A modification, from its acceptance on. */
+export interface SteerView extends Place {
+  readonly kind: "steer";
+  /** The command's. */
+  readonly id: string;
+  readonly state: "accepted" | "applied" | "unapplied";
+  readonly change: Change;
+}
+
+/** A question of the crew's, and what became of it: `closed` when the run was cancelled or ended over it. */
+export interface QuestionView extends Place {
+  readonly kind: "question";
+  readonly id: string;
+  readonly state: "open" | "answered" | "expired" | "closed";
+  readonly prompt: string;
+  /** What the question is about. */
+  readonly output: string | null;
+  /** Unix ms; null for never. */
+  readonly expires: number | null;
+  /** The answer; "" accepted. */
+  readonly text: string | null;
+}
+
+export type Note = SteerView | QuestionView;
+
 interface Common {
   readonly run: string | null;
   readonly crew: string | null;
@@ -41,6 +74,8 @@ interface Common {
   readonly tasks: readonly TaskView[];
   /** Steps of no task, as a Flow has them. */
   readonly steps: readonly Step[];
+  /** What was said to the run and asked by it, in that order. */
+  readonly notes: readonly Note[];
   readonly usage: Usage;
   /** What the crew printed, newest last. */
   readonly logs: readonly { readonly stream: string; readonly text: string }[];
@@ -60,7 +95,7 @@ export type RunView = Common &
   );
 
 /** A long run must not fill the page's memory: beyond these the oldest go. Counts; text in UTF-16 units. */
-export const LIMITS = { steps: 200, logs: 200, text: 1_000_000 } as const;
+export const LIMITS = { steps: 200, logs: 200, notes: 100, text: 1_000_000 } as const;
 
 export const emptyRun: RunView = {
   state: "queued",
@@ -72,6 +107,7 @@ export const emptyRun: RunView = {
   attempt: 1,
   tasks: [],
   steps: [],
+  notes: [],
   usage: { prompt_tokens: 0, completion_tokens: 0, calls: 0 },
   logs: [],
 };
@@ -109,13 +145,23 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "run.paused":
       return move(view, { state: "paused", boundary: event.data.boundary });
     case "run.cancelling":
-      return move(view, { state: "cancelling" });
-    case "input.requested":
-      return move(view, { state: "waiting", input: event.data });
+      return move(settle(view), { state: "cancelling" });
     case "run.resumed":
-    case "input.answered":
-    case "input.expired":
       return move(view, { state: "running" });
+
+    case "run.modifying":
+      return note(view, event, { kind: "steer", id: event.cause ?? event.id, state: "accepted", change: event.data });
+    case "run.modified":
+      return amend(view, event.cause, { state: "applied" });
+    case "input.requested": {
+      const { input, prompt, output, expires } = event.data;
+      const asked = note(view, event, { kind: "question", id: input, state: "open", prompt, output, expires, text: null });
+      return move(asked, { state: "waiting", input: event.data });
+    }
+    case "input.answered":
+      return move(amend(view, event.data.input, { state: "answered", text: event.data.text }), { state: "running" });
+    case "input.expired":
+      return move(amend(view, event.data.input, { state: "expired" }), { state: "running" });
 
     case "run.completed":
     case "run.failed":
@@ -171,8 +217,8 @@ type Ended = Extract<Standing, { output: unknown }>;
 
 /** Into another state. A cancel that was accepted is left only by an ending. */
 function move(view: RunView, next: Standing, tasks = view.tasks): RunView {
-  const { run, crew, seq, model, attempt, steps, usage, logs } = view;
-  const common: Common = { run, crew, seq, model, attempt, tasks, steps, usage, logs };
+  const { run, crew, seq, model, attempt, steps, notes, usage, logs } = view;
+  const common: Common = { run, crew, seq, model, attempt, tasks, steps, notes, usage, logs };
   if (view.state === "cancelling" && !isFinal(next.state)) next = { state: "cancelling" };
   return { ...common, ...next };
 }
@@ -193,11 +239,30 @@ function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["sta
   } as Ended;
   const cut = ended.state === "completed" ? "completed" : "failed";
   return move(
-    { ...view, usage: data.usage ?? view.usage },
+    { ...settle(view), usage: data.usage ?? view.usage },
     ended,
     [...tasks.values()].map((task) => (task.state === "running" ? { ...task, state: cut } : task)),
   );
 }
+
+type Unplaced<N> = N extends Note ? Omit<N, keyof Place> : never;
+
+/** Adds a note behind what is being written. */
+function note(view: RunView, { task: name }: RunEvent, said: Unplaced<Note>): RunView {
+  const task = view.tasks.findLast((task) => (name ? task.name === name : task.state === "running"));
+  const after = (task ?? view).steps.at(-1)?.id ?? null;
+  return { ...view, notes: keep(view.notes, { ...said, task: task?.name ?? null, after }, LIMITS.notes) };
+}
+
+/** Changes the notes whose `key` is that. */
+const amend = (view: RunView, is: string | undefined, change: Partial<Note>, key: "id" | "state" = "id"): RunView => ({
+  ...view,
+  notes: view.notes.map((note) => (note[key] === is ? ({ ...note, ...change } as Note) : note)),
+});
+
+/** What is still pending stays undone: the run is over, or as good as that. */
+const settle = (view: RunView): RunView =>
+  amend(amend(view, "open", { state: "closed" }, "state"), "accepted", { state: "unapplied" }, "state");
 
 const pending = (name: string, agent: string): TaskView => ({
   name,

@@ -258,6 +258,31 @@ describe("commands", () => {
     expect(via(server)).toEqual(["ws", "socket"]);
   });
 
+  test.each(["ws", "sse"] as const)("steer a run over %s", async (transport) => {
+    const { server, client } = setUp({ transport });
+    const { run } = server;
+    server.hold(3);
+    const following = collect(client.follow(run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    await client.pause(run);
+    await client.modify(run, { instruction: "shorter", now: true });
+    await client.modify(run, { task: "research_trends", description: "Look at tea" });
+    await client.modify(run, { inputs: { message: "Tea" } });
+    await client.answer(run, "in_1", "");
+    expect(await client.resume(run)).toMatchObject({ ok: true, run });
+    expect(server.effects.map(({ id, ...command }) => command)).toEqual([
+      { cmd: "pause", run },
+      { cmd: "modify", run, instruction: "shorter", now: true },
+      { cmd: "modify", run, task: "research_trends", description: "Look at tea" },
+      { cmd: "modify", run, inputs: { message: "Tea" } },
+      { cmd: "answer", run, input: "in_1", text: "" },
+      { cmd: "resume", run },
+    ]);
+    expect(new Set(via(server).slice(1))).toEqual(new Set([transport === "ws" ? "socket" : "post"]));
+    server.grow();
+    await following;
+  });
+
   test("are POSTed where no socket is open", async () => {
     const { server, client } = setUp({ transport: "sse" });
     server.hold(3);

@@ -41,6 +41,7 @@ export function fakeServer(log: readonly RunEvent[]) {
   let head = log.length;
   let wake: (() => void)[] = [];
   let resetReason: string | undefined;
+  let saysLive = false;
 
   const hello = () => ({ type: "stream.hello", protocol: 1, run, epoch: "k3f9", head, state: "running", server_time: 0 });
 
@@ -60,6 +61,7 @@ export function fakeServer(log: readonly RunEvent[]) {
           return "end";
         }
       }
+      if (saysLive) yield { type: "stream.live", run, seq: at };
       await new Promise<void>((resolve) => wake.push(resolve));
     }
   }
@@ -187,6 +189,10 @@ export function fakeServer(log: readonly RunEvent[]) {
       const waiting = wake;
       wake = [];
       for (const go of waiting) go();
+    },
+    /** From now on a subscription that has caught up is told so. */
+    sayWhenLive() {
+      saysLive = true;
     },
     /** The next subscription is told that its cursor cannot be honoured. */
     resetNext(reason: string) {

@@ -108,7 +108,61 @@ test("10,000 tokens fold in linear time, with a reader at every 16th", () => {
   expect(run(10_000)).toBeLessThan(500);
 });
 
-test("memory has a bound: logs, steps and text keep no more than their limits", () => {
+/** The vector's events and then these, numbered on. */
+function then(name: string, ...more: readonly Partial<RunEvent>[]): RunView {
+  const told = eventsOf(name);
+  return fold([...told, ...more.map((event, n) => delta(told.at(-1)!.seq + 1 + n, { task: undefined, ...event } as Partial<RunEvent>))]);
+}
+
+const steer = (cause: string) => ({ type: "run.modifying", cause, data: { instruction: cause } }) as const;
+const ending = { output: null, tasks: [], usage: emptyRun.usage, seconds: 1, unapplied: [] };
+
+describe("notes", () => {
+  test("a modification is accepted, then applied, and stands behind the words it came upon", () => {
+    const accepted = then("running in the middle of a reply, after two tool calls", steer("c-7"));
+    const behind = middle.at(-1)!.data as { call: string };
+    expect(accepted.notes).toEqual([
+      { kind: "steer", id: "c-7", state: "accepted", change: { instruction: "c-7" }, task: "create_content_plan", after: behind.call },
+    ]);
+    const applied = { type: "run.modified", cause: "c-7", data: { instruction: "c-7", applied: "model_call" } } as const;
+    const view = then("running in the middle of a reply, after two tool calls", steer("c-7"), applied);
+    expect(view.notes).toEqual([{ ...accepted.notes[0], state: "applied" }]);
+  });
+
+  test("what was not applied when the run ended never was", () => {
+    const { notes } = then(
+      "running in the middle of a reply, after two tool calls",
+      steer("c-7"),
+      steer("c-8"),
+      { type: "run.modified", cause: "c-7", data: { instruction: "c-7", applied: "model_call" } },
+      { type: "run.interrupted", final: true, data: { ...ending, unapplied: ["c-8"] } },
+    );
+    expect(notes.map(({ id, state }) => [id, state])).toEqual([["c-7", "applied"], ["c-8", "unapplied"]]);
+  });
+
+  test("an applied modification whose acceptance was evicted is no note", () => {
+    expect(then("pausing", { type: "run.modified", cause: "c-7", data: { instruction: "x", applied: "task" } }).notes).toEqual([]);
+  });
+
+  test.each([
+    ["waiting for an answer", "open", null],
+    ["answered", "answered", expect.any(String)],
+    ["the question expired", "expired", null],
+    ["cancelling while a question is open closes it", "closed", null],
+  ])("a question, %s: it is %s", (name, state, text) => {
+    const { notes } = fold(eventsOf(name));
+    const asked = eventsOf(name).find(({ type }) => type === "input.requested")!.data as { input: string; prompt: string };
+    expect(notes).toMatchObject([{ kind: "question", id: asked.input, prompt: asked.prompt, state, text }]);
+  });
+
+  test("outlive a second attempt", () => {
+    const started = eventsOf("started, no task yet").at(-1)!;
+    const view = then("answered", steer("c-7"), { type: "run.started", data: { ...started.data, attempt: 2 } } as Partial<RunEvent>);
+    expect(view.notes.map(({ kind }) => kind)).toEqual(["question", "steer"]);
+  });
+});
+
+test("memory has a bound: logs, notes, steps and text keep no more than their limits", () => {
   let seq = 0;
   let view = emptyRun;
   for (let n = 0; n < LIMITS.logs + 50; n++) {
@@ -117,6 +171,10 @@ test("memory has a bound: logs, steps and text keep no more than their limits", 
   }
   expect(view.logs).toHaveLength(LIMITS.logs);
   expect(view.logs.at(-1)?.text).toBe(`${LIMITS.logs + 49}`);
+
+  for (let n = 0; n < LIMITS.notes + 50; n++) view = reduce(view, delta(++seq, steer(`c-${n}`) as Partial<RunEvent>));
+  expect(view.notes).toHaveLength(LIMITS.notes);
+  expect(view.notes.at(-1)?.id).toBe(`c-${LIMITS.notes + 49}`);
 
   for (let n = 0; n < LIMITS.steps + 50; n++) {
     const data = { call: `c${n}`, model: "m" };

@@ -69,7 +69,7 @@ function Footnote() {
       {status?.type === "incomplete" && status.reason === "cancelled" && <p>Stopped.</p>}
       {run.state === "completed" && calls > 0 && (
         <p>
-          {count(calls, "model call")} · {count(sent + written, "token")}
+          Done · {count(calls, "model call")} · {count(sent + written, "token")}
         </p>
       )}
       {run.model === "offline" && (

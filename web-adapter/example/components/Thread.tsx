@@ -1,10 +1,12 @@
 "use client";
 
-import { AuiIf, ComposerPrimitive, MessagePrimitive, ThreadPrimitive } from "@assistant-ui/react";
+import { AuiIf, MessagePrimitive, ThreadPrimitive, useAui } from "@assistant-ui/react";
 import { Announcer } from "./Announcer";
 import { AssistantMessage } from "./AssistantMessage";
+import { Composer } from "./Composer";
 import { Connection } from "./Connection";
-import { ArrowDown, ArrowUp, Square } from "./icons";
+import { runs } from "./crew";
+import { ArrowDown } from "./icons";
 
 const BRIEFS = [
   "A launch plan for a small coffee roaster in Lisbon",
@@ -17,6 +19,9 @@ export function Thread() {
     <ThreadPrimitive.Root className="thread">
       <header className="bar">
         <h1 className="wordmark">Crew</h1>
+        <AuiIf condition={({ thread }) => !thread.isEmpty && !thread.isRunning}>
+          <NewConversation />
+        </AuiIf>
         <Connection />
       </header>
 
@@ -51,35 +56,23 @@ export function Thread() {
   );
 }
 
+function NewConversation() {
+  const aui = useAui();
+  const begin = () => {
+    runs.save([]);
+    void aui.threads.switchToNewThread();
+  };
+  return (
+    <button type="button" className="new" onClick={begin}>
+      New conversation
+    </button>
+  );
+}
+
 function UserMessage() {
   return (
     <MessagePrimitive.Root className="user">
       <MessagePrimitive.Parts />
     </MessagePrimitive.Root>
-  );
-}
-
-function Composer() {
-  return (
-    <ComposerPrimitive.Root className="composer">
-      <ComposerPrimitive.Input
-        className="composer-input"
-        placeholder="Write a brief"
-        aria-label="Brief"
-        rows={1}
-        maxRows={8}
-        autoFocus
-      />
-      <AuiIf condition={({ thread }) => !thread.isRunning}>
-        <ComposerPrimitive.Send className="round" aria-label="Send">
-          <ArrowUp />
-        </ComposerPrimitive.Send>
-      </AuiIf>
-      <AuiIf condition={({ thread }) => thread.isRunning}>
-        <ComposerPrimitive.Cancel className="round" aria-label="Stop">
-          <Square />
-        </ComposerPrimitive.Cancel>
-      </AuiIf>
-    </ComposerPrimitive.Root>
   );
 }

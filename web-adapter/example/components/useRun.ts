@@ -16,3 +16,7 @@ export function runOf(parts: readonly Part[] | undefined): RunView | undefined {
 
 /** The run that the surrounding message shows. */
 export const useRun = (): RunView | undefined => useAuiState(({ message }) => runOf(message.content));
+
+/** The run that is going on, if one is and has been heard of. */
+export const useLiveRun = (): RunView | undefined =>
+  useAuiState(({ thread }) => (thread.isRunning ? runOf(thread.messages.at(-1)?.content) : undefined));

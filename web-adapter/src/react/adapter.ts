@@ -3,6 +3,7 @@ import { CrewError } from "../errors.ts";
 import type { CrewClient } from "../client.ts";
 import type { RunView, Step } from "../reducer.ts";
 import { snapshots } from "../snapshots.ts";
+import type { RunMemory } from "./memory.ts";
 
 /** Name of the `data` part whose data is the whole RunView. */
 export const CREW_PART = "crew";
@@ -14,6 +15,10 @@ export interface CrewAdapterOptions {
   readonly toResult?: (view: RunView) => ChatModelRunResult;
   /** Which crew of the sidecar; by default its default one. */
   readonly crew?: string;
+  /** Names of the tasks after which the crew asks before it goes on; looked up with each start. */
+  readonly review?: () => readonly string[];
+  /** Notes each run as soon as it exists, for `createCrewHistory` to find it after a reload. */
+  readonly runs?: RunMemory;
 }
 
 /**
@@ -22,36 +27,48 @@ export interface CrewAdapterOptions {
  * The Stop button cancels the run; leaving the page does not.
  */
 export function createCrewAdapter(client: CrewClient, options: CrewAdapterOptions = {}): ChatModelAdapter {
-  const { toInputs = lastMessage, crew } = options;
-  const show = options.toResult ?? toResult;
+  const { toInputs = lastMessage, toResult: show = toResult, crew, review, runs } = options;
   return {
-    async *run({ messages, abortSignal: signal }) {
-      let result: ChatModelRunResult = { content: [] };
+    async *run({ messages, abortSignal }) {
       // Not aborted with the signal: a start that is under way has to be cancelled by its run's id.
-      const started = client.start(toInputs(messages), { crew });
-      let onAbort = () => {};
-      const aborted = new Promise<never>((_, reject) => {
-        onAbort = () => {
-          if (isStop(signal)) started.then((run) => client.cancel(run, "stopped")).catch(() => {});
-          reject(signal.reason);
-        };
+      const started = client.start(toInputs(messages), { crew, review: review?.() }).then((run) => {
+        runs?.save([...runs.list(), run]);
+        return run;
       });
-      signal.addEventListener("abort", onAbort);
-      if (signal.aborted) onAbort();
-      try {
-        const run = await Promise.race([started, aborted]);
-        for await (const view of snapshots(client.follow(run, { signal }))) yield (result = show(view));
-      } catch (error) {
-        // assistant-ui takes "cancelled" from its own AbortError only.
-        if (signal.aborted) throw signal.reason;
-        if (!(error instanceof CrewError)) throw error;
-        // Told as a status: a thrown error would also surface as an unhandled rejection.
-        yield { ...result, status: failed(error.code, error.message) };
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-      }
+      yield* tell(client, started, abortSignal, show);
     },
   };
+}
+
+/** A run as a reply that grows. Stop cancels the run; a page that is left lets go of it. */
+export async function* tell(
+  client: CrewClient,
+  started: Promise<string>,
+  signal: AbortSignal,
+  show: (view: RunView) => ChatModelRunResult,
+): AsyncGenerator<ChatModelRunResult, void> {
+  let result: ChatModelRunResult = { content: [] };
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      if (isStop(signal)) started.then((run) => client.cancel(run, "stopped")).catch(() => {});
+      reject(signal.reason);
+    };
+  });
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    const run = await Promise.race([started, aborted]);
+    for await (const view of snapshots(client.follow(run, { signal }))) yield (result = show(view));
+  } catch (error) {
+    // assistant-ui takes "cancelled" from its own AbortError only.
+    if (signal.aborted) throw signal.reason;
+    if (!(error instanceof CrewError)) throw error;
+    // Told as a status: a thrown error would also surface as an unhandled rejection.
+    yield { ...result, status: failed(error.code, error.message) };
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /**

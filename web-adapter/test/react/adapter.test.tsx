@@ -66,6 +66,20 @@ describe("the generator", () => {
     expect(textOf(last)).toEqual(["completed"]);
   });
 
+  test("names the tasks to review and notes the run as soon as it exists", async () => {
+    const { server, client } = setUp();
+    server.hold(3);
+    const saved: (readonly string[])[] = [];
+    const runs = { list: () => ["r_before"], save: (ids: readonly string[]) => void saved.push(ids) };
+    const adapter = createCrewAdapter(client, { review: () => ["research_trends"], runs });
+    const reply = run(adapter, ask("x"));
+    await reply.next();
+    expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]);
+    expect(saved).toEqual([["r_before", server.run]]);
+    server.grow();
+    for await (const _ of reply);
+  });
+
   test.each([
     ["Stop", false, ["start", "cancel"]],
     ["leaving the page", true, ["start"]],

@@ -1,0 +1,138 @@
+"""The chat page in one tab, as the browser tests handle it."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from typing import Any, Literal
+
+from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, expect
+
+from tests.support.sidecar import ROOT, Sidecar
+
+BRIEF = "A launch plan for a small coffee roaster in Lisbon"
+AGENTS = ["Content Planner", "Sentiment Analyst", "Trend Researcher"]
+PATIENCE = 30_000
+"""Milliseconds until a run of the offline model must have got somewhere."""
+
+Look = Literal["light", "dark", "narrow", "dark-narrow"]
+VIEWPORTS: dict[Look, ViewportSize] = {
+    "light": {"width": 1280, "height": 800},
+    "dark": {"width": 1280, "height": 800},
+    "narrow": {"width": 390, "height": 780},
+    "dark-narrow": {"width": 390, "height": 780},
+}
+
+
+class Chat:
+    """One tab with the chat page, and what its console said."""
+
+    def __init__(self, page: Page, look: Look = "light") -> None:
+        self.page = page
+        self.look = look
+        self.complaints: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", self._on_error)
+        self.tasks = page.get_by_test_id("task")
+        self.answer = page.get_by_test_id("answer")
+        self.connection = page.locator(".connection")
+        self.status = page.locator(".status")
+        self.steers = page.get_by_test_id("steer")
+        self.questions = page.get_by_test_id("question")
+        self.feedback = page.get_by_role("textbox", name="Feedback")
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _on_error(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
+    async def open(self, url: str) -> None:
+        await self.page.goto(url)
+        await expect(self.page.get_by_role("heading", name="What should the crew")).to_be_visible()
+
+    async def send(self, brief: str) -> None:
+        box = self.page.get_by_role("textbox", name="Brief")
+        button = self.page.get_by_role("button", name="Send")
+        # What is typed before React has taken over the server's HTML is nobody's yet.
+        while not await button.is_enabled():
+            await box.fill("")
+            await box.fill(brief)
+            await self.page.wait_for_timeout(50)
+        await box.press("Enter")
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def toggle(self, name: str) -> Locator:
+        return self.page.get_by_role("checkbox", name=name)
+
+    async def is_at(self, state: str) -> None:
+        """Wait until the page says that the run is in this state."""
+        await expect(self.status).to_have_attribute("data-state", state, timeout=PATIENCE)
+
+    async def steer(self, instruction: str) -> None:
+        box = self.page.get_by_role("textbox", name="Instruction")
+        await box.fill(instruction)
+        await box.press("Enter")
+        await expect(box).to_have_value("")
+
+    async def is_asked(self, times: int = 1) -> None:
+        """Wait for a question with its answer box; `times` it has asked by then."""
+        await expect(self.questions).to_have_count(times, timeout=PATIENCE)
+        await expect(self.questions.last).to_have_attribute("data-state", "open")
+        await expect(self.feedback).to_be_visible()
+
+    async def words_of(self, task: int) -> None:
+        """Wait until a task's first words are on the page; looks at every frame."""
+        await self.page.wait_for_function(
+            "n => document.querySelectorAll('[data-testid=task]')[n]?.querySelector('.words')",
+            arg=task,
+            timeout=PATIENCE,
+        )
+
+    async def all_done(self) -> str:
+        """Wait for the three tasks and the answer; give the answer's text."""
+        await expect(self.answer).to_be_visible(timeout=PATIENCE)
+        for n, agent in enumerate(AGENTS):
+            await expect(self.tasks.nth(n)).to_have_attribute("data-state", "completed")
+            await expect(self.tasks.nth(n)).to_contain_text(agent)
+        return await self.answer.inner_text()
+
+    async def screenshot(self, name: str) -> None:
+        folder = ROOT / "artifacts"
+        folder.mkdir(exist_ok=True)
+        await self.page.screenshot(path=folder / f"chat-{self.look}-{name}.png")
+
+
+async def open_chat(browser: Browser, url: str, look: Look = "light") -> Chat:
+    context = await browser.new_context(
+        color_scheme="dark" if look.startswith("dark") else "light", viewport=VIEWPORTS[look]
+    )
+    chat = Chat(await context.new_page(), look)
+    await chat.open(url)
+    return chat
+
+
+def get(sidecar: Sidecar, path: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{sidecar.url}{path}", timeout=10) as response:
+        body: dict[str, Any] = json.load(response)
+        return body
+
+
+async def log_of(sidecar: Sidecar, run: str) -> list[dict[str, Any]]:
+    """All events of a run, once it has ended."""
+    async with sidecar.client() as client:
+        return [event async for event in client.follow(run)]
+
+
+def newest_run(sidecar: Sidecar) -> dict[str, Any]:
+    run: dict[str, Any] = get(sidecar, "/runs?limit=1")["runs"][0]
+    return run
+
+
+def words(text: str) -> list[str]:
+    """Without what Markdown turns into something else."""
+    return re.findall(r"\w+", text)

@@ -1,0 +1,157 @@
+"use client";
+
+import { AuiIf, ComposerPrimitive, useAui, useAuiState } from "@assistant-ui/react";
+import type { RunView } from "crew-web-adapter";
+import { useState, type FormEvent, type KeyboardEvent, type ReactNode } from "react";
+import { crew } from "./crew";
+import { ArrowUp, PauseBars, Play, Square } from "./icons";
+import { useReview } from "./review";
+import { Status } from "./Status";
+import { useCommand } from "./useCommand";
+import { useLiveRun } from "./useRun";
+
+/** One field: the brief for the next run, or, while one is live, a word to the crew that is at it. */
+export function Composer() {
+  const aui = useAui();
+  const live = useAuiState(({ thread }) => thread.isRunning);
+  const empty = useAuiState(({ composer }) => composer.text.trim() === "");
+  const run = useLiveRun();
+  const [now, setNow] = useState(false);
+  const { busy, refusal, give } = useCommand();
+
+  const steer = async () => {
+    const text = aui.composer.getState().text;
+    const id = run?.run;
+    if (!id || busy || text.trim() === "") return;
+    const accepted = await give(() => crew.modify(id, { instruction: text.trim(), ...(now && isWriting(run) && { now }) }));
+    if (!accepted) return;
+    setNow(false);
+    // What was typed in the meantime stays.
+    if (aui.composer.getState().text === text) aui.composer.setText("");
+  };
+  const onSubmit = (event: FormEvent) => {
+    if (!live) return;
+    event.preventDefault();
+    void steer();
+  };
+  // assistant-ui lets Enter rest while a run is live.
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (!live || event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    event.currentTarget.form?.requestSubmit();
+  };
+
+  return (
+    <>
+      <div className="row">
+        {refusal && live ? (
+          <p className="refused" role="alert">
+            {refusal.message}
+          </p>
+        ) : (
+          live && <Status />
+        )}
+        {!live && <ReviewToggle />}
+        {isWriting(run) && (
+          <Toggle checked={now} onChange={setNow} title="Cut off the reply being written and ask for it again with your instruction">
+            Interrupt
+          </Toggle>
+        )}
+      </div>
+      <ComposerPrimitive.Root className="composer" onSubmit={onSubmit}>
+        <ComposerPrimitive.Input
+          className="composer-input"
+          placeholder={live ? "Steer the crew" : "Write a brief"}
+          aria-label={live ? "Instruction" : "Brief"}
+          rows={1}
+          maxRows={8}
+          onKeyDown={onKeyDown}
+          cancelOnEscape={false}
+          autoFocus
+        />
+        {live && !empty && (
+          <button type="submit" className="round" aria-label="Steer" disabled={busy || !run?.run}>
+            <ArrowUp />
+          </button>
+        )}
+        {live && <PauseButton run={run} />}
+        <AuiIf condition={({ thread }) => !thread.isRunning}>
+          <ComposerPrimitive.Send className="round" aria-label="Send">
+            <ArrowUp />
+          </ComposerPrimitive.Send>
+        </AuiIf>
+        <AuiIf condition={({ thread }) => thread.isRunning}>
+          <ComposerPrimitive.Cancel className="round" aria-label="Stop">
+            <Square />
+          </ComposerPrimitive.Cancel>
+        </AuiIf>
+      </ComposerPrimitive.Root>
+    </>
+  );
+}
+
+function PauseButton({ run }: { readonly run: RunView | undefined }) {
+  const { busy, refusal, give } = useCommand();
+  const id = run?.run;
+  const paused = run?.state === "paused";
+  const hindrance = whyNot(run);
+  const name = paused ? "Resume" : "Pause";
+  return (
+    <button
+      type="button"
+      className="round"
+      data-look={paused ? "accent" : "quiet"}
+      aria-label={name}
+      aria-description={hindrance}
+      title={hindrance ?? refusal?.message ?? name}
+      disabled={busy || hindrance !== undefined}
+      onClick={() => id && give(() => (paused ? crew.resume(id) : crew.pause(id)))}
+    >
+      {paused ? <Play /> : <PauseBars />}
+    </button>
+  );
+}
+
+/** Whether there may be a reply to cut off. */
+const isWriting = (run: RunView | undefined): boolean =>
+  run !== undefined && ["running", "pausing", "paused"].includes(run.state);
+
+/** Why the run can be neither paused nor resumed at the moment. */
+function whyNot(run: RunView | undefined): string | undefined {
+  switch (run?.state) {
+    case "running":
+    case "paused":
+      return undefined;
+    case "pausing":
+      return "It is pausing already";
+    case "waiting":
+      return "It stands still until you answer";
+    case "cancelling":
+      return "It is being stopped";
+    default:
+      return "It has not begun yet";
+  }
+}
+
+function ReviewToggle() {
+  const [review, setReview] = useReview();
+  return (
+    <Toggle checked={review} onChange={setReview} title="After the first task the crew shows its work and waits for your word">
+      Ask me before moving on
+    </Toggle>
+  );
+}
+
+interface ToggleProps {
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly title: string;
+  readonly children: ReactNode;
+}
+
+const Toggle = ({ checked, onChange, title, children }: ToggleProps) => (
+  <label className="toggle" title={title}>
+    <input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} />
+    {children}
+  </label>
+);

@@ -1,0 +1,26 @@
+import { CrewError } from "crew-web-adapter";
+import { useCallback, useState } from "react";
+
+/**
+ * Gives one command at a time, and keeps why the last one was refused. `give` tells whether it was
+ * accepted; what a command does shows in the run, not here.
+ */
+export function useCommand() {
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<CrewError>();
+  const give = useCallback(async (command: () => Promise<unknown>): Promise<boolean> => {
+    setBusy(true);
+    setRefusal(undefined);
+    try {
+      await command();
+      return true;
+    } catch (error) {
+      if (!(error instanceof CrewError)) throw error;
+      setRefusal(error);
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  }, []);
+  return { busy, refusal, give };
+}
