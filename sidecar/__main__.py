@@ -67,11 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _on_loop(main: Coroutine[None, None, int]) -> int:
-    if sys.platform != "win32":
-        import uvloop
+    if sys.platform == "win32":
+        return asyncio.run(main)
+    import uvloop
 
-        uvloop.install()
-    return asyncio.run(main)
+    return uvloop.run(main)
 
 
 async def _serve(settings: Settings) -> int:

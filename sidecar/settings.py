@@ -90,6 +90,11 @@ class Settings:
                 f"SIDECAR_HOST={settings.host!r} is not a loopback address, and anyone who "
                 "reaches the sidecar can run your crew: use 127.0.0.1"
             )
+        if read.text("TOKEN", ""):
+            raise SettingsError(
+                "SIDECAR_TOKEN is set, and this version asks nobody for one: unset it; only "
+                "programs and allowed pages of this machine reach the sidecar anyway"
+            )
         if settings.crew is not None and ":" not in settings.crew:
             raise SettingsError(
                 f"SIDECAR_CREW={settings.crew!r} must look like package.module:attribute"

@@ -64,7 +64,7 @@ class Supervisor:
         self._pool = pool
         self._folder = folder
         self._live: dict[str, Execution] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._slots = asyncio.Semaphore(settings.max_runs)
         self._commands = asyncio.Lock()
         """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
@@ -116,8 +116,10 @@ class Supervisor:
             return ack_ok(command.id, result={"runs": runs})
         if isinstance(command, Ping):
             return ack_ok(command.id, result={"server_time": now_ms()})
-        async with self._commands:
-            return await self._once(command)
+        # A task of ours: a command under way is not undone by its sender's leaving.
+        task = asyncio.create_task(self._in_turn(command), name=f"command {command.id}")
+        self._own(task)
+        return await asyncio.shield(task)
 
     async def feed(self, run: str) -> Feed:
         """What a subscription reads. Raises CommandError `unknown_run`."""
@@ -153,6 +155,21 @@ class Supervisor:
             raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
         newest = reversed(self._live.values())
         return [e.recorder.snapshot() for e in newest if e.run.state == state][:limit]
+
+    async def _in_turn(self, command: Command) -> Reply:
+        async with self._commands:
+            return await self._once(command)
+
+    def _own(self, task: asyncio.Task[Any]) -> None:
+        """Keep it until it is done; `settled` awaits it."""
+        self._tasks.add(task)
+        task.add_done_callback(self._disown)
+
+    def _disown(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Seen here, so that a refusal whose sender has left is no "never retrieved".
+            task.exception()
 
     async def _once(self, command: Command) -> Reply:
         """At most one effect per id: a repeat gets the stored ack, another body is refused."""
@@ -227,9 +244,7 @@ class Supervisor:
         )
         reply = await execution.queue(command, review=command.review, position=position)
         self._live[run.id] = execution
-        task = asyncio.create_task(self._see_through(execution), name=run.id)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._own(asyncio.create_task(self._see_through(execution), name=run.id))
         return reply
 
     async def _see_through(self, execution: Execution) -> None:

@@ -93,8 +93,7 @@ async def _command(
                 "unsupported_media_type", "send Content-Type: application/json and a JSON body"
             )
         command = protocol.parse_command(await _body(request), cmd=cmd)
-        # A command under way is not undone by its sender's leaving.
-        return command, await asyncio.shield(request.app[SUPERVISOR].handle(command))
+        return command, await request.app[SUPERVISOR].handle(command)
     except CommandError as error:
         if command is not None:
             error.id = command.id

@@ -2,7 +2,7 @@
 
 Both write to aiohttp's own transport, so that one buffer built for an event serves every reader.
 aiohttp writes whole frames to the same transport too (pongs, close), so frames never interleave.
-`_payload_writer.drain` is aiohttp's private flow control; tests/web/test_transport.py pins it.
+`_payload_writer.drain` is aiohttp's private flow control; tests/sidecar/test_transport.py pins it.
 """
 
 from __future__ import annotations

@@ -102,8 +102,7 @@ class _Session:
                 return await self._subscribe(command)
             if isinstance(command, Unsubscribe):
                 return await self._unsubscribe(command)
-            # A command under way is not undone by its sender's leaving.
-            return await asyncio.shield(self._supervisor.handle(command))
+            return await self._supervisor.handle(command)
         except CommandError as error:
             error.id = command.id
             raise

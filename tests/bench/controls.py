@@ -1,6 +1,8 @@
-"""How fast a crew that streams 20 ms tokens obeys: pause, cancel, and a worker that is killed.
+"""How fast a crew obeys: pause and cancel while a model streams, cancel in a tool, a killed worker.
 
-python -m tests.bench.controls [--runs 20]
+    python -m tests.bench.controls [--runs 20]
+
+The offline model and a model server on loopback HTTP both give a token every 20 ms.
 """
 
 from __future__ import annotations
@@ -12,57 +14,73 @@ import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar.client import CrewClient
+from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import Frame, Sidecar, descendants
 
 BRIEF = {"message": "a tea shop opens"}
+PACE = {"OFFLINE_TOKEN_MS": "20", "OFFLINE_TOKENS": "500"}
+Times = dict[str, list[float]]
 
 
-async def measure(sidecar: Sidecar, runs: int) -> dict[str, list[float]]:
-    """Milliseconds from the client's command, or the kill, to the event it leads to."""
-    took: dict[str, list[float]] = {"pause to run.paused": [], "cancel to the final event": []}
-    took["SIGKILL to run.failed"] = []
-    async with sidecar.client("ws") as crew:
-        for _ in range(runs):
-            await _pause_and_cancel(crew, took)
-        for _ in range(max(3, runs // 4)):
-            await _kill(crew, sidecar, took)
-    return took
+async def streaming(crew: CrewClient, model: str, runs: int) -> Times:
+    """Milliseconds from a client's command to the event that says it has happened."""
+    paused: list[float] = []
+    cancelled: list[float] = []
+    for _ in range(runs):
+        run = await crew.start(BRIEF)
+        began = 0.0
+        async for event in crew.follow(run):
+            if event["type"] == "llm.delta" and not began:
+                began = time.perf_counter()
+                await crew.pause(run)
+            elif event["type"] == "run.paused":
+                paused.append((time.perf_counter() - began) * 1000)
+                await crew.resume(run)
+            elif event["type"] == "run.resumed":
+                began = time.perf_counter()
+                await crew.cancel(run)
+            elif event.get("final"):
+                _require(event, "run.cancelled")
+                cancelled.append((time.perf_counter() - began) * 1000)
+    return {f"pause to run.paused, {model}": paused, f"cancel to the end, {model}": cancelled}
 
 
-async def _pause_and_cancel(crew: CrewClient, took: dict[str, list[float]]) -> None:
-    run = await crew.start(BRIEF)
-    began = 0.0
-    async for event in crew.follow(run):
-        if event["type"] == "llm.delta" and not began:
-            began = time.perf_counter()
-            await crew.pause(run)
-        elif event["type"] == "run.paused":
-            took["pause to run.paused"].append((time.perf_counter() - began) * 1000)
-            await crew.resume(run)
-        elif event["type"] == "run.resumed":
-            began = time.perf_counter()
-            await crew.cancel(run)
-        elif event.get("final"):
-            _require(event, "run.cancelled")
-            took["cancel to the final event"].append((time.perf_counter() - began) * 1000)
+async def in_tool(crew: CrewClient, tool: str, runs: int) -> Times:
+    took = []
+    for _ in range(runs):
+        run = await crew.start(BRIEF)
+        began = 0.0
+        async for event in crew.follow(run):
+            if event["type"] == "log" and not began:
+                began = time.perf_counter()
+                await crew.cancel(run)
+            elif event.get("final"):
+                _require(event, "run.cancelled")
+                took.append((time.perf_counter() - began) * 1000)
+    return {f"cancel to the end, {tool} tool": took}
 
 
-async def _kill(crew: CrewClient, sidecar: Sidecar, took: dict[str, list[float]]) -> None:
-    await asyncio.to_thread(sidecar.wait_until_ready)
-    warm = {pid for pid in descendants(sidecar.pid) if not descendants(pid)}
-    run = await crew.start(BRIEF)
-    began = 0.0
-    async for event in crew.follow(run):
-        if event["type"] == "llm.delta" and not began:
-            began = time.perf_counter()
-            for pid in warm:
-                os.kill(pid, signal.SIGKILL)
-        elif event.get("final"):
-            _require(event, "run.failed")
-            took["SIGKILL to run.failed"].append((time.perf_counter() - began) * 1000)
+async def killed(crew: CrewClient, sidecar: Sidecar, runs: int) -> Times:
+    took = []
+    for _ in range(runs):
+        await asyncio.to_thread(sidecar.wait_until_ready)
+        warm = {pid for pid in descendants(sidecar.pid) if not descendants(pid)}
+        run = await crew.start(BRIEF)
+        began = 0.0
+        async for event in crew.follow(run):
+            if event["type"] == "llm.delta" and not began:
+                began = time.perf_counter()
+                for pid in warm:
+                    os.kill(pid, signal.SIGKILL)
+            elif event.get("final"):
+                _require(event, "run.failed")
+                took.append((time.perf_counter() - began) * 1000)
+    return {"SIGKILL to run.failed": took}
 
 
 def _require(event: Frame, type: str) -> None:
@@ -70,19 +88,43 @@ def _require(event: Frame, type: str) -> None:
         raise SystemExit(f"expected {type}, got {event}")
 
 
+@contextmanager
+def _sidecar(**environ: str) -> Iterator[Sidecar]:
+    with tempfile.TemporaryDirectory() as folder:
+        sidecar = Sidecar(Path(folder) / "data", **environ).start()
+        try:
+            yield sidecar
+        finally:
+            sidecar.stop()
+
+
+async def measure(runs: int) -> Times:
+    times: Times = {}
+    few = max(3, runs // 4)
+    with _sidecar(**PACE) as sidecar:
+        async with sidecar.client("ws") as crew:
+            times |= await streaming(crew, "offline model", runs)
+            times |= await killed(crew, sidecar, few)
+    script = Script(tokens=tuple(f"word{n} " for n in range(500)), delay=0.02)
+    with OpenAIServer(script) as server:
+        key = {"CREW_MODEL": "", "OPENAI_API_KEY": "sk-bench-0123456789"}
+        with _sidecar(**key, OPENAI_BASE_URL=server.base_url) as sidecar:
+            async with sidecar.client("ws") as crew:
+                times |= await streaming(crew, "HTTP model", runs)
+    for tool in ("stubborn", "spinner"):
+        with _sidecar(SIDECAR_CREW=f"tests.support.crews:{tool}") as sidecar:
+            async with sidecar.client("ws") as crew:
+                times |= await in_tool(crew, tool, few)
+    return times
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=20)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        pace = {"OFFLINE_TOKEN_MS": "20", "OFFLINE_TOKENS": "500"}
-        sidecar = Sidecar(Path(folder) / "data", **pace).start()
-        took = asyncio.run(measure(sidecar, arguments.runs))
-        sidecar.stop()
-    for name, times in took.items():
+    for name, took in asyncio.run(measure(parser.parse_args().runs)).items():
         print(
-            f"{name:26} median {statistics.median(times):7.1f} ms"
-            f"   max {max(times):7.1f} ms   n={len(times)}"
+            f"{name:38} median {statistics.median(took):7.1f} ms"
+            f"   max {max(took):7.1f} ms   n={len(took)}"
         )
 
 

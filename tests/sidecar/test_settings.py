@@ -47,6 +47,7 @@ def test_flags_win_over_the_environment_and_blanks_count_as_unset() -> None:
         ("HOST", "0.0.0.0"),
         ("HOST", "example.com"),
         ("CREW", "my_crew"),
+        ("TOKEN", "secret"),
     ],
 )
 def test_a_setting_that_cannot_be_honoured_is_named(name: str, value: str) -> None:
