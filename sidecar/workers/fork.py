@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -21,6 +21,9 @@ from sidecar.workers.pool import READY_SECONDS, Pool, Process, WorkerLost, envir
 __all__ = ["ForkPool"]
 
 logger = logging.getLogger("sidecar.workers")
+
+_STOP_SECONDS: Final = 2.0
+"""For a zygote to kill its children and leave once its control socket has ended."""
 
 
 class ForkPool(Pool):
@@ -103,8 +106,10 @@ class _Zygote:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
         if self._process is not None:
+            # One that still imports crewai listens to nobody and has no children to see to.
+            patience = _STOP_SECONDS if self._listener is not None else 0.0
             try:
-                await asyncio.wait_for(self._process.wait(), 2.0)
+                await asyncio.wait_for(self._process.wait(), patience)
             except asyncio.TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
