@@ -12,7 +12,7 @@ from itertools import count
 import aiohttp
 import pytest
 
-from sidecar.errors import STATUS
+from sidecar.errors import STATUS, Code
 from tests.support.sidecar import Raw, Sidecar, assert_whole
 
 _ids = count(1)
@@ -32,9 +32,9 @@ async def canary(sidecar: Sidecar, session: aiohttp.ClientSession) -> AsyncItera
     assert events[-1]["type"] == "run.completed"
 
 
-async def refused(response: aiohttp.ClientResponse, code: str) -> None:
+async def refused(response: aiohttp.ClientResponse, code: Code) -> None:
     body = await response.json()
-    assert (body["error"]["code"], response.status) == (code, STATUS[code])  # type: ignore[index]
+    assert (body["error"]["code"], response.status) == (code, STATUS[code])
     assert body["error"]["message"]
     assert "Traceback" not in str(body)
 
@@ -126,7 +126,7 @@ async def test_an_allowed_origin_may_read_and_preflight(
     ],
 )
 async def test_a_question_that_makes_no_sense(
-    sidecar: Sidecar, session: aiohttp.ClientSession, route: str, code: str
+    sidecar: Sidecar, session: aiohttp.ClientSession, route: str, code: Code
 ) -> None:
     async with session.get(f"{sidecar.url}{route}") as response:
         await refused(response, code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -44,7 +45,7 @@ ROWS = [
 class Stage:
     """Sidecars that can hold a run in any state, started when a row first needs them."""
 
-    def __init__(self, folder: Callable[[str], object]) -> None:
+    def __init__(self, folder: Callable[[str], Path]) -> None:
         self._folder = folder
         self._running: dict[str, Sidecar] = {}
 
@@ -52,9 +53,7 @@ class Stage:
         if name not in self._running:
             path = self._folder(name)
             until_ready = environ.get("SIDECAR_WARM") != "0"
-            self._running[name] = Sidecar(path / "data", **environ).start(  # type: ignore[operator]
-                until_ready=until_ready
-            )
+            self._running[name] = Sidecar(path / "data", **environ).start(until_ready=until_ready)
         return self._running[name]
 
     def slow(self) -> Sidecar:

@@ -106,7 +106,7 @@ async def test_a_reader_that_hops_between_transports_at_every_place_sees_one_log
     for hop in count():
         raw = Raw(session, sidecar.url, transports[hop % 2])
         ended = False
-        async with contextlib.aclosing(raw.frames(run, cursor)) as frames:  # type: ignore[type-var]
+        async with contextlib.aclosing(raw.frames(run, cursor)) as frames:
             async for text, frame in frames:
                 if frame["type"] == "stream.end":
                     ended = True

@@ -12,7 +12,7 @@ from sidecar.errors import CommandError
 from sidecar.fanout import resolve_cursor
 from sidecar.protocol import Reply, Start
 from sidecar.web.keys import SUPERVISOR
-from sidecar.web.problems import error_response
+from sidecar.web.problems import refusal_response
 from sidecar.web.sse import cursor_of, stream
 
 __all__ = ["control", "get_run", "get_runs", "page", "post_run"]
@@ -115,11 +115,7 @@ async def _body(request: web.Request) -> bytes:
 
 def _answer(reply: Reply, *, status: int = 200) -> web.Response:
     if not reply["ok"]:
-        error = reply["error"]
-        # The status and Retry-After belong to the code; only the body differs.
-        response = error_response(CommandError(error["code"], ""))  # type: ignore[arg-type]
-        response.body = protocol.encode(reply)
-        return response
+        return refusal_response(reply["error"], reply)
     return web.Response(status=status, body=protocol.encode(reply), content_type="application/json")
 
 

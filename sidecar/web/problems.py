@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from sidecar import protocol
-from sidecar.errors import CommandError
+from sidecar.errors import STATUS, CommandError
 
-__all__ = ["error_response", "errors", "opaque"]
+__all__ = ["error_response", "errors", "opaque", "refusal_response"]
 
 logger = logging.getLogger("sidecar.web")
 
@@ -26,10 +28,16 @@ def opaque(log: logging.Logger) -> CommandError:
 
 
 def error_response(error: CommandError) -> web.Response:
-    headers = {"Retry-After": _RETRY_AFTER} if error.temporary else {}
+    return refusal_response(error.as_dict(), {"error": error.as_dict()})
+
+
+def refusal_response(error: Mapping[str, object], body: Mapping[str, Any]) -> web.Response:
+    """`body` with the HTTP status that belongs to the code of `error`."""
+    status = next(status for code, status in STATUS.items() if code == error["code"])
+    headers = {"Retry-After": _RETRY_AFTER} if error["temporary"] else {}
     return web.Response(
-        status=error.status,
-        body=protocol.encode({"error": error.as_dict()}),
+        status=status,
+        body=protocol.encode(dict(body)),
         content_type="application/json",
         headers=headers,
     )

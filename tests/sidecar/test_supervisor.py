@@ -9,7 +9,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -26,6 +26,7 @@ from sidecar.protocol import parse_command
 from sidecar.run import Run
 from sidecar.settings import Settings
 from sidecar.supervisor import Supervisor
+from sidecar.workers import Pool
 
 FACTS: list[tuple[str, dict[str, Any]]] = [
     ("run.started", {"model": "m", "attempt": 1, "tasks": [{"name": "t", "agent": "a"}]}),
@@ -141,7 +142,7 @@ async def play(script: list[Step], folder: Path) -> list[dict[str, Any]]:
     """The log that the script leads to."""
     pool = ScriptedPool()
     store = MemoryStore(retain=1_000, keep_runs=10)
-    supervisor = Supervisor(Settings(), store, pool, DataFolder(folder))  # type: ignore[arg-type]
+    supervisor = Supervisor(Settings(), store, cast(Pool, pool), DataFolder(folder))
     await supervisor.open()
     ack = await supervisor.handle(parse_command(b'{"id": "s", "cmd": "start"}'))
     run = ack["run"]
@@ -198,7 +199,7 @@ def test_opposite_buttons_pressed_at_once_end_in_one_order(buttons: list[str]) -
     async def press(folder: Path) -> list[dict[str, Any]]:
         pool = ScriptedPool()
         store = MemoryStore(retain=1_000, keep_runs=10)
-        supervisor = Supervisor(Settings(), store, pool, DataFolder(folder))  # type: ignore[arg-type]
+        supervisor = Supervisor(Settings(), store, cast(Pool, pool), DataFolder(folder))
         await supervisor.open()
         ack = await supervisor.handle(parse_command(b'{"id": "s", "cmd": "start"}'))
         pool.worker.say(*FACTS[0])

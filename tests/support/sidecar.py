@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,7 +125,7 @@ class Raw:
 
     async def frames(
         self, run: str, after: str | None = None
-    ) -> AsyncIterator[tuple[bytes, Frame]]:
+    ) -> AsyncGenerator[tuple[bytes, Frame], None]:
         """Everything on the stream up to its end, or until the server closes it."""
         query = {"run": run, **({"after": after} if after is not None else {})}
         source = self._ws_texts(query) if self.transport == "ws" else self._sse_texts(query)
