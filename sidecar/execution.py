@@ -56,9 +56,10 @@ class Execution:
 
     def __init__(self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float) -> None:
         self.run = run
-        self.steering = Steering(run, self._order, input_timeout=spec["input_timeout"])
-        self.recorder = Recorder(run, log, is_stale=self.steering.is_stale, noticed=self._noticed)
-        self.steering.write_with(self.recorder)
+        self.recorder = Recorder(
+            run, log, is_stale=lambda fact: self.steering.is_stale(fact), noticed=self._noticed
+        )
+        self.steering = Steering(self.recorder, self._order, input_timeout=spec["input_timeout"])
         self._pool = pool
         self._spec = spec
         self._timeout = timeout

@@ -19,10 +19,8 @@ from sidecar.channel import now_ms
 from sidecar.errors import CommandError
 
 __all__ = [
-    "CLOSE_PROTOCOL",
     "CLOSE_SHUTTING_DOWN",
     "CLOSE_TOO_MANY",
-    "CLOSE_TOO_SLOW",
     "MAX_COMMAND",
     "SUBPROTOCOL",
     "VERSION",
@@ -58,8 +56,6 @@ MAX_DEPTH: Final = 32
 
 # A close code's range says whether a client comes back: 4000-4499 yes, 4500-4999 no.
 CLOSE_SHUTTING_DOWN: Final = 4000
-CLOSE_TOO_SLOW: Final = 4001
-CLOSE_PROTOCOL: Final = 4500
 CLOSE_TOO_MANY: Final = 4503
 
 MAX_TEXT: Final = 60_000

@@ -15,7 +15,6 @@ from sidecar.codec import Draft
 from sidecar.errors import CommandError
 from sidecar.protocol import Answer, Modify, Pause, Reply, Resume
 from sidecar.recorder import Recorder
-from sidecar.run import Run
 
 __all__ = ["Steering", "already_answered"]
 
@@ -29,20 +28,18 @@ class Steering:
     `order` tells the worker, now or as soon as there is one.
     """
 
-    def __init__(self, run: Run, order: Callable[[Order], None], *, input_timeout: float) -> None:
-        self._run = run
+    def __init__(
+        self, recorder: Recorder, order: Callable[[Order], None], *, input_timeout: float
+    ) -> None:
+        self._recorder = recorder
+        self._run = recorder.run
         self._order = order
         self._input_timeout = input_timeout
-        self._recorder: Recorder
         self._pause_cause: str | None = None
         self.unapplied: list[str] = []
         """Ids of the modifications that were accepted and not applied yet."""
         self._expiry: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
-
-    def write_with(self, recorder: Recorder) -> None:
-        """Recorder and steering know each other: this closes the circle, once."""
-        self._recorder = recorder
 
     async def pause(self, command: Pause) -> Reply:
         """Log the wish; the worker says `run.paused` when the crew really stands still."""
@@ -60,7 +57,6 @@ class Steering:
             if self._run.state == "running" and self._pause_cause is None:
                 return self._recorder.noop(command)
             self._recorder.require("run.resumed", command)
-            # Logged before the worker hears of it, so that nothing of the crew comes before it.
             reply = await self._recorder.answer(command, "run.resumed", {})
             self._pause_cause = None
             self._order({"order": "resume", "cause": command.id})
