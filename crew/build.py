@@ -43,11 +43,17 @@ class BadCrew(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """Something to kick off. `tasks` are CrewAI's, as far as they are known before kickoff."""
+    """Something to kick off."""
 
     run: Callable[[dict[str, Any]], Any]
-    tasks: Sequence[Task]
+    crew: Crew | None
+    """None for a Flow, which has crews only when it comes to them."""
     model: str | None
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """CrewAI's, as far as they are known before kickoff."""
+        return () if self.crew is None else self.crew.tasks
 
 
 def from_config(
@@ -75,7 +81,7 @@ def from_config(
         )
     except (ValueError, ImportError) as error:
         raise BadCrew(_one_line(error)) from error
-    return Job(lambda given: crew.kickoff(inputs=given), crew.tasks, choice.label)
+    return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
 
 
 def from_target(target: str, choice: ModelChoice) -> Job:
@@ -233,11 +239,11 @@ def _job(found: Any, target: str, choice: ModelChoice) -> Job:
         crew = found
         # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
         crew.stream = False
-        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew.tasks, _model(crew, choice))
+        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew, _model(crew, choice))
     if isinstance(found, Flow):
         flow = found
         flow.stream = False
-        return Job(lambda inputs: flow.kickoff(inputs=inputs), (), None)
+        return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None)
     if inspect.iscoroutine(found):
         found.close()
     raise BadCrew(

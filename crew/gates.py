@@ -33,6 +33,7 @@ class Change:
 
     body: Mapping[str, Any]
     cause: str | None
+    """None when an earlier attempt has told it as applied: it is applied again, silently."""
 
 
 @dataclass

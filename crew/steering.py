@@ -124,7 +124,8 @@ class Steering:
             self._applied(change, "task")
 
     def _applied(self, change: Change, where: str) -> None:
-        self._say("run.modified", {**change.body, "applied": where}, change.cause)
+        if change.cause is not None:  # else an earlier attempt has said so
+            self._say("run.modified", {**change.body, "applied": where}, change.cause)
 
 
 def _is_instruction(body: Mapping[str, Any]) -> bool:

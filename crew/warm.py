@@ -38,17 +38,17 @@ _DEFERRED: Final = (
 def up() -> None:
     """Import crewai and everything a run imports lazily, and build one crew to throw away."""
     folder = Path(tempfile.mkdtemp(prefix="crew-warm-"))
-    kept = os.environ.get("CREWAI_STORAGE_DIR")
+    before = os.environ.get("CREWAI_STORAGE_DIR")
     os.environ["CREWAI_STORAGE_DIR"] = str(folder)
     try:
         # Inside: importing crewai makes a directory for its storage.
         _import()
         _build(folder)
     finally:
-        if kept is None:
+        if before is None:
             del os.environ["CREWAI_STORAGE_DIR"]
         else:
-            os.environ["CREWAI_STORAGE_DIR"] = kept
+            os.environ["CREWAI_STORAGE_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
     gc.collect()
 
@@ -64,7 +64,7 @@ def _import() -> None:
 
 
 def _build(folder: Path) -> None:
-    from crew import build, config, models, questions, steering, tap  # noqa: F401
+    from crew import build, config, kept, models, questions, steering, tap  # noqa: F401
     from crew.tools import TOOLS
 
     # A hosted model's client as well, for what making one imports; it connects to nothing.

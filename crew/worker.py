@@ -7,33 +7,33 @@ in a process of its own, where fork is unsafe or missing.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from crew import attempt, environment, models, process
 from crew import config as configs
-from crew import environment, models
 from crew.capture import Capture
 from crew.gates import Gates
+from crew.journal import Journal
+from crew.orders import Orders
 from crew.outbox import Outbox
 from crew.redact import Redactor
 from crew.tap import Tap
 from crew.tools import TOOLS
-from sidecar.channel import WORKER_READY, Fact, LineSplitter, Order, RunSpec, encode_line, fact
+from sidecar.channel import WORKER_READY, Fact, Order, RunSpec, encode_line, fact
 
 if TYPE_CHECKING:
     from crew.build import Job
 
 __all__ = ["main", "message_of"]
 
-_RECEIVE: Final = 64 * 1024
 _CANCEL_SECONDS: Final = 0.3
 """How long a cancelled crew may take to reach a gate before the process ends without it; a model
 that streams reaches one at its next token. PROTOCOL.md promises the end within 0.5 s."""
@@ -53,18 +53,21 @@ def main(sock: socket.socket) -> NoReturn:
     """
     sock.setblocking(True)
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
-    orders = _orders(sock)
-    for order in orders:
-        if order["order"] == "start":
-            _Run(sock, order["spec"], orders).execute()
-    os._exit(0)  # the gateway closed the channel without a run
+    orders = Orders(sock)
+    try:
+        spec = orders.spec()
+    except EOFError:  # the gateway wants no run of it
+        process.leave(0)
+    _Run(sock, spec, orders).execute()
 
 
 class _Run:
     """One run: the owner of its threads, its ending and its exit."""
 
-    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Iterator[Order]) -> None:
+    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Orders) -> None:
         self._spec = spec
+        self._orders = orders
+        self._hearing = threading.Lock()
         self._redactor = Redactor(environment.secret_values(os.environ))
         self._outbox = Outbox(sock, self._redactor)
         self._capture = Capture(
@@ -73,9 +76,12 @@ class _Run:
         self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
-        self._reader = threading.Thread(
-            target=self._listen, args=(orders,), name="orders", daemon=True
-        )
+        self._journal = Journal(self._directory, self._redactor.text)
+        self._tasks: list[str] = []
+        """Names, as far as they are known before kickoff."""
+        self._kept: dict[str, str] = {}
+        """Outputs of those that an earlier attempt finished."""
+        self._reader = threading.Thread(target=self._listen, name="orders", daemon=True)
 
     def execute(self) -> NoReturn:
         try:
@@ -125,6 +131,7 @@ class _Run:
 
     def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
         from crew.build import attach, review
+        from crew.kept import put_back
         from crew.questions import Questions
         from crew.steering import Steering
 
@@ -139,24 +146,41 @@ class _Run:
         tap.install(prepare, steering.interrupt)
         steering.install()
         Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        if job.crew is not None:
+            put_back(job.crew, self._journal.restore(self._kept), spec["inputs"])
+        # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
+        self._hear()
+        self._gates.stand("task")
         self._gates.check()
-        return output_of(job.run(dict(self._spec["inputs"])))
+        return output_of(job.run(dict(spec["inputs"])))
 
-    def _started(self, model: str, tasks: list[dict[str, Any]]) -> None:
-        started = {"model": model, "attempt": self._spec["attempt"], "tasks": tasks}
-        self._tell(fact("run.started", started))
+    def _started(self, model: str, tasks: Sequence[dict[str, Any]]) -> None:
+        self._tasks = [task["name"] for task in tasks]
+        self._kept = attempt.kept_of(self._spec, self._tasks)
+        self._tell(attempt.started(self._spec, model, tasks, self._kept))
 
     def _tell(self, said: Fact) -> None:
+        if said["type"] == "task.completed" and said["data"]["name"] in self._tasks:
+            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
+            # Flow: it begins anew, and one that loops would fill the disk.
+            self._keep(said["data"]["name"], said["data"]["output"])
         try:
             self._outbox.put(said)
         except OSError:
-            os._exit(1)  # the gateway is gone: nobody is left to work for
+            process.abandon()
+
+    def _keep(self, task: str, output: str) -> None:
+        try:
+            self._journal.write(task, output)
+        except OSError as error:
+            text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+            self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
         try:
             self._outbox.halt(paused)
         except OSError:
-            os._exit(1)  # the gateway is gone: nobody is left to work for
+            process.abandon()
 
     def _complete(self, output: str) -> NoReturn:
         self._gates.hold()
@@ -188,14 +212,24 @@ class _Run:
         try:
             self._capture.finish(drain)
             self._outbox.close(last)
+        except OSError:
+            process.abandon()
         finally:
-            os._exit(0)
+            process.leave(0)
 
-    def _listen(self, orders: Iterator[Order]) -> None:
-        with contextlib.suppress(OSError):
-            for order in orders:
-                self._obey(order)
-        os._exit(1)  # the gateway is gone: nobody is left to work for
+    def _listen(self) -> None:
+        while True:
+            self._hear()
+            self._orders.wait()
+
+    def _hear(self) -> None:
+        """Obey all that has been ordered by now."""
+        try:
+            with self._hearing:
+                while order := self._orders.take(0):
+                    self._obey(order)
+        except EOFError:
+            process.abandon()
 
     def _obey(self, order: Order) -> None:
         gates, cause = self._gates, order.get("cause")
@@ -263,21 +297,6 @@ def _code_of(error: BaseException, memory_mb: int) -> str:
     return "error"
 
 
-def _orders(sock: socket.socket) -> Iterator[Order]:
-    """The gateway's orders until it closes the channel."""
-    splitter = LineSplitter()
-    while True:
-        try:
-            data = sock.recv(_RECEIVE)
-        except OSError:
-            return
-        if not data:
-            return
-        for line in splitter.feed(data):
-            # Not orjson: it refuses the lone surrogates that a browser may send escaped.
-            yield cast(Order, json.loads(line))
-
-
 def _limit_memory(mebibytes: int) -> None:
     """Make allocations beyond the limit raise MemoryError, where the system can."""
     if sys.platform == "win32" or mebibytes <= 0:
@@ -301,31 +320,13 @@ def _lift_memory_limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
-def _own_channel(arguments: list[str]) -> socket.socket:
-    """The run's channel of a spawned worker: an inherited descriptor, or on Windows a share."""
-    if arguments == ["--channel-share"]:
-        import base64
-
-        share = base64.b64decode(sys.stdin.readline())
-        if sys.platform == "win32":
-            return socket.fromshare(share)
-        raise SystemExit("crew.worker: --channel-share is for Windows; use --channel FD")
-    if len(arguments) == 2 and arguments[0] == "--channel" and arguments[1].isdigit():
-        return socket.socket(fileno=int(arguments[1]))
-    raise SystemExit("usage: python -m crew.worker --channel FD | --channel-share")
-
-
 def spawned(arguments: list[str]) -> NoReturn:
     """The spawned worker's whole life: import crewai ahead of need, then `main`."""
-    sock = _own_channel(arguments)
-    sock.set_inheritable(False)
-    if hasattr(os, "setsid"):
-        # A process group of its own, so that the tools' children can be killed with it.
-        with contextlib.suppress(OSError):
-            os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
+    sock = process.own_channel(arguments, "crew.worker")
+    process.detach()
+    process.guard()
+    # A gateway that is gone by now has closed the channel, which ends this worker before any run.
+    process.die_with(os.getppid())
     environment.prepare()
     from crew import warm
 

@@ -30,11 +30,11 @@ import traceback
 from typing import Any, Final, NoReturn
 
 from crew import environment
+from crew.process import detach, die_with
 
 __all__ = ["Zygote"]
 
 _MESSAGE: Final = 4096
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Zygote:
@@ -145,19 +145,6 @@ def _child(channel: int, parent: int) -> NoReturn:
         os._exit(1)
 
 
-def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the one that forked it ends; elsewhere do nothing.
-
-    Only for children of this single-threaded process: the kernel watches the parent's *thread*.
-    """
-    with contextlib.suppress(Exception):
-        import ctypes
-
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-
 def thread_count() -> int:
     """This process's threads, those of C libraries included where the system tells."""
     try:
@@ -174,11 +161,7 @@ def main(arguments: list[str]) -> int:
         return 2
     control = socket.socket(fileno=int(arguments[1]))
     control.set_inheritable(False)
-    with contextlib.suppress(OSError):
-        os.setsid()  # a terminal's Ctrl-C is for the gateway, which then closes the control socket
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
+    detach()
     zygote = Zygote(control)
     started = time.monotonic()
     try:

@@ -14,6 +14,7 @@ import orjson
 
 from sidecar.channel import now_ms
 from sidecar.client import Disconnected
+from sidecar.compare.command import add_arguments, compare
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
@@ -24,14 +25,16 @@ _FORCED_EXIT = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 after a graceful stop, 1 when the sidecar can't start, 2 for a wrong flag;
-    `run` gives that of its run."""
+    `run` gives that of its run, `compare` 1 when an event was lost."""
     arguments = _parser().parse_args(argv)
-    running = arguments.command == "run"
-    _log_json_lines(logging.ERROR if running else logging.INFO)
+    serving = arguments.command in (None, "serve")
+    _log_json_lines(logging.INFO if serving else logging.ERROR)
     flags = {name: getattr(arguments, name) for name in ("host", "port", "data", "config", "crew")}
     try:
         settings = Settings.load(os.environ, flags, platform=sys.platform)
-        if running:
+        if arguments.command == "compare":
+            return _on_loop(compare(settings, arguments))
+        if arguments.command == "run":
             brief, url, review = arguments.brief, arguments.url, arguments.review
             return _on_loop(run_in_terminal(settings, brief, url=url, review=review))
         return _on_loop(_serve(settings))
@@ -54,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--url", help="a sidecar that runs elsewhere (one is started if none runs)")
     run.add_argument(
         "--review", action="append", default=[], metavar="TASK", help="ask me about this task"
+    )
+    add_arguments(
+        commands.add_parser("compare", help="measure WebSocket against SSE, side by side")
     )
     for target in (parser, serve, run):
         # A flag before `serve` must survive the sub-parser's own default.

@@ -27,7 +27,11 @@ Order, gateway to worker::
     {"order": "answer", "cause": "c-11", "input": str, "text": str}
     {"order": "expire", "input": str}         nobody answered: go on as if accepted
 
-Every fact that an order leads to carries its `cause`.
+Every fact that an order leads to carries its `cause`. A `modify` without one was told as applied by
+an earlier attempt: it is applied again, silently.
+
+`run.started` {model, attempt, tasks} of a later attempt also has the spec's `kept` (names) and,
+unless null, `superseded`.
 """
 
 from __future__ import annotations
@@ -78,6 +82,12 @@ class RunSpec(TypedDict):
     directory: str
     """This run's own folder: the worker's working files and CrewAI's storage."""
     attempt: int
+    """From 1; a later one carries a run on whose worker or gateway died."""
+    kept: dict[str, str]
+    """Output of each task that an earlier attempt finished, by name, in the crew's order: these are
+    not run again. Always the crew's first tasks; cut at MAX_STRING where the log's copy is."""
+    superseded: list[int] | None
+    """First and last seq of the events of tasks that were begun and are begun again."""
     memory_mb: int
     """RLIMIT_DATA for the worker in MiB; 0 = no limit."""
     review: list[str]

@@ -23,6 +23,8 @@ __all__ = [
     "parse_cursor",
     "sse_control",
     "sse_event",
+    "ws_close",
+    "ws_frame",
     "ws_text",
 ]
 
@@ -100,14 +102,23 @@ def encode_event(draft: Draft, *, run: str, epoch: str, seq: int, at: float) -> 
     return Event(seq, id, orjson.dumps(body), draft.final)
 
 
-def ws_text(payload: bytes) -> bytes:
-    """A whole, unmasked text frame (RFC 6455 section 5.2: FIN set, opcode 1)."""
-    size = len(payload)
+def ws_frame(opcode: int, payload: bytes) -> bytes:
+    """A whole, unmasked frame (RFC 6455 section 5.2)."""
+    first, size = 0x80 | opcode, len(payload)
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65536:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
+        return struct.pack("!BBH", first, 126, size) + payload
+    return struct.pack("!BBQ", first, 127, size) + payload
+
+
+def ws_text(payload: bytes) -> bytes:
+    return ws_frame(1, payload)
+
+
+def ws_close(code: int, reason: str) -> bytes:
+    """A close frame; `reason` has at most 123 bytes (RFC 6455 section 5.5.1)."""
+    return ws_frame(8, struct.pack("!H", code) + reason.encode()[:123])
 
 
 def sse_event(id: str, json: bytes) -> bytes:

@@ -53,8 +53,11 @@ class DataFolder:
         return folder
 
     def tidy(self, run: str) -> None:
-        """Keep what the run wrote, drop CrewAI's own storage, and the folder if that was all."""
+        """Keep what the run wrote, drop CrewAI's storage and the worker's journal, which nobody
+        needs after the run, and the folder if that was all."""
         folder = self.path / "runs" / run
+        with contextlib.suppress(OSError):
+            (folder / "journal.ndjson").unlink()
         shutil.rmtree(folder / "crewai", ignore_errors=True)
         with contextlib.suppress(OSError):
             folder.rmdir()

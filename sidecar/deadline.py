@@ -1,11 +1,34 @@
-"""A deadline that only counts while it is let go: time spent paused does not."""
+"""Limits on time: for one wait, and for a run, whose time spent paused does not count."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "within"]
+
+T = TypeVar("T")
+
+
+async def within(seconds: float, awaitable: Awaitable[T]) -> T:
+    """The result of `awaitable`, or asyncio.TimeoutError and it is cancelled.
+
+    Not `asyncio.wait_for`: before Python 3.12 that swallows a cancellation which comes in the
+    moment of the result (CPython gh-86296), and whoever cancelled waits for ever.
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+        raise asyncio.TimeoutError
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        elif not task.cancelled():
+            task.exception()  # of one that failed as we were cancelled: now it was looked at
 
 
 class Deadline:

@@ -38,6 +38,7 @@ Code = Literal[
     "rate_limited",
     "at_capacity",
     "shutting_down",
+    "unavailable",
     "internal",
 ]
 
@@ -58,11 +59,14 @@ STATUS: Final[dict[Code, int]] = {
     "rate_limited": 429,
     "at_capacity": 429,
     "shutting_down": 503,
+    "unavailable": 503,
     "internal": 500,
 }
 """HTTP status of each code (RFC 9110 section 15)."""
 
-_TEMPORARY: Final[frozenset[Code]] = frozenset({"rate_limited", "at_capacity", "shutting_down"})
+_TEMPORARY: Final[frozenset[Code]] = frozenset(
+    {"rate_limited", "at_capacity", "shutting_down", "unavailable"}
+)
 
 
 class CommandError(Exception):

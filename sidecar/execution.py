@@ -1,4 +1,4 @@
-"""One run from its queue to its final event: takes a worker, records its facts, ends it.
+"""One run from its queue to its final event: attempt after attempt, until one ends it.
 
 What it says goes through the run's recorder; what people say to the run through its steering.
 """
@@ -6,18 +6,15 @@ What it says goes through the run's recorder; what people say to the run through
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Literal
 
-import orjson
-
-from sidecar.channel import TERMINAL, Order, RunSpec, now_ms
+from sidecar.attempt import Attempt
+from sidecar.channel import Order, RunSpec, now_ms
 from sidecar.codec import Draft
 from sidecar.deadline import Deadline
 from sidecar.log import Log
@@ -25,7 +22,7 @@ from sidecar.protocol import Cancel, Command, Reply
 from sidecar.recorder import Recorder
 from sidecar.run import Run
 from sidecar.steering import Steering
-from sidecar.workers import KILL, Pool, Worker
+from sidecar.workers import KILL, Pool
 
 __all__ = ["Ending", "Execution"]
 
@@ -38,8 +35,8 @@ _COOPERATIVE_SECONDS: Final = 2.7
 _SIGTERM_SECONDS: Final = 0.3
 _SIGKILL_SECONDS: Final = 0.3
 
-_EXIT_SECONDS: Final = 1.0
-"""Between a worker's last word and its exit, which is one os._exit away."""
+_MAX_ATTEMPTS: Final = 50
+"""A run whose gateway died that often is likely what kills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +49,15 @@ class Ending:
 
 
 class Execution:
-    """`execute` is a task of the supervisor's; it returns after the final event, always."""
+    """`execute` is a task of the supervisor's; it returns after the final event, always.
 
-    def __init__(self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float) -> None:
+    `spec` is that of the run's first attempt. `timeout` in seconds, over all attempts of this
+    gateway; `retries` is how many fresh attempts a crash of the worker gets.
+    """
+
+    def __init__(
+        self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float, retries: int
+    ) -> None:
         self.run = run
         self.recorder = Recorder(
             run, log, is_stale=lambda fact: self.steering.is_stale(fact), noticed=self._noticed
@@ -63,16 +66,30 @@ class Execution:
         self._pool = pool
         self._spec = spec
         self._timeout = timeout
+        self._retries = retries
         self._deadline = Deadline(timeout, lambda: self.end(Ending("timeout")))
         self._stop = asyncio.Event()
+        self._going_on = asyncio.Event()
+        """Set when a pause has been taken back."""
         self._ending: Ending | None = None
-        self._worker: Worker | None = None
-        self._verdict: dict[str, Any] | None = None
-        self._exit_code: int | None = None
+        self._number = 1
+        """Of the attempt under way or next."""
+        self._attempt: Attempt | None = None
         self._began: float | None = None
-        self._early: list[Order] = []
-        """Orders for a worker that has not been taken yet."""
-        self._out_of_memory_kills = _out_of_memory_kills()
+
+    def carry_on(self) -> None:
+        """Begin where the log of a dead gateway ends; before `execute`."""
+        run = self.run
+        if run.state == "cancelling":
+            self.end(Ending("cancelled", run.reason, run.cancel))
+        if run.started is None:
+            return
+        self._number = run.attempt + 1
+        self._began = time.monotonic() - max(0.0, now_ms() - run.started) / 1000
+        if self._number > _MAX_ATTEMPTS:
+            self.end(Ending("interrupted", f"the sidecar died {_MAX_ATTEMPTS} times over it"))
+        elif run.allows("run.starting"):
+            run.begin()
 
     async def queue(self, command: Command, *, review: Sequence[str], position: int) -> Reply:
         """The first event, with the ack of the `start` that asked for it."""
@@ -93,7 +110,6 @@ class Execution:
             self.recorder.require("run.cancelling", command)
             data = {"reason": command.reason} if command.reason else {}
             reply = await self.recorder.answer(command, "run.cancelling", data)
-            self.steering.forget_pause()
             self.end(Ending("cancelled", command.reason, command.id))
             return reply
 
@@ -114,162 +130,151 @@ class Execution:
             trouble = work.exception() if not work.cancelled() else None
             if trouble is not None:
                 logger.error("run %s broke in the gateway", self.run.id, exc_info=trouble)
-                self._verdict = None
         finally:
             stop.cancel()
             work.cancel()
             await asyncio.gather(work, stop, return_exceptions=True)
             await self.steering.close()
-            if self._worker is not None:
-                self._worker.signal(KILL)
-                self._worker.close()
-        async with self.recorder.lock:
-            await self.recorder.append([self._final()])
+        await self.recorder.persist(lambda: [self._final(broken=trouble is not None)])
 
     async def _work(self, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            if self._ending is not None:
+        while self._ending is None:
+            await self._unpaused()
+            async with slots:
+                if self._ending is None and self.run.allows("run.starting"):
+                    await self._try()
+            if self._attempt is not None and not self._may_try_again(self._attempt):
                 return
-            self.run.begin()
-            self._began = time.monotonic()
-            self._deadline.go()
-            try:
-                self._worker = worker = await self._pool.take()
-                worker.order({"order": "start", "spec": self._spec})
-                for order in self._early:
-                    worker.order(order)
-                while lines := await worker.facts():
-                    async with self.recorder.lock:
-                        await self.recorder.append(self._drafts(lines))
-                    if self._verdict is not None:
-                        break
-                await self._await_exit(worker)
-            finally:
-                self._deadline.hold()
 
-    async def _await_exit(self, worker: Worker) -> None:
+    async def _unpaused(self) -> None:
+        """A paused run that has no worker needs none until somebody resumes it."""
+        while self.run.state in ("pausing", "paused"):
+            self._going_on.clear()
+            await self.recorder.persist(self._stands_still)
+            if self.run.state == "paused":
+                await self._going_on.wait()
+
+    def _stands_still(self) -> list[Draft]:
+        if self.run.state != "pausing":
+            return []
+        return [Draft("run.paused", now_ms(), {"boundary": "task"}, cause=self.run.pause)]
+
+    async def _try(self) -> None:
+        """One attempt, from taking a worker until it has gone."""
+        run, log = self.run, self.recorder.log
+        run.begin()
+        superseded = run.superseded(log.head)
+        self._began = self._began or time.monotonic()
+        self._deadline.go()
+        self._attempt = attempt = Attempt(run.id, self._pool)
         try:
-            self._exit_code = await asyncio.wait_for(worker.exit_code(), _EXIT_SECONDS)
-        except asyncio.TimeoutError:
-            worker.signal(KILL)
-            with contextlib.suppress(asyncio.TimeoutError):
-                self._exit_code = await asyncio.wait_for(worker.exit_code(), _EXIT_SECONDS)
+            await attempt.take()
+            spec: RunSpec = {
+                **self._spec,
+                "attempt": self._number,
+                "kept": run.kept(),
+                "superseded": superseded,
+            }
+            attempt.start(spec, self.steering.brief())
+            while drafts := await attempt.drafts():
+                await self._record(drafts)
+        finally:
+            self._deadline.hold()
+            attempt.close()
+
+    async def _record(self, drafts: Sequence[Draft]) -> None:
+        await self.recorder.persist(lambda: drafts)
+        # A pause that a question had overtaken holds for the next attempt as well.
+        if self.run.pause is not None and any(draft.type == "run.started" for draft in drafts):
+            await self.recorder.persist(
+                lambda: [Draft("run.pausing", now_ms(), {}, cause=self.run.pause)]
+            )
+            self._order({"order": "pause", "cause": self.run.pause})
+
+    def _may_try_again(self, attempt: Attempt) -> bool:
+        """Whether a crash of the worker gets a fresh attempt."""
+        if attempt.verdict is not None or attempt.error()["code"] != "crashed":
+            return False
+        if self._retries <= 0 or self._number >= _MAX_ATTEMPTS:
+            return False
+        logger.warning("run %s: %s; it is tried again", self.run.id, attempt.error()["message"])
+        self._retries -= 1
+        self._number += 1
+        self._attempt = None
+        return True
 
     async def _bring_down(self, work: asyncio.Task[None]) -> None:
         """The ladder; each rung has a deadline and `work` ends when the worker is gone."""
-        worker = self._worker
-        if worker is not None:
+        attempt = self._attempt
+        if attempt is not None:
             if self._ending is not None and self._ending.kind == "cancelled":
-                worker.order({"order": "cancel", "cause": self._ending.cause or ""})
+                attempt.order({"order": "cancel", "cause": self._ending.cause or ""})
                 if await _done(work, _COOPERATIVE_SECONDS):
                     return
-            worker.signal(signal.SIGTERM)
+            attempt.signal(signal.SIGTERM)
             if await _done(work, _SIGTERM_SECONDS):
                 return
-            worker.signal(KILL)
+            attempt.signal(KILL)
             if await _done(work, _SIGKILL_SECONDS):
                 return
         work.cancel()
         await asyncio.wait({work})
 
-    def _drafts(self, lines: Sequence[bytes]) -> list[Draft]:
-        """A batch of facts, up to the worker's last word if it is among them."""
-        drafts = []
-        for line in lines:
-            try:
-                fact = orjson.loads(line)
-                type, data = fact["type"], fact["data"]
-                if type in TERMINAL:
-                    self._verdict = fact
-                    break
-                drafts.append(
-                    Draft(
-                        type,
-                        float(fact["ts"]),
-                        data,
-                        fact.get("task"),
-                        fact.get("agent"),
-                        fact.get("cause"),
-                    )
-                )
-            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-                logger.error("run %s: not a fact: %r", self.run.id, line[:200])
-        return drafts
-
     def _noticed(self, draft: Draft) -> None:
         self.steering.notice(draft)
+        if draft.type == "run.resumed":
+            self._going_on.set()
         # Neither a person's thinking nor a pause counts towards SIDECAR_RUN_TIMEOUT.
         if self.run.state in ("paused", "waiting") or not self.run.live:
             self._deadline.hold()
-        elif self._began is not None:
+        elif self._attempt is not None:
             self._deadline.go()
 
     def _order(self, order: Order) -> None:
-        if self._worker is not None:
-            self._worker.order(order)
-        else:
-            self._early.append(order)
+        if self._attempt is not None:
+            self._attempt.order(order)
 
-    def _final(self) -> Draft:
+    def _final(self, *, broken: bool) -> Draft:
         """The one event that ends the log, from what the worker said and how it went."""
-        ending, verdict = self._ending, self._verdict or {}
-        output = (verdict.get("data") or {}).get("output")
+        attempt = self._attempt
+        verdict = attempt.verdict if attempt is not None and not broken else None
+        output = ((verdict or {}).get("data") or {}).get("output")
         seconds = time.monotonic() - self._began if self._began is not None else 0.0
-        data = self.run.final_data(
-            output=output, seconds=seconds, unapplied=self.steering.unapplied
-        )
+        data = self.run.final_data(output=output, seconds=seconds)
         cause = None
+        ending = self._ending
         if ending is not None and ending.kind != "timeout":
             type = f"run.{ending.kind}"
             data["reason"] = ending.reason
             cause = ending.cause
-        elif verdict.get("type") == "run.completed" and self.run.allows("run.completed"):
+        elif self._completed(verdict):
             type = "run.completed"
         else:
             type = "run.failed"
-            data["error"] = self._error()
+            data["error"] = self._error(verdict)
         return Draft(type, now_ms(), data, cause=cause, final=True)
 
-    def _error(self) -> dict[str, str]:
+    def _completed(self, verdict: dict[str, Any] | None) -> bool:
+        return (
+            verdict is not None
+            and verdict["type"] == "run.completed"
+            and self.run.allows("run.completed")
+        )
+
+    def _error(self, verdict: dict[str, Any] | None) -> dict[str, str]:
         if self._ending is not None:
             return {
                 "code": "timeout",
                 "message": f"the run took longer than {self._timeout:g} s (SIDECAR_RUN_TIMEOUT)",
             }
-        if self._verdict is not None and self._verdict["type"] != "run.failed":
-            said = str(self._verdict["type"])
-            message = f"the worker said {said!r} of a run that is {self.run.state}"
+        if verdict is not None and verdict["type"] != "run.failed":
+            message = f"the worker said {verdict['type']!r} of a run that is {self.run.state}"
             return {"code": "crashed", "message": message}
-        if self._verdict is not None:
-            error = self._verdict["data"].get("error") or {}
-            return {
-                "code": str(error.get("code", "error")),
-                "message": str(error.get("message", "the crew failed without saying why")),
-            }
-        code = self._exit_code
-        if code == -_SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
-            return {
-                "code": "out_of_memory",
-                "message": "the system ran out of memory and killed the worker",
-            }
-        how = "for an unknown reason" if code is None else f"with exit code {code}"
-        if code is not None and code < 0:
-            how = f"by signal {-code} ({signal.Signals(-code).name})"
-        return {"code": "crashed", "message": f"the worker process ended {how}"}
-
-
-_SIGKILL: Final = 9
+        if self._attempt is None:
+            return {"code": "crashed", "message": "the sidecar could not run it; see its log"}
+        return self._attempt.error()
 
 
 async def _done(task: asyncio.Task[None], seconds: float) -> bool:
     await asyncio.wait({task}, timeout=seconds)
     return task.done()
-
-
-def _out_of_memory_kills() -> int:
-    """How often this kernel's OOM killer has struck; 0 where nobody counts (not Linux)."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0

@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sidecar import protocol
 from sidecar.codec import Event, format_cursor, parse_cursor
+from sidecar.deadline import within
 from sidecar.log.base import SLICE, Log
 
 __all__ = ["Feed", "Subscription", "TooSlow", "Transport", "resolve_cursor"]
 
-STALL_SECONDS: Final = 20.0
+STALL_SECONDS: Final = 15.0
 """A reader whose socket takes nothing for this long is let go; it resumes by its cursor."""
+
+WRITE_BYTES: Final = 32_768
+"""Most bytes handed to a socket at once (one event may be more). What a reader that takes nothing
+costs is this and its transport's high-water mark, however far it lags."""
 
 
 class TooSlow(Exception):
@@ -78,8 +83,14 @@ class Feed:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Show committed events: straight to readers that kept up, a wake for the others."""
+        small = sum(len(event.json) for event in events) <= WRITE_BYTES
         for reader in tuple(self._readers):
-            reader.offer(events)
+            reader.offer(events, small)
+
+    def ping(self) -> None:
+        """Tell every reader how things stand, now."""
+        for reader in tuple(self._readers):
+            reader.ping()
 
     def attach(self, reader: Subscription) -> None:
         self._readers.add(reader)
@@ -102,9 +113,12 @@ class Subscription:
     def run_id(self) -> str:
         return self._feed.log.run
 
-    def offer(self, events: Sequence[Event]) -> None:
-        """Called by the feed in commit order; writes now if nothing stands in between."""
-        if self._live and self.seq == events[0].seq - 1 and self._transport.writable:
+    def offer(self, events: Sequence[Event], small: bool) -> None:
+        """Called by the feed in commit order; writes now if nothing stands in between.
+
+        `small` says that they are one write (WRITE_BYTES).
+        """
+        if small and self._live and self.seq == events[0].seq - 1 and self._transport.writable:
             self._transport.write_events(events)
             self.seq = events[-1].seq
             if not events[-1].final:
@@ -138,22 +152,23 @@ class Subscription:
         await self._drain()
 
     def ping(self) -> None:
-        self._control("stream.ping", seq=self.seq)
+        self._control("stream.ping", seq=self.seq, **self._trouble())
 
     async def _catch_up(self) -> None:
         while events := await self._feed.log.read(self.seq, SLICE):
             if events[0].seq != self.seq + 1:
                 # Evicted under a reader that lagged behind the retention: said out loud.
                 self._control("stream.reset", reason="evicted", **{"from": events[0].seq})
-            self._transport.write_events(events)
-            self.seq = events[-1].seq
-            await self._drain()
+            for some in _writes(events):
+                self._transport.write_events(some)
+                self.seq = some[-1].seq
+                await self._drain()
 
     async def _drain(self) -> None:
         if self._transport.writable:
             return
         try:
-            await asyncio.wait_for(self._transport.drain(), STALL_SECONDS)
+            await within(STALL_SECONDS, self._transport.drain())
         except asyncio.TimeoutError:
             raise TooSlow from None
 
@@ -165,9 +180,25 @@ class Subscription:
             epoch=log.epoch,
             head=log.head,
             state=self._feed.state(),
+            **self._trouble(),
         )
         if self._reset is not None:
             self._control("stream.reset", reason=self._reset, **{"from": log.first})
 
+    def _trouble(self) -> dict[str, str]:
+        trouble = self._feed.log.health.trouble
+        return {} if trouble is None else {"trouble": trouble}
+
     def _control(self, type: str, **fields: Any) -> None:
         self._transport.write_control(protocol.control(type, run=self.run_id, **fields))
+
+
+def _writes(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """`events` in pieces of at most WRITE_BYTES, or of one event that is more."""
+    start = size = 0
+    for end, event in enumerate(events):
+        if size + len(event.json) > WRITE_BYTES and end > start:
+            yield events[start:end]
+            start, size = end, 0
+        size += len(event.json)
+    yield events[start:]

@@ -14,7 +14,7 @@ from sidecar.settings import Settings
 from sidecar.supervisor import Supervisor
 from sidecar.web.app import make_app, make_runner
 from sidecar.web.keys import CONNECTIONS
-from sidecar.workers import make_pool
+from sidecar.workers import make_pool, make_synthetic_pool
 
 __all__ = ["Gateway"]
 
@@ -28,7 +28,11 @@ class Gateway:
         self._settings = settings
         self._folder = DataFolder(settings.data)
         self._supervisor = Supervisor(
-            settings, make_store(settings), make_pool(settings), self._folder
+            settings,
+            make_store(settings),
+            make_pool(settings),
+            self._folder,
+            make_synthetic_pool(settings),
         )
         self._runner: web.AppRunner | None = None
         self.url = ""

@@ -20,7 +20,9 @@ from sidecar.errors import CommandError
 
 __all__ = [
     "CLOSE_SHUTTING_DOWN",
+    "CLOSE_SILENT",
     "CLOSE_TOO_MANY",
+    "CLOSE_TOO_SLOW",
     "MAX_COMMAND",
     "SUBPROTOCOL",
     "VERSION",
@@ -56,6 +58,8 @@ MAX_DEPTH: Final = 32
 
 # A close code's range says whether a client comes back: 4000-4499 yes, 4500-4999 no.
 CLOSE_SHUTTING_DOWN: Final = 4000
+CLOSE_TOO_SLOW: Final = 4001
+CLOSE_SILENT: Final = 4002
 CLOSE_TOO_MANY: Final = 4503
 
 MAX_TEXT: Final = 60_000

@@ -9,7 +9,7 @@ from typing import Any
 
 from sidecar.channel import now_ms
 from sidecar.codec import Draft
-from sidecar.errors import CommandError, IllegalTransition
+from sidecar.errors import CommandError, IllegalTransition, StoreError
 from sidecar.fanout import Feed
 from sidecar.log import Log, StoredAck
 from sidecar.protocol import Command, Reply, ack_ok, encode
@@ -46,32 +46,57 @@ class Recorder:
         return self.run.snapshot(epoch=self.log.epoch, seq=self.log.head)
 
     async def append(self, drafts: Sequence[Draft], *, ack: StoredAck | None = None) -> None:
-        """Under `lock`. What the run's table does not have is dropped and said in our own log."""
-        legal, changed = [], False
+        """Under `lock`. What the run's table does not have is dropped and said in our own log.
+
+        Raises StoreError, and nothing has happened, when the log can't be written.
+        """
+        # The run itself moves only once the events are stored.
+        run = self.run if all(map(Run.is_quiet, drafts)) else self.run.fork()
+        legal: list[Draft] = []
+        changed = False
         for draft in drafts:
             if self._is_stale(draft):
                 continue
             try:
-                changed |= self.run.apply(draft)
+                changed |= run.apply(draft, self.log.head + len(legal) + 1)
             except IllegalTransition as error:
                 # A crew that is being cancelled may have had more to say; else it is a bug.
-                level = logging.DEBUG if self.run.state == "cancelling" else logging.ERROR
-                logger.log(level, "run %s: %s; dropped", self.run.id, error)
+                level = logging.DEBUG if run.state == "cancelling" else logging.ERROR
+                logger.log(level, "run %s: %s; dropped", run.id, error)
             else:
                 legal.append(draft)
         if not legal:
             return
         head = self.log.head + len(legal)
-        snapshot = self.run.snapshot(epoch=self.log.epoch, seq=head) if changed else None
-        self.feed.publish(await self.log.append(legal, snapshot=snapshot, ack=ack))
+        record = run.record(epoch=self.log.epoch, seq=head) if changed else None
+        events = await self.log.append(legal, snapshot=record, ack=ack)
+        if run is not self.run:
+            self.run.become(run)
+        self.feed.publish(events)
         for draft in legal:
             self._noticed(draft)
 
-    async def answer(self, command: Command, type: str, data: dict[str, Any]) -> Reply:
+    async def persist(self, make: Callable[[], Sequence[Draft]]) -> None:
+        """Take the lock and append what `make` gives; while the log can't be written, stand still
+        and begin anew once it can. Everybody who follows the run is told when that begins and ends.
+        """
+        while True:
+            try:
+                async with self.lock:
+                    await self.append(make())
+                return
+            except StoreError:
+                self.feed.ping()
+                await self.log.health.recovered()
+                self.feed.ping()
+
+    async def answer(
+        self, command: Command, type: str, data: dict[str, Any], *also: Draft
+    ) -> Reply:
         """Under `lock`. Append what a command leads to, in one transaction with its ack."""
         reply = ack_ok(command.id, run=self.run.id, seq=self.log.head + 1)
         ack = StoredAck(command.id, command.digest, encode(reply))
-        await self.append([Draft(type, now_ms(), data, cause=command.id)], ack=ack)
+        await self.append([Draft(type, now_ms(), data, cause=command.id), *also], ack=ack)
         return reply
 
     def noop(self, command: Command) -> Reply:

@@ -11,9 +11,13 @@ from urllib.parse import urlsplit
 
 from sidecar.errors import SettingsError
 
-__all__ = ["Settings", "WorkerKind"]
+__all__ = ["SYNTHETIC", "ResumePolicy", "Settings", "WorkerKind"]
 
 WorkerKind = Literal["fork", "spawn"]
+ResumePolicy = Literal["auto", "never"]
+
+SYNTHETIC: Final = "synthetic"
+"""Name of the crew that there is with SIDECAR_SYNTHETIC=1, for measuring."""
 
 _DEFAULT_ORIGINS: Final = "http://localhost:3000,http://127.0.0.1:3000"
 
@@ -40,6 +44,12 @@ class Settings:
     run_timeout: float = 900.0
     input_timeout: float = 0.0
     """How long a question stays open; 0 = until it is answered."""
+    resume: ResumePolicy = "auto"
+    """What becomes of live runs after the gateway died: they carry on, or are interrupted."""
+    retries: int = 0
+    """Fresh attempts that a run gets when its worker crashed."""
+    synthetic: bool = False
+    """Whether there is a crew `synthetic`, which needs no CrewAI and is for measuring."""
     retain: int = 100_000
     """Events kept per run."""
     keep_runs: int = 1_000
@@ -75,6 +85,9 @@ class Settings:
             queue=read.integer("QUEUE", 100, 0, 100_000),
             run_timeout=read.seconds("RUN_TIMEOUT", 900.0, 0.1, 7 * 86_400),
             input_timeout=read.seconds("INPUT_TIMEOUT", 0.0, 0.0, 7 * 86_400),
+            resume=_resume(read.text("RESUME", "auto")),
+            retries=read.integer("RETRIES", 0, 0, 10),
+            synthetic=read.flag("SYNTHETIC"),
             retain=read.integer("RETAIN", 100_000, 10, 100_000_000),
             keep_runs=read.integer("KEEP_RUNS", 1_000, 0, 10_000_000),
             max_connections=read.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),
@@ -108,7 +121,7 @@ class Settings:
         Looked up anew each time, so that a crew added while the sidecar runs is found.
         """
         if self.crew is not None:
-            return ("default",)
+            return ("default", *((SYNTHETIC,) if self.synthetic else ()))
         try:
             folders = sorted(entry.name for entry in self.config.iterdir() if entry.is_dir())
         except OSError:
@@ -116,11 +129,11 @@ class Settings:
         named = (
             name
             for name in folders
-            if name != "default"
+            if name not in ("default", SYNTHETIC)
             and (self.config / name / "agents.yaml").is_file()
             and (self.config / name / "tasks.yaml").is_file()
         )
-        return ("default", *named)
+        return ("default", *named, *((SYNTHETIC,) if self.synthetic else ()))
 
 
 class _Reader:
@@ -133,6 +146,12 @@ class _Reader:
         if flag is not None:
             return flag
         return self._environ.get(f"SIDECAR_{name}", "").strip() or default
+
+    def flag(self, name: str) -> bool:
+        text = self.text(name, "0").lower()
+        if text not in ("0", "1", "false", "true", "no", "yes"):
+            raise SettingsError(f"SIDECAR_{name}={text!r} must be 1 or 0")
+        return text in ("1", "true", "yes")
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, str(default))
@@ -169,6 +188,17 @@ def _worker_kind(text: str, platform: str) -> WorkerKind:
     if text == "spawn":
         return "spawn"
     raise SettingsError(f"SIDECAR_WORKERS={text!r} is not known: use auto, fork or spawn")
+
+
+def _resume(text: str) -> ResumePolicy:
+    if text == "auto":
+        return "auto"
+    if text == "never":
+        return "never"
+    raise SettingsError(
+        f"SIDECAR_RESUME={text!r} is not known: use auto (runs carry on after the sidecar died) "
+        "or never (they are interrupted)"
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -23,9 +23,9 @@ _MAX_CHANGES: Final = 100
 
 
 class Steering:
-    """Owner of the pause in force, the changes not applied yet, and the open question's expiry.
+    """Owner of the open question's expiry; what was asked for is in the run itself.
 
-    `order` tells the worker, now or as soon as there is one.
+    `order` tells the worker, if there is one; the next one gets `brief`.
     """
 
     def __init__(
@@ -35,9 +35,6 @@ class Steering:
         self._run = recorder.run
         self._order = order
         self._input_timeout = input_timeout
-        self._pause_cause: str | None = None
-        self.unapplied: list[str] = []
-        """Ids of the modifications that were accepted and not applied yet."""
         self._expiry: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
 
@@ -48,17 +45,15 @@ class Steering:
                 return self._recorder.noop(command)
             self._recorder.require("run.pausing", command)
             reply = await self._recorder.answer(command, "run.pausing", {})
-            self._pause_cause = command.id
             self._order({"order": "pause", "cause": command.id})
             return reply
 
     async def resume(self, command: Resume) -> Reply:
         async with self._recorder.lock:
-            if self._run.state == "running" and self._pause_cause is None:
+            if self._run.state == "running" and self._run.pause is None:
                 return self._recorder.noop(command)
             self._recorder.require("run.resumed", command)
             reply = await self._recorder.answer(command, "run.resumed", {})
-            self._pause_cause = None
             self._order({"order": "resume", "cause": command.id})
             return reply
 
@@ -67,12 +62,11 @@ class Steering:
         async with self._recorder.lock:
             self._recorder.require("run.modifying", command)
             self._require_pending_task(command)
-            if len(self.unapplied) >= _MAX_CHANGES:
+            if len(self._run.unapplied()) >= _MAX_CHANGES:
                 raise CommandError(
                     "at_capacity", f"{_MAX_CHANGES} changes wait to be applied already"
                 )
             reply = await self._recorder.answer(command, "run.modifying", dict(command.change))
-            self.unapplied.append(command.id)
             self._order({"order": "modify", "cause": command.id, "change": command.change})
             return reply
 
@@ -85,7 +79,9 @@ class Steering:
             if self._run.input is None or self._run.input.get("input") != command.input:
                 raise CommandError("illegal_state", f"no open question {command.input[:80]!r}")
             data = {"input": command.input, "text": command.text}
-            reply = await self._recorder.answer(command, "input.answered", data)
+            reply = await self._recorder.answer(
+                command, "input.answered", data, *self._still_pausing()
+            )
             self._order(
                 {
                     "order": "answer",
@@ -94,29 +90,34 @@ class Steering:
                     "text": command.text,
                 }
             )
-            await self._still_pausing()
             return reply
 
     def is_stale(self, draft: Draft) -> bool:
         """A pause that was taken back or cancelled while the worker was just saying `paused`."""
-        return draft.type == "run.paused" and draft.cause != self._pause_cause
-
-    def forget_pause(self) -> None:
-        """The run is being cancelled: nothing is paused any more."""
-        self._pause_cause = None
+        return draft.type == "run.paused" and draft.cause != self._run.pause
 
     def notice(self, draft: Draft) -> None:
-        """What an event that is now in the log means for the open changes and the question."""
-        if draft.type == "run.modified" and draft.cause in self.unapplied:
-            self.unapplied.remove(draft.cause)
-        elif draft.type == "input.requested" and self._input_timeout > 0:
+        """What an event that is now in the log means for the open question's clock."""
+        if draft.type == "input.requested" and self._input_timeout > 0:
             loop = asyncio.get_running_loop()
             self._stop_clock()
             self._expiry = loop.call_later(
                 self._input_timeout, self._expire, str(draft.data.get("input"))
             )
-        elif draft.type == "input.answered":
+        elif draft.type in ("input.answered", "run.started"):
             self._stop_clock()
+
+    def brief(self) -> list[Order]:
+        """What a new worker is told right after its start: all that the run was told before and
+        that still counts. What an earlier attempt said it had applied goes without a cause, so that
+        it is not said twice."""
+        orders: list[Order] = []
+        for change in self._run.outstanding():
+            order: Order = {"order": "modify", "change": change.change}
+            if not change.applied:
+                order["cause"] = change.cause
+            orders.append(order)
+        return orders
 
     async def close(self) -> None:
         """No question expires any more."""
@@ -133,18 +134,19 @@ class Steering:
         self._expiring = asyncio.get_running_loop().create_task(self._close_question(input))
 
     async def _close_question(self, input: str) -> None:
-        async with self._recorder.lock:
+        def expired() -> list[Draft]:
             if self._run.input is None or self._run.input.get("input") != input:
-                return
-            await self._recorder.append([Draft("input.expired", now_ms(), {"input": input})])
-            self._order({"order": "expire", "input": input})
-            await self._still_pausing()
+                return []
+            return [Draft("input.expired", now_ms(), {"input": input}), *self._still_pausing()]
 
-    async def _still_pausing(self) -> None:
+        await self._recorder.persist(expired)
+        self._order({"order": "expire", "input": input})
+
+    def _still_pausing(self) -> list[Draft]:
         """A pause that a question overtook is still wished for once the question is closed."""
-        if self._pause_cause is not None:
-            pausing = Draft("run.pausing", now_ms(), {}, cause=self._pause_cause)
-            await self._recorder.append([pausing])
+        if self._run.pause is None:
+            return []
+        return [Draft("run.pausing", now_ms(), {}, cause=self._run.pause)]
 
     def _require_pending_task(self, command: Modify) -> None:
         name = command.change.get("task")

@@ -9,16 +9,14 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Sequence
 from typing import Any, Final
 
 from sidecar.channel import RunSpec, now_ms
-from sidecar.codec import Draft
 from sidecar.datafolder import DataFolder
-from sidecar.errors import CommandError
+from sidecar.errors import CommandError, StoreError
 from sidecar.execution import Ending, Execution
 from sidecar.fanout import Feed
-from sidecar.log import LogStore, StoredAck
+from sidecar.log import Log, LogStore, StoredAck
 from sidecar.protocol import (
     Answer,
     Cancel,
@@ -37,8 +35,9 @@ from sidecar.protocol import (
     encode,
 )
 from sidecar.recorder import illegal
-from sidecar.run import FINAL_STATES, LIVE_STATES, Run
-from sidecar.settings import Settings
+from sidecar.run import Run
+from sidecar.settings import SYNTHETIC, Settings
+from sidecar.states import FINAL_STATES, LIVE_STATES
 from sidecar.steering import already_answered
 from sidecar.workers import Pool
 
@@ -46,6 +45,11 @@ __all__ = ["Supervisor", "new_run_id"]
 
 logger = logging.getLogger("sidecar.supervisor")
 
+_CLOSE_SECONDS: Final = 10.0
+"""For the final events of the runs that are live when the gateway stops. Only a log that can't be
+written takes longer; what it lacks is made up for at the next start."""
+
+_MAX_LIVE: Final = 100_000
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -58,10 +62,19 @@ def new_run_id() -> str:
 class Supervisor:
     """Starts and ends with the gateway; `handle` answers every command but the stream's own."""
 
-    def __init__(self, settings: Settings, store: LogStore, pool: Pool, folder: DataFolder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: LogStore,
+        pool: Pool,
+        folder: DataFolder,
+        synthetic: Pool | None = None,
+    ) -> None:
+        """`synthetic` has the workers of the crew of that name, if there is one."""
         self._settings = settings
         self._store = store
         self._pool = pool
+        self._synthetic = synthetic
         self._folder = folder
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -71,29 +84,37 @@ class Supervisor:
         self._closing = False
 
     @property
-    def ready(self) -> bool:
-        return self._pool.ready and not self._closing
-
-    @property
     def trouble(self) -> str | None:
-        """Why it is not ready, in words for a person."""
+        """Why it is not ready, in words for a person; None when it is."""
         if self._closing:
             return "shutting down"
-        return None if self._pool.ready else self._pool.trouble or "a worker is warming up"
+        if self._store.health.trouble is not None:
+            return self._store.health.trouble
+        lacking = [pool for pool in self._pools if not pool.ready]
+        return (lacking[0].trouble or "a worker is warming up") if lacking else None
 
     async def open(self) -> None:
-        """Raises StoreError. Runs that a dead gateway left unfinished are ended here."""
+        """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
         await self._store.open()
-        for snapshot in await self._store.snapshots(states=sorted(LIVE_STATES), limit=100_000):
-            await self._interrupt(snapshot)
-        self._pool.start()
+        left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+        for record in reversed(left):  # the oldest gets its worker first
+            await self._carry_on(record)
+        for pool in self._pools:
+            pool.start()
 
     async def end_runs(self) -> None:
         """Take no more commands and end every live run as interrupted."""
         self._closing = True
         for execution in self._live.values():
             execution.end(Ending("interrupted", "the sidecar was stopped"))
-        await self.settled()
+        tasks = set(self._tasks)
+        if not tasks:
+            return
+        _, stuck = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+        for task in stuck:
+            logger.error("%s could not be ended: %s", task.get_name(), self._store.health.trouble)
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
 
     async def settled(self) -> None:
         """Return once every run that is live now has its final event."""
@@ -101,25 +122,33 @@ class Supervisor:
 
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
-        await self._pool.stop()
+        await asyncio.gather(*(pool.stop() for pool in self._pools))
         await self._store.close()
+
+    @property
+    def _pools(self) -> list[Pool]:
+        return [self._pool] if self._synthetic is None else [self._pool, self._synthetic]
 
     async def handle(self, command: Command) -> Reply:
         """The ack of a command; refusals are acks too, but see `refuse`.
 
         Raises CommandError for refusals that say nothing lasting (temporary ones).
         """
-        if isinstance(command, Status):
-            return ack_ok(command.id, run=command.run, result=await self.snapshot(command.run))
-        if isinstance(command, List):
-            runs = await self.snapshots(command.state, command.limit)
-            return ack_ok(command.id, result={"runs": runs})
-        if isinstance(command, Ping):
-            return ack_ok(command.id, result={"server_time": now_ms()})
-        # A task of ours: a command under way is not undone by its sender's leaving.
-        task = asyncio.create_task(self._in_turn(command), name=f"command {command.id}")
-        self._own(task)
-        return await asyncio.shield(task)
+        try:
+            if isinstance(command, Status):
+                return ack_ok(command.id, run=command.run, result=await self.snapshot(command.run))
+            if isinstance(command, List):
+                runs = await self.snapshots(command.state, command.limit)
+                return ack_ok(command.id, result={"runs": runs})
+            if isinstance(command, Ping):
+                return ack_ok(command.id, result={"server_time": now_ms()})
+            # A task of ours: a command under way is not undone by its sender's leaving.
+            task = asyncio.create_task(self._in_turn(command), name=f"command {command.id}")
+            self._own(task)
+            return await asyncio.shield(task)
+        except StoreError as error:
+            why = self._store.health.trouble or "the log cannot be read"
+            raise CommandError("unavailable", f"nothing was done: {why}", id=command.id) from error
 
     async def feed(self, run: str) -> Feed:
         """What a subscription reads. Raises CommandError `unknown_run`."""
@@ -234,18 +263,47 @@ class Supervisor:
                 f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
                 "try again when one has ended",
             )
-        run = Run(new_run_id(), command.crew, created=now_ms(), inputs=command.inputs)
-        execution = Execution(
-            run,
-            self._store.create(run.id),
-            self._pool,
-            self._spec(run, command.review),
-            timeout=self._settings.run_timeout,
+        run = Run(
+            new_run_id(),
+            command.crew,
+            created=now_ms(),
+            inputs=command.inputs,
+            review=list(command.review),
         )
+        execution = self._execution(run, self._store.create(run.id))
         reply = await execution.queue(command, review=command.review, position=position)
-        self._live[run.id] = execution
-        self._own(asyncio.create_task(self._see_through(execution), name=run.id))
+        self._see_to(execution)
         return reply
+
+    async def _carry_on(self, record: dict[str, Any]) -> None:
+        """Go on with a run that a dead gateway left unfinished, or end it (SIDECAR_RESUME)."""
+        log = await self._store.find(record["run"])
+        if log is None:
+            return
+        run = Run.restore(record)
+        execution = self._execution(run, log)
+        if self._settings.resume == "never" and run.state != "cancelling":
+            execution.end(Ending("interrupted", "the sidecar died while the run was going on"))
+        logger.warning("run %s was left %s by a sidecar that died", run.id, run.state)
+        execution.carry_on()
+        self._see_to(execution)
+
+    def _execution(self, run: Run, log: Log) -> Execution:
+        pool = self._pool
+        if run.crew == SYNTHETIC and self._synthetic is not None:
+            pool = self._synthetic
+        return Execution(
+            run,
+            log,
+            pool,
+            self._spec(run),
+            timeout=self._settings.run_timeout,
+            retries=self._settings.retries,
+        )
+
+    def _see_to(self, execution: Execution) -> None:
+        self._live[execution.run.id] = execution
+        self._own(asyncio.create_task(self._see_through(execution), name=execution.run.id))
 
     async def _see_through(self, execution: Execution) -> None:
         try:
@@ -256,7 +314,7 @@ class Supervisor:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
 
-    def _spec(self, run: Run, review: Sequence[str]) -> RunSpec:
+    def _spec(self, run: Run) -> RunSpec:
         config = self._settings.config
         return {
             "run": run.id,
@@ -266,24 +324,12 @@ class Supervisor:
             "target": self._settings.crew,
             "directory": str(self._folder.run_folder(run.id)),
             "attempt": 1,
+            "kept": {},
+            "superseded": None,
             "memory_mb": self._settings.memory_mb,
-            "review": list(review),
+            "review": list(run.review),
             "input_timeout": self._settings.input_timeout,
         }
-
-    async def _interrupt(self, snapshot: dict[str, Any]) -> None:
-        log = await self._store.find(snapshot["run"])
-        if log is None:
-            return
-        run = Run.restore(snapshot)
-        now = now_ms()
-        seconds = max(0.0, (now - (run.started or now)) / 1000)
-        data = run.final_data(output=None, seconds=seconds)
-        data["reason"] = "the sidecar died while the run was going on"
-        final = Draft("run.interrupted", now, data, final=True)
-        run.apply(final)
-        await log.append([final], snapshot=run.snapshot(epoch=log.epoch, seq=log.head + 1))
-        logger.warning("run %s was left unfinished; it is interrupted now", run.id)
 
 
 def _unknown(run: str) -> CommandError:

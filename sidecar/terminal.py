@@ -20,7 +20,7 @@ import aiohttp
 from rich.console import Console
 from rich.markup import escape
 
-from sidecar.client import CrewClient, Frame
+from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
@@ -79,6 +79,7 @@ class _Session:
         self._run = run
         self._console = console
         self._question: str | None = None
+        self._in_trouble = False
         self._call: str | None = None
         self._at_line_start = True
         self._cancelling = False
@@ -94,10 +95,22 @@ class _Session:
         with _keys(self._on_keys):
             if sys.stdin.isatty():
                 self._say("[dim]p pause · r resume · c cancel[/dim]")
-            async for event in self._crew.follow(self._run):
-                self._show(event)
+            async for frame in self._crew.follow(self._run, controls=True):
+                if frame["type"] in ("stream.hello", "stream.ping"):
+                    self._tell_trouble(frame.get("trouble"))
+                elif "data" in frame:
+                    last = frame
+                    self._show(frame)
         await asyncio.gather(*self._commands, return_exceptions=True)
-        return event
+        return last
+
+    def _tell_trouble(self, trouble: str | None) -> None:
+        """Every ping says it while it lasts; people are told once, and once when it is over."""
+        if trouble is not None and not self._in_trouble:
+            self._say(f"[red]the run stands still: {escape(trouble)}[/red]")
+        elif trouble is None and self._in_trouble:
+            self._say("[green]the run goes on[/green]")
+        self._in_trouble = trouble is not None
 
     def _show(self, event: Frame) -> None:
         type, data = event["type"], event["data"]
@@ -105,7 +118,7 @@ class _Session:
             if data["kind"] == "text":
                 self._stream(data["call"], data["text"])
         elif type == "run.started":
-            self._say(f"[dim]{len(data['tasks'])} tasks · model {escape(data['model'])}[/dim]")
+            self._on_started(data)
         elif type == "task.started":
             who = escape(event.get("agent") or "")
             self._say(f"\n[bold]{who}[/bold] [dim]{escape(data['name'])}[/dim]")
@@ -126,6 +139,16 @@ class _Session:
             self._say(f"[yellow]{_NOTES[type]}[/yellow]")
         elif event.get("final"):
             self._say(_ending(type, data))
+
+    def _on_started(self, data: dict[str, Any]) -> None:
+        attempt = data.get("attempt", 1)
+        if attempt == 1:
+            self._say(f"[dim]{len(data['tasks'])} tasks · model {escape(data['model'])}[/dim]")
+            return
+        # What was open is asked again, under another id (P29).
+        self._question, self._typed = None, ""
+        kept = ", ".join(data.get("kept") or ()) or "nothing"
+        self._say(f"\n[yellow]carried on, attempt {attempt}; kept: {escape(kept)}[/yellow]")
 
     def _stream(self, call: str, text: str) -> None:
         if call != self._call:
@@ -185,8 +208,8 @@ class _Session:
         async def ask() -> None:
             try:
                 await command
-            except CommandError as error:
-                self._say(f"[dim]{escape(error.message)}[/dim]")
+            except (CommandError, Disconnected) as error:
+                self._say(f"[dim]{escape(str(error))}[/dim]")
 
         task = asyncio.ensure_future(ask())
         self._commands.add(task)

@@ -14,12 +14,12 @@ from tests.support.sidecar import ROOT
 # From the bottom up; a module may import from its own layer's left and from all layers above here.
 LAYERS = [
     {"channel", "deadline", "errors", "sse"},
-    {"codec", "settings"},
+    {"codec", "settings", "states"},
     {"protocol", "run", "datafolder"},
     {"log"},
     {"fanout", "workers"},
     {"recorder"},
-    {"steering"},
+    {"steering", "attempt"},
     {"execution"},
     {"supervisor"},
     {"web"},

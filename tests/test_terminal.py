@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import pty
 import re
 import select
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartSidecar
+from tests.support.proxy import FaultProxy
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 
 
@@ -115,6 +121,63 @@ def test_c_and_ctrl_c_cancel_the_run(slow: Sidecar, key: str) -> None:
         assert terminal.process.wait(BOUND) == 130
     finally:
         terminal.close()
+
+
+def test_a_log_that_cannot_be_written_is_said_once_and_so_is_that_it_can_be_again(
+    start_sidecar: StartSidecar,
+) -> None:
+    sidecar = start_sidecar(OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="40", SIDECAR_PING="0.1")
+    terminal = Terminal("tea", "--url", sidecar.url)
+    (log,) = sidecar.data.glob("*.sqlite3")
+    try:
+        terminal.expect(r"offline model\]")
+        with contextlib.closing(sqlite3.connect(log, isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            terminal.expect(r"the run stands still: .*another program")
+            for _ in range(3):
+                terminal.type("p")
+                terminal.expect(r"can't be written")
+            another.execute("ROLLBACK")
+        terminal.expect(r"the run goes on")
+        terminal.expect(r"done")
+        assert terminal.shown.count("stands still") == terminal.shown.count("goes on") == 1
+        assert "paused" not in terminal.shown
+    finally:
+        terminal.close()
+
+
+async def test_a_run_that_was_carried_on_says_so_and_asks_its_open_question_again(
+    start_sidecar: StartSidecar,
+) -> None:
+    first = start_sidecar()
+    async with FaultProxy(first.url) as proxy:
+        terminal = Terminal("tea", "--url", proxy.url, "--review", "analyze_sentiment")
+        try:
+            await asyncio.to_thread(terminal.expect, r"Enter accepts")
+            terminal.type("half an ans")
+            await asyncio.to_thread(terminal.expect, r"half an ans")
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+            second = start_sidecar(until_ready=False)
+            proxy.target = second.url
+            await asyncio.to_thread(
+                terminal.expect, r"carried on, attempt 2; kept: create_content_plan\b"
+            )
+            await asyncio.to_thread(terminal.expect, r"Enter accepts")
+            terminal.type("Shorter\r")
+            # Without what was typed for the question that is void.
+            told = await asyncio.to_thread(terminal.expect, r"feedback: [^\r\n]*\r")
+            assert "Shorter" in told
+            assert "half" not in told
+            await asyncio.to_thread(terminal.expect, r"Enter accepts")
+            terminal.type("\r")
+            await asyncio.to_thread(terminal.expect, r"done")
+            since = terminal.shown.rpartition("carried on")[2]
+            assert since.count("create_content_plan") == 1
+            assert since.count("analyze_sentiment") == 1
+            assert await asyncio.to_thread(terminal.process.wait, BOUND) == 0
+        finally:
+            terminal.close()
 
 
 def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_runs(

@@ -26,6 +26,7 @@ async def test_a_run_is_started_and_followed_to_its_end(
         assert run in [r["run"] for r in await crew.runs(state="completed")]
         rest = [event async for event in crew.follow(run, after=events[4]["id"])]
         assert rest == events[5:]
+        assert [event async for event in crew.follow(run, after=events[-1]["id"])] == []
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse"])
@@ -76,6 +77,29 @@ async def test_where_websocket_cannot_open_the_client_turns_to_sse(sidecar: Side
         async with CrewClient(f"http://{host}:{port}", transport="ws", patience=0.2) as crew:
             with pytest.raises(Disconnected):
                 await anext(crew.follow(run))
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("transport", ["auto", "ws", "sse"])
+async def test_a_proxy_that_answers_for_a_sidecar_that_is_away_is_no_answer(
+    transport: Literal["auto", "ws", "sse"],
+) -> None:
+    async def bad_gateway(request: web.Request) -> web.Response:
+        return web.Response(status=502, text="<h1>Bad Gateway</h1>")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", bad_gateway)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        async with CrewClient(f"http://{host}:{port}", transport=transport, patience=0.2) as crew:
+            with pytest.raises(Disconnected):
+                await crew.start()
+            with pytest.raises(Disconnected):
+                await anext(crew.follow("r_any"))
     finally:
         await runner.cleanup()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -15,58 +14,10 @@ import pytest
 
 from sidecar.client import CrewClient
 from tests.conftest import StartSidecar
+from tests.support.proxy import Connection, FaultProxy, Way
 from tests.support.sidecar import Raw, Sidecar, TransportName, assert_whole
 
 _ids = count(1)
-
-
-class CuttingProxy:
-    """A TCP proxy that resets each connection after a given number of bytes to the client."""
-
-    def __init__(self, url: str, cuts: list[int]) -> None:
-        self._host, port = url.removeprefix("http://").split(":")
-        self._port = int(port)
-        self._cuts = cuts
-        self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> str:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
-
-    async def stop(self) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        cut = self._cuts.pop(0) if self._cuts else None
-        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        up = asyncio.create_task(_pump(reader, up_writer, None))
-        down = asyncio.create_task(_pump(up_reader, writer, cut))
-        self._tasks |= {up, down}
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        for side in (writer, up_writer):
-            side.transport.abort()
-
-
-async def _pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None
-) -> None:
-    passed = 0
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            if cut is not None and passed + len(data) >= cut:
-                writer.write(data[: cut - passed])
-                await writer.drain()
-                return
-            passed += len(data)
-            writer.write(data)
-            await writer.drain()
 
 
 @pytest.fixture
@@ -85,12 +36,17 @@ async def test_a_client_whose_connection_is_cut_again_and_again_misses_nothing(
     seed: int,
 ) -> None:
     dice = random.Random(seed)
-    proxy = CuttingProxy(sidecar.url, [dice.randint(300, 6_000) for _ in range(12)])
-    async with CrewClient(await proxy.start(), transport=transport) as crew:
-        events = [event async for event in crew.follow(run)]
-    connections = proxy.connections
-    await proxy.stop()
-    assert connections > 3, f"seed {seed}: the proxy never cut"
+    cuts = [dice.randint(300, 6_000) for _ in range(12)]
+
+    def cut(connection: Connection) -> None:
+        if cuts:
+            connection.fault(down=Way(cut=cuts.pop(0)))
+
+    async with FaultProxy(sidecar.url, dice) as proxy:
+        proxy.plan = cut
+        async with CrewClient(proxy.url, transport=transport) as crew:
+            events = [event async for event in crew.follow(run)]
+        assert proxy.accepted > 3, f"seed {seed}: the proxy never cut"
     assert_whole(events)
     truth = [event for _, event in await Raw(session, sidecar.url, "sse").events(run)]
     assert events == truth
@@ -180,24 +136,54 @@ async def test_after_a_restart_the_log_and_the_acks_are_still_there(
     await raw.close()
 
 
-async def test_a_run_whose_gateway_was_killed_is_interrupted_at_the_next_start(
-    start_sidecar: StartSidecar, session: aiohttp.ClientSession, transport: TransportName
-) -> None:
-    first = start_sidecar(OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="500")
-    raw = Raw(session, first.url, transport)
-    run = (await raw.command({"id": "k-1", "cmd": "start", "inputs": {"message": "t"}}))["run"]
+async def killed_in_mid_run(
+    sidecar: Sidecar, session: aiohttp.ClientSession, transport: TransportName
+) -> tuple[str, list[bytes]]:
+    """A run whose gateway is killed at the first token of its second task, and what was seen."""
+    raw = Raw(session, sidecar.url, transport)
+    command = {"id": "k-1", "cmd": "start", "inputs": {"message": "t"}}
+    run = (await raw.command(command))["run"]
     seen = []
     with contextlib.suppress(aiohttp.ClientError, ConnectionError):
         async for text, frame in raw.frames(run):
             if not frame["type"].startswith("stream."):
                 seen.append(text)
-            if frame["type"] == "llm.delta":
-                os.kill(first.pid, signal.SIGKILL)
+            if frame["type"] == "llm.delta" and frame["task"] == "analyze_sentiment":
+                os.kill(sidecar.pid, signal.SIGKILL)
     await raw.close()
-    assert first.wait() == -signal.SIGKILL
+    assert sidecar.wait() == -signal.SIGKILL
+    return run, seen
 
-    second = start_sidecar(until_ready=False)
+
+async def test_a_run_whose_gateway_was_killed_is_interrupted_where_that_is_wanted(
+    start_sidecar: StartSidecar, session: aiohttp.ClientSession, transport: TransportName
+) -> None:
+    first = start_sidecar(OFFLINE_TOKEN_MS="20")
+    run, seen = await killed_in_mid_run(first, session, transport)
+    second = start_sidecar(until_ready=False, SIDECAR_RESUME="never")
     log = await Raw(session, second.url, transport).events(run)
     assert [text for text, _ in log][: len(seen)] == seen
     assert_whole([event for _, event in log])
     assert log[-1][1]["type"] == "run.interrupted"
+
+
+async def test_a_run_whose_gateway_was_killed_carries_on_behind_its_finished_tasks(
+    start_sidecar: StartSidecar, session: aiohttp.ClientSession, transport: TransportName
+) -> None:
+    first = start_sidecar(OFFLINE_TOKEN_MS="20")
+    run, seen = await killed_in_mid_run(first, session, transport)
+    second = start_sidecar(until_ready=False)
+    log = await Raw(session, second.url, transport).events(run)
+    assert [text for text, _ in log][: len(seen)] == seen
+    events = [event for _, event in log]
+    assert_whole(events)
+    assert events[-1]["type"] == "run.completed", events[-1]
+    again = next(e for e in events if e["type"] == "run.started" and e["data"]["attempt"] == 2)
+    assert again["data"]["kept"] == ["create_content_plan"]
+    first_seq, last_seq = again["data"]["superseded"]
+    assert events[first_seq - 1]["type"] == "task.started"
+    assert events[first_seq - 1]["task"] == "analyze_sentiment"
+    assert last_seq == again["seq"] - 1
+    begun = [e["task"] for e in events[again["seq"] :] if e["type"] == "task.started"]
+    assert begun == ["analyze_sentiment", "research_trends"]
+    assert events[-1]["data"]["tasks"][0]["output"]

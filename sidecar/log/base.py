@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sidecar.channel import now_ms
 from sidecar.codec import Draft, Event, encode_event
+from sidecar.log.health import Health
 
 __all__ = ["SLICE", "Log", "LogStore", "StoredAck", "new_epoch"]
 
@@ -47,12 +48,16 @@ class Log(ABC):
     newest. The newest few stay in memory, so that readers near the head cost no query.
     """
 
-    def __init__(self, run: str, epoch: str, *, first: int = 1, head: int = 0) -> None:
+    def __init__(
+        self, run: str, epoch: str, *, first: int = 1, head: int = 0, health: Health | None = None
+    ) -> None:
         self.run = run
         self.epoch = epoch
         self.first = first
         self.head = head
         self.sealed = False
+        self.health = health or Health()
+        """Of the storage that it is in, which other logs may share."""
         self._tail: deque[Event] = deque(maxlen=_TAIL)
 
     async def append(
@@ -101,6 +106,8 @@ class Log(ABC):
 class LogStore(ABC):
     """All logs, the runs' snapshots beside them, and the acks given."""
 
+    health: Health
+
     @abstractmethod
     async def open(self) -> None:
         """Raises StoreError when the storage cannot be used."""
@@ -114,7 +121,7 @@ class LogStore(ABC):
 
     @abstractmethod
     async def find(self, run: str) -> Log | None:
-        """The log of a run that is not being written, for reading."""
+        """The log of a run that nobody has at hand: for reading, or to carry the run on."""
 
     @abstractmethod
     async def snapshot(self, run: str) -> dict[str, Any] | None: ...

@@ -9,7 +9,8 @@ from typing import Any
 
 from sidecar.codec import Event
 from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
-from sidecar.run import FINAL_STATES
+from sidecar.log.health import Health
+from sidecar.states import FINAL_STATES
 
 __all__ = ["MemoryStore"]
 
@@ -18,6 +19,7 @@ class MemoryStore(LogStore):
     """Keeps `retain` events of each run, `keep_runs` finished runs and `keep_acks` acks."""
 
     def __init__(self, *, retain: int, keep_runs: int, keep_acks: int = 10_000) -> None:
+        self.health = Health()
         self.retain = retain
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks

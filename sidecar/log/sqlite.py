@@ -20,7 +20,8 @@ import orjson
 from sidecar.codec import Event, format_cursor
 from sidecar.errors import StoreError
 from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
-from sidecar.run import FINAL_STATES
+from sidecar.log.health import Health
+from sidecar.states import FINAL_STATES
 
 __all__ = ["SqliteStore"]
 
@@ -49,6 +50,11 @@ CREATE TABLE acks (
 """
 
 _CHECKPOINT_SECONDS: Final = 2.0
+_PROBE_SECONDS: Final = 0.25
+"""Between attempts to write while the log can't be written."""
+
+_BUSY_SECONDS: Final = 0.05
+"""How long a commit may wait for somebody else's lock; the event loop waits with it."""
 
 
 class SqliteStore(LogStore):
@@ -61,20 +67,24 @@ class SqliteStore(LogStore):
         self.retain = retain
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks
-        self._checkpoints: asyncio.Task[None] | None = None
+        self.health = Health(str(path))
+        self._chores: list[asyncio.Task[None]] = []
         self._dirty = False
 
     async def open(self) -> None:
         try:
             self._db = _connect(self.path)
         except sqlite3.Error as error:
-            raise StoreError(f"cannot use the log {self.path}: {error}") from error
-        self._checkpoints = asyncio.create_task(self._keep_checkpointing())
+            raise StoreError(f"cannot use the log {self.path}: {_words(error)}") from error
+        self._chores = [
+            asyncio.create_task(self._keep_checkpointing()),
+            asyncio.create_task(self._keep_probing()),
+        ]
 
     async def close(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.cancel()
-            await asyncio.gather(self._checkpoints, return_exceptions=True)
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         self._db.close()
 
     @contextlib.contextmanager
@@ -87,17 +97,21 @@ class SqliteStore(LogStore):
         except BaseException as error:
             # A full disk rolls back by itself; a rollback on top of that would raise again.
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise StoreError(f"cannot write the log {self.path}: {error}") from error
+                words = _words(error)
+                self.health.failed(f"the log can't be written: {words}")
+                raise StoreError(f"cannot write the log {self.path}: {words}") from error
             raise
+        self.health.worked()
         self._dirty = True
 
     def query(self, sql: str, *values: Any) -> list[Any]:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"cannot read the log {self.path}: {error}") from error
+            raise StoreError(f"cannot read the log {self.path}: {_words(error)}") from error
 
     def create(self, run: str) -> Log:
         return _SqliteLog(self, run, new_epoch(), key=None)
@@ -169,6 +183,14 @@ class SqliteStore(LogStore):
                 with contextlib.suppress(sqlite3.Error):
                     await asyncio.to_thread(_checkpoint, self.path)
 
+    async def _keep_probing(self) -> None:
+        """See by writing whether the log can be written again, as nothing else would tell."""
+        while True:
+            await self.health.ailing()
+            await asyncio.sleep(_PROBE_SECONDS)
+            with contextlib.suppress(StoreError), self.transaction() as db:
+                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
 
 class _SqliteLog(Log):
     def __init__(
@@ -181,7 +203,7 @@ class _SqliteLog(Log):
         first: int = 1,
         head: int = 0,
     ) -> None:
-        super().__init__(run, epoch, first=first, head=head)
+        super().__init__(run, epoch, first=first, head=head, health=store.health)
         self._owner = store
         self._key = key
 
@@ -263,7 +285,7 @@ def _places(key: int) -> tuple[int, int]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """The log at `path`, made if there is none. Raises StoreError, sqlite3.Error."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -281,6 +303,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _words(error: sqlite3.Error) -> str:
+    """The error for a person, with what to do about it where that is known."""
+    text = str(error)
+    return f"{text} ({fix})" if (fix := _FIXES.get(text)) else text
+
+
+_FIXES: Final = {
+    "database or disk is full": "free some space, or choose another folder with SIDECAR_DATA",
+    "database is locked": "another program holds it open for writing",
+    "attempt to write a readonly database": "the folder or the file can only be read",
+    "disk I/O error": "the disk has trouble; see the system's log",
+}
 
 
 def _checkpoint(path: Path) -> None:

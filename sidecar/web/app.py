@@ -116,7 +116,7 @@ async def _healthz(request: web.Request) -> web.Response:
 
 async def _readyz(request: web.Request) -> web.Response:
     supervisor = request.app[SUPERVISOR]
-    body: dict[str, bool | str] = {"ready": supervisor.ready}
-    if supervisor.trouble:
-        body["why"] = supervisor.trouble
-    return web.json_response(body, status=200 if supervisor.ready else 503)
+    trouble = supervisor.trouble
+    if trouble is None:
+        return web.json_response({"ready": True})
+    return web.json_response({"ready": False, "why": trouble}, status=503)

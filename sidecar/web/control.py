@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar import protocol
+from sidecar.deadline import within
 from sidecar.errors import CommandError
 from sidecar.fanout import resolve_cursor
 from sidecar.protocol import Reply, Start
@@ -102,7 +103,7 @@ async def _command(
 
 async def _body(request: web.Request) -> bytes:
     try:
-        return await asyncio.wait_for(request.read(), _BODY_SECONDS)
+        return await within(_BODY_SECONDS, request.read())
     except web.HTTPRequestEntityTooLarge:
         raise CommandError(
             "too_large", f"a command may have at most {protocol.MAX_COMMAND} bytes"

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from sidecar import protocol
-from sidecar.errors import STATUS, CommandError
+from sidecar.errors import STATUS, CommandError, StoreError
 
 __all__ = ["error_response", "errors", "opaque", "refusal_response"]
 
@@ -64,6 +64,9 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except CommandError as error:
         return error_response(error)
+    except StoreError as error:
+        logger.error("%s", error)
+        return error_response(CommandError("unavailable", "the log can't be read"))
     except web.HTTPNotFound:
         return error_response(
             CommandError("not_found", f"no route {request.path[:80]!r}; GET / lists them")
@@ -78,7 +81,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException:
         raise
     except ConnectionError:
-        # The reader left; there is nobody to answer.
-        raise
+        # The reader left before its answer had begun, and aiohttp would log that as an error.
+        return web.Response(status=499)
     except Exception:
         return error_response(opaque(logger))

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.codec import Event, sse_control, ws_text
+from sidecar.codec import Event, sse_control, ws_close, ws_frame, ws_text
+from sidecar.deadline import within
 from sidecar.fanout import Transport
 from sidecar.protocol import encode
 
@@ -23,12 +24,24 @@ __all__ = ["SseTransport", "WsTransport", "tune"]
 _SEND_BUFFER: Final = 65_536
 """The kernel otherwise grows to 4 MB for a stalled reader: 200 of them took 763 MB, now 47 MB."""
 
-_USER_TIMEOUT_MS: Final = 20_000
+_HIGH_WATER: Final = 16_384
+"""Bytes waiting in user space above which `drain` waits."""
+
+_USER_TIMEOUT_MS: Final = 25_000
+"""The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
+(STALL_SECONDS and _GOODBYE_SECONDS)."""
+
+_GOODBYE_SECONDS: Final = 8.0
+"""How long a reader that was too slow may take to hear that."""
+
+_PING: Final = ws_frame(9, b"")
 _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 def tune(request: web.Request) -> None:
     """Bound what the kernel buffers for this reader and how long a dead peer goes unnoticed."""
+    if request.transport is not None:
+        request.transport.set_write_buffer_limits(high=_HIGH_WATER)
     sock = request.get_extra_info("socket")
     if sock is None:
         return
@@ -62,7 +75,35 @@ class _AiohttpTransport(Transport):
 
 
 class WsTransport(_AiohttpTransport):
-    """One frame per event (RFC 6455 section 5.6), many frames in one write."""
+    """One frame per event (RFC 6455 section 5.6), many frames in one write.
+
+    Its own pings and pongs: aiohttp's wait for a peer that takes nothing.
+    """
+
+    dismissed = False
+
+    def ping(self) -> None:
+        self._write(_PING)
+
+    def pong(self, payload: bytes) -> None:
+        self._write(ws_frame(10, payload))
+
+    async def dismiss(self, code: int, reason: str) -> None:
+        """Say goodbye behind what is on its way already, and free the socket."""
+        if self.dismissed:
+            return
+        self._write(ws_close(code, reason))
+        self.dismissed = True
+        try:
+            await within(_GOODBYE_SECONDS, self.drain())
+        except (asyncio.TimeoutError, ConnectionError):
+            self.abort()
+        else:
+            self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        if not self.dismissed:
+            super()._write(data)
 
     def write_events(self, events: Sequence[Event]) -> None:
         self._write(events[0].ws if len(events) == 1 else b"".join([e.ws for e in events]))

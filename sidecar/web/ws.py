@@ -25,14 +25,17 @@ _MAX_FRAME: Final = 2 * 1024 * 1024
 """aiohttp closes with 1009 above it; from MAX_COMMAND up to here the answer is `too_large`."""
 
 _MAX_SUBSCRIPTIONS: Final = 256
-_HEARTBEAT_SECONDS: Final = 20.0
+
+_HEARTBEAT_SECONDS: Final = 7.0
+_SILENCE_SECONDS: Final = 20.0
+"""A peer that answers no ping for so long is let go (RFC 6455 section 5.5.2 makes it answer)."""
 
 
 async def websocket(request: web.Request) -> web.StreamResponse:
     """`?run=` subscribes at once, `&after=` from that cursor."""
     ws = web.WebSocketResponse(
         protocols=(protocol.SUBPROTOCOL,),
-        heartbeat=_HEARTBEAT_SECONDS,
+        autoping=False,
         max_msg_size=_MAX_FRAME,
         compress=False,
     )
@@ -62,16 +65,20 @@ class _Session:
         self._query = request.query
         self._subscriptions: dict[str, Subscription] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._heard = asyncio.get_running_loop().time()
 
     async def serve(self) -> None:
-        pings = asyncio.create_task(self._ping())
+        chores = [asyncio.create_task(self._ping()), asyncio.create_task(self._heartbeat())]
         try:
             run = self._query.get("run")
             if run is not None:
                 await self._subscribe_at_once(run, self._query.get("after"))
             async for message in self._ws:
+                self._heard = asyncio.get_running_loop().time()
                 if message.type is WSMsgType.TEXT:
                     await self._on_text(message.data)
+                elif message.type is WSMsgType.PING:
+                    self._transport.pong(message.data)
                 elif message.type is WSMsgType.BINARY:
                     self._send(
                         protocol.ack_error(
@@ -79,10 +86,12 @@ class _Session:
                         )
                     )
         finally:
-            tasks = [pings, *self._tasks.values()]
+            tasks = [*chores, *self._tasks.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._transport.dismissed:
+                self._transport.abort()
 
     async def _on_text(self, text: str) -> None:
         try:
@@ -143,7 +152,9 @@ class _Session:
             await subscription.run()
         except TooSlow:
             logger.info("a reader of %s was too slow and is let go", run)
-            self._transport.abort()
+            await self._transport.dismiss(
+                protocol.CLOSE_TOO_SLOW, "too slow; come back with your cursor"
+            )
         except ConnectionError:
             self._transport.abort()
         except Exception:
@@ -160,6 +171,13 @@ class _Session:
                 subscription.ping()
             if not self._subscriptions:
                 self._transport.write_control(protocol.control("stream.ping", seq=0))
+
+    async def _heartbeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while loop.time() - self._heard < _SILENCE_SECONDS:
+            self._transport.ping()
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+        await self._transport.dismiss(protocol.CLOSE_SILENT, "no answer to pings")
 
     def _send(self, reply: Reply) -> None:
         self._transport.write_control(dict[str, Any](reply))

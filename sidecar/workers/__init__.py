@@ -17,8 +17,14 @@ from sidecar.workers.pool import Pool, WorkerLost
 from sidecar.workers.spawn import SpawnPool
 from sidecar.workers.worker import KILL, Worker
 
-__all__ = ["KILL", "Pool", "Worker", "WorkerLost", "make_pool"]
+__all__ = ["KILL", "Pool", "Worker", "WorkerLost", "make_pool", "make_synthetic_pool"]
 
 
 def make_pool(settings: Settings) -> Pool:
     return ForkPool(settings) if settings.workers == "fork" else SpawnPool(settings)
+
+
+def make_synthetic_pool(settings: Settings) -> Pool | None:
+    """Of the crew that is for measuring (SIDECAR_SYNTHETIC); it needs no CrewAI, so that its
+    workers start in a tenth of a second."""
+    return SpawnPool(settings, module="crew.synthetic") if settings.synthetic else None

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from sidecar.deadline import within
 from sidecar.settings import Settings
 from sidecar.workers.pool import READY_SECONDS, Pool, Process, WorkerLost, environment
 
@@ -88,7 +89,7 @@ class _Zygote:
         finally:
             theirs.close()
         try:
-            first = await asyncio.wait_for(self._receive(), READY_SECONDS)
+            first = await within(READY_SECONDS, self._receive())
         except asyncio.TimeoutError:
             first = {"error": f"not ready within {READY_SECONDS:g} s"}
         if first is None or "ready" not in first:
@@ -109,7 +110,7 @@ class _Zygote:
             # One that still imports crewai listens to nobody and has no children to see to.
             patience = _STOP_SECONDS if self._listener is not None else 0.0
             try:
-                await asyncio.wait_for(self._process.wait(), patience)
+                await within(patience, self._process.wait())
             except asyncio.TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
@@ -121,7 +122,7 @@ class _Zygote:
         self._forks[tag] = forked
         try:
             socket.send_fds(self._sock, [orjson.dumps({"fork": tag})], [theirs.fileno()])
-            return await asyncio.wait_for(forked, READY_SECONDS)
+            return await within(READY_SECONDS, forked)
         except asyncio.TimeoutError:
             raise WorkerLost("the zygote does not answer") from None
         finally:

@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from sidecar.channel import WORKER_READY
+from sidecar.deadline import within
 from sidecar.settings import Settings
 from sidecar.workers.worker import KILL, Channel, Worker
 
@@ -53,7 +54,7 @@ class Pool(ABC):
 
     @property
     def ready(self) -> bool:
-        return any(worker.alive for worker in self._idle)
+        return self._warm_target == 0 or any(worker.alive for worker in self._idle)
 
     def start(self) -> None:
         self._refiller = asyncio.create_task(self._refill())
@@ -125,7 +126,7 @@ class Pool(ABC):
             theirs.close()
         worker = Worker(pid, channel, exited)
         try:
-            await asyncio.wait_for(self._until_ready(worker), READY_SECONDS)
+            await within(READY_SECONDS, self._until_ready(worker))
         except BaseException as error:
             worker.signal(KILL)
             worker.close()

@@ -18,10 +18,11 @@ __all__ = ["SpawnPool"]
 
 
 class SpawnPool(Pool):
-    """Warm spawned processes: `python -m crew.worker`, one per run, replaced at once."""
+    """Warm spawned processes: `python -m MODULE`, one per run, replaced at once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, module: str = "crew.worker") -> None:
         super().__init__(settings)
+        self._module = module
         self._log = settings.data.resolve() / "workers.log"
         self._watchers: set[asyncio.Task[None]] = set()
 
@@ -34,7 +35,7 @@ class SpawnPool(Pool):
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
     async def _launch(self, theirs: socket.socket) -> Process:
-        command = [sys.executable, "-m", "crew.worker"]
+        command = [sys.executable, "-m", self._module]
         with self._log.open("ab") as log:
             if sys.platform == "win32":
                 process = await asyncio.create_subprocess_exec(

@@ -67,7 +67,7 @@ def openai_server(_openai_server: OpenAIServer) -> OpenAIServer:
 
 
 @pytest.fixture(scope="session")
-def _openai_zygote(_openai_server: OpenAIServer) -> Iterator[Zygote]:
+def openai_zygote(_openai_server: OpenAIServer) -> Iterator[Zygote]:
     environment = clean_environment(
         OPENAI_API_KEY="sk-test-0123456789",
         OPENAI_BASE_URL=_openai_server.base_url,
@@ -78,8 +78,8 @@ def _openai_zygote(_openai_server: OpenAIServer) -> Iterator[Zygote]:
 
 
 @pytest.fixture
-def openai_worker(_openai_zygote: Zygote, openai_server: OpenAIServer) -> Iterator[Child]:
+def openai_worker(openai_zygote: Zygote, openai_server: OpenAIServer) -> Iterator[Child]:
     """A forked worker whose model is the loopback OpenAI server."""
-    child = _openai_zygote.make()
+    child = openai_zygote.make()
     yield child
     child.kill()

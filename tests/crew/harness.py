@@ -48,6 +48,8 @@ def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **mor
         "target": None,
         "directory": str(directory / "run"),
         "attempt": 1,
+        "kept": {},
+        "superseded": None,
         "memory_mb": 0,
         "review": [],
         "input_timeout": 0.0,
@@ -76,8 +78,12 @@ class Child:
         self._unread: list[bytes] = []
         sock.settimeout(PATIENCE)
 
+    def send(self, *orders: Any) -> None:
+        """Orders in one breath."""
+        self._sock.sendall(b"".join(json.dumps(one).encode() + b"\n" for one in orders))
+
     def order(self, **order: Any) -> None:
-        self._sock.sendall(json.dumps(order).encode() + b"\n")
+        self.send(order)
 
     def start(self, spec: RunSpec) -> None:
         self.order(order="start", spec=spec)
@@ -202,15 +208,18 @@ class Zygote:
 class Spawner:
     """Makes spawned workers: `python -m crew.worker`, one process each."""
 
-    def __init__(self, environment: dict[str, str], cwd: Path = PROJECT) -> None:
+    def __init__(
+        self, environment: dict[str, str], cwd: Path = PROJECT, module: str = "crew.worker"
+    ) -> None:
         self._environment = environment
         self._cwd = cwd
+        self._module = module
 
     def make(self) -> Child:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "crew.worker", "--channel", str(theirs.fileno())],
+                [sys.executable, "-m", self._module, "--channel", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**self._environment, "PYTHONPATH": str(PROJECT)},
                 cwd=self._cwd,
@@ -222,15 +231,16 @@ class Spawner:
         return child
 
 
-def gone(pid: int) -> bool:
-    """Whether no process has this id, or only a zombie; waits up to `PATIENCE` for it."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+def gone(pid: int, patience: float = PATIENCE) -> bool:
+    """Whether no process has this id, or only a zombie; waits up to `patience` seconds for it."""
+    deadline = time.monotonic() + patience
+    while True:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return True
         if state in "ZX":
             return True
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.01)
-    return False

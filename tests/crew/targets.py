@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from crewai import Agent, Crew, Flow, Task
 from crewai.flow import human_feedback
 from crewai.flow.flow import listen, start
 from crewai.project import CrewBase, agent, crew, task
+from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import tool
+from pydantic import BaseModel
 
 from crew import gates
 from crew.models import choose, create
@@ -214,11 +218,66 @@ def chatty_child() -> Crew:
     @tool("chatty")
     def chatty(text: str) -> str:
         """Leaves a child behind that goes on printing."""
-        talk = "import time\nfor n in range(100000): print(n, flush=True); time.sleep(0.01)"
-        subprocess.Popen([sys.executable, "-c", talk])
+        _start_talking()
         return "it talks"
 
     return _crew(tools=[chatty])
+
+
+def _start_talking() -> None:
+    talk = "import time\nfor n in range(100000): print(n, flush=True); time.sleep(0.01)"
+    subprocess.Popen([sys.executable, "-c", talk])
+
+
+def chatty_from_the_start() -> Crew:
+    """A child process that prints all the time is there before the crew is."""
+    _start_talking()
+    return _crew()
+
+
+def hung_tool() -> Crew:
+    return _hung(lambda: time.sleep(600))
+
+
+def hung_interpreter() -> Crew:
+    """Its tool never lets go of the interpreter: no other Python of its process runs."""
+    return _hung(lambda: ctypes.PyDLL(None).sleep(600))
+
+
+def _hung(hang: Callable[[], Any]) -> Crew:
+    linger = (
+        "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    )
+
+    @tool("hung")
+    def hung(text: str) -> str:
+        """Starts a child that ignores SIGTERM and writes its pid into the pipe `said` of the run's
+        folder; never comes back."""
+        said = Path(os.environ["CREWAI_STORAGE_DIR"]).parent / "said"
+        with subprocess.Popen([sys.executable, "-c", linger, said]):
+            hang()
+        return "never"
+
+    return _crew(tools=[hung])
+
+
+def conditional() -> Crew:
+    """The second task is done if the first one's structure says so."""
+
+    def wanted(output: Any) -> bool:
+        return output.pydantic is not None and bool(output.pydantic.more)
+
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=_llm())
+    texts: dict[str, Any] = {"expected_output": "Text", "agent": writer}
+    first = Task(name="first", description="On {message}", output_pydantic=Verdict, **texts)
+    more = ConditionalTask(name="more", description="More", condition=wanted, **texts)
+    last = Task(name="last", description="The end", **texts)
+    return Crew(agents=[writer], tasks=[first, more, last])
+
+
+class Verdict(BaseModel):
+    more: bool
 
 
 def parallel() -> Crew:
@@ -241,7 +300,8 @@ def parallel() -> Crew:
 
 
 def impatient() -> Crew:
-    """A crew whose pauses hold a reply up only for a moment."""
+    """A crew whose pauses hold a reply up only for a moment; the reply takes longer."""
+    os.environ["OFFLINE_TOKEN_MS"] = "20"
     gates.READ_AHEAD_AFTER = 0.1  # type: ignore[misc]
     return _crew(tools=[shout])
 

@@ -23,6 +23,8 @@ class Reader(Transport):
         self.seqs: list[int] = []
         self.controls: list[dict[str, Any]] = []
         self.writes = 0
+        self.most = 0
+        """Bytes of the largest write of more than one event."""
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -34,6 +36,8 @@ class Reader(Transport):
 
     def write_events(self, events: Sequence[Event]) -> None:
         self.writes += 1
+        if len(events) > 1:
+            self.most = max(self.most, sum(len(event.json) for event in events))
         self.seqs += [event.seq for event in events]
 
     def write_control(self, message: dict[str, Any]) -> None:
@@ -117,6 +121,23 @@ async def test_a_reader_that_lags_catches_up_in_slices_and_holds_nothing_back() 
     await asyncio.gather(*tasks)
     assert slow.seqs == quick.seqs == list(range(1, 2_003))
     assert slow.writes < quick.writes
+
+
+@pytest.mark.parametrize("size", [10, 300, 5_000, 60_000])
+async def test_no_write_is_large_however_much_there_is_to_say(size: int) -> None:
+    log = new_log()
+    feed, late, early = Feed(log, lambda: "running"), Reader(), Reader()
+    tasks = [asyncio.create_task(Subscription(feed, early, None).run())]
+    await settle()
+    drafts = [Draft("llm.delta", 1.0, {"text": "x" * size}) for _ in range(700)]
+    feed.publish(await log.append(drafts, snapshot={"run": "r", "state": "running"}))
+    tasks.append(asyncio.create_task(Subscription(feed, late, None).run()))
+    await settle()
+    await publish(log, feed, 0, final=True)
+    await asyncio.gather(*tasks)
+    for reader in (late, early):
+        assert reader.seqs == list(range(1, 702))
+        assert reader.most <= fanout.WRITE_BYTES
 
 
 async def test_a_reader_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

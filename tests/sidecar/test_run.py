@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.codec import Draft
 from sidecar.errors import IllegalTransition
-from sidecar.run import FINAL_STATES, FINAL_TYPES, LIVE_STATES, Run, State, step
+from sidecar.run import Run
+from sidecar.states import FINAL_STATES, FINAL_TYPES, LIVE_STATES, State, step
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "runs.json").read_text())
 STATES: tuple[State, ...] = get_args(State)
@@ -37,7 +39,7 @@ TYPES = [
 def fold(events: list[dict[str, Any]]) -> Run:
     run = Run("r_01jd", "default", created=0.0)
     for event in events:
-        if event["type"] == "run.started" and run.state == "queued":
+        if event["type"] == "run.started":
             run.begin()
         run.apply(
             Draft(
@@ -48,7 +50,8 @@ def fold(events: list[dict[str, Any]]) -> Run:
                 event.get("agent"),
                 event.get("cause"),
                 event.get("final", False),
-            )
+            ),
+            event["seq"],
         )
     return run
 
@@ -89,7 +92,7 @@ def test_nothing_of_the_crew_appears_while_paused() -> None:
 def test_a_step_off_the_table_changes_nothing() -> None:
     run = Run("r", "default", created=0.0)
     with pytest.raises(IllegalTransition, match=r"task\.started cannot happen to a run that is"):
-        run.apply(Draft("task.started", 1.0, {"name": "t"}))
+        run.apply(Draft("task.started", 1.0, {"name": "t"}), 1)
     assert run.state == "queued"
     assert run.tasks == []
 
@@ -98,13 +101,13 @@ def test_a_step_off_the_table_changes_nothing() -> None:
 def test_no_order_of_events_leaves_the_table_or_ends_a_run_twice(types: list[str]) -> None:
     run = Run("r", "default", created=0.0)
     finals = 0
-    for type in types:
+    for seq, type in enumerate(types, 1):
         was_live = run.live
         try:
             if type == "run.starting":
                 run.begin()
             else:
-                run.apply(Draft(type, 1.0, {"name": "t", "tasks": []}))
+                run.apply(Draft(type, 1.0, {"name": "t", "tasks": []}), seq)
         except IllegalTransition:
             continue
         assert was_live
@@ -116,20 +119,119 @@ def test_no_order_of_events_leaves_the_table_or_ends_a_run_twice(types: list[str
 def test_a_run_restored_from_its_snapshot_tells_the_same(types: list[str]) -> None:
     run = Run("r", "default", created=0.0)
     run.begin()
-    for type in types:
+    for seq, type in enumerate(types, 1):
         if run.allows(type):
-            run.apply(Draft(type, 1.0, {"name": "t", "usage": {"prompt_tokens": 2}}))
-    snapshot = run.snapshot(epoch="e", seq=9)
-    assert Run.restore(snapshot).snapshot(epoch="e", seq=9) == snapshot
+            data = {"name": "t", "usage": {"prompt_tokens": 2}}
+            run.apply(Draft(type, 1.0, data, task="t", cause=f"c-{seq // 2}"), seq)
+    record = run.record(epoch="e", seq=9)
+    restored = Run.restore(orjson.loads(orjson.dumps(record)))
+    assert restored.record(epoch="e", seq=9) == record
+    if run.live:
+        assert restored == run
+
+
+@given(st.lists(st.sampled_from(TYPES), max_size=40), st.integers(0, 40))
+def test_a_fork_goes_ahead_without_its_original(types: list[str], at: int) -> None:
+    run = Run("r", "default", created=0.0)
+    run.begin()
+    for seq, type in enumerate(types, 1):
+        if not run.allows(type):
+            continue
+        event = Draft(type, 1.0, {"name": f"t{seq % 3}", "input": "i"}, task="t0", cause="c")
+        before = run.record(epoch="e", seq=seq)
+        fork = run.fork()
+        fork.apply(event, seq)
+        assert run.record(epoch="e", seq=seq) == before
+        run.become(fork)
+
+
+CREW = {"model": "m", "tasks": [{"name": n, "agent": "a"} for n in ("one", "two", "three")]}
+
+
+def told(*events: tuple[str, dict[str, Any]], attempt: int = 1) -> Run:
+    """A run of three tasks, begun, and what it told then; seq counts from 2."""
+    run = Run("r", "default", created=0.0)
+    run.begin()
+    run.apply(Draft("run.started", 1.0, {**CREW, "attempt": attempt}), 1)
+    for seq, (type, data) in enumerate(events, 2):
+        run.apply(Draft(type, 1.0, data, task=data.get("task"), cause=data.get("cause")), seq)
+    return run
+
+
+def test_another_attempt_keeps_the_finished_tasks_and_supersedes_the_unfinished_one() -> None:
+    run = told(
+        ("task.started", {"name": "one"}),
+        ("task.completed", {"name": "one", "output": "1"}),
+        ("task.started", {"name": "two"}),
+        ("llm.delta", {}),
+    )
+    assert run.kept() == {"one": "1"}
+    assert run.superseded(5) == [4, 5]
+
+
+def test_a_task_finished_behind_an_unfinished_one_is_begun_again() -> None:
+    run = told(
+        ("task.started", {"name": "one"}),
+        ("task.started", {"name": "two"}),
+        ("task.completed", {"name": "two", "output": "2"}),
+    )
+    assert run.kept() == {}
+    assert run.superseded(4) == [2, 4]
+
+
+def test_between_two_tasks_nothing_is_superseded() -> None:
+    run = told(("task.started", {"name": "one"}), ("task.completed", {"name": "one", "output": ""}))
+    assert run.kept() == {"one": ""}
+    assert run.superseded(3) is None
+
+
+def test_of_a_flow_everything_is_begun_again() -> None:
+    run = Run("r", "default", created=0.0)
+    run.begin()
+    assert run.superseded(0) is None
+    run.apply(Draft("run.started", 1.0, {"model": "m", "attempt": 1, "tasks": []}), 1)
+    assert run.superseded(1) is None
+    run.apply(Draft("task.started", 1.0, {"name": "one"}), 2)
+    run.apply(Draft("task.completed", 1.0, {"name": "one", "output": "1"}), 3)
+    assert run.kept() == {}
+    assert run.superseded(3) == [2, 3]
+
+
+def test_another_attempt_is_told_what_still_counts_of_what_was_asked() -> None:
+    run = told(
+        ("task.started", {"name": "one"}),
+        ("run.modifying", {"instruction": "only for one", "cause": "c1"}),
+        ("run.modified", {"instruction": "only for one", "cause": "c1", "task": "one"}),
+        ("run.modifying", {"inputs": {"a": 1}, "cause": "c2"}),
+        ("run.modifying", {"task": "two", "description": "d", "cause": "c3"}),
+        ("run.modifying", {"task": "three", "description": "e", "cause": "c4"}),
+        ("task.completed", {"name": "one", "output": "1"}),
+        ("run.modified", {"inputs": {"a": 1}, "cause": "c2"}),
+        ("run.modified", {"task": "two", "description": "d", "cause": "c3"}),
+        ("task.started", {"name": "two"}),
+        ("run.modifying", {"instruction": "for whoever comes", "cause": "c5"}),
+    )
+    told_again = [(change.cause, change.applied) for change in run.outstanding()]
+    assert told_again == [("c2", True), ("c3", True), ("c4", False), ("c5", False)]
+    assert run.unapplied() == ["c4", "c5"]
+    run.apply(Draft("task.completed", 1.0, {"name": "two", "output": "2"}), 13)
+    assert [change.cause for change in run.outstanding()] == ["c2", "c4", "c5"]
+
+
+def test_a_question_is_void_once_another_attempt_begins() -> None:
+    run = told(("input.requested", {"input": "in_1_1", "prompt": "?"}))
+    assert run.state == "waiting"
+    run.begin()
+    assert (run.state, run.input) == ("starting", None)
 
 
 def test_usage_is_summed_over_the_calls() -> None:
     run = fold(VECTORS[0]["events"])
     run.state = "running"
-    for _ in range(3):
+    for seq in range(3):
         usage = {"prompt_tokens": 10, "completion_tokens": 5}
-        run.apply(Draft("llm.completed", 1.0, {"call": "c", "usage": usage}))
-    run.apply(Draft("llm.completed", 1.0, {"call": "c", "usage": None}))
+        run.apply(Draft("llm.completed", 1.0, {"call": "c", "usage": usage}), seq)
+    run.apply(Draft("llm.completed", 1.0, {"call": "c", "usage": None}), 4)
     assert run.usage == {"prompt_tokens": 30, "completion_tokens": 15, "calls": 4}
 
 

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from sidecar.codec import Draft, encode_event
+from sidecar.web import transport
 from sidecar.web.transport import SseTransport, WsTransport, tune
 
 EVENT = encode_event(Draft("log", 1.0, {"text": "x" * 8_000}), run="r", epoch="e", seq=1, at=1.0)
@@ -30,6 +31,20 @@ class Server:
         await response.prepare(request)
         await self._fill(WsTransport(request, response))
         await response.close()
+        return response
+
+    async def dismissing(self, request: web.Request) -> web.StreamResponse:
+        """Fills the socket and then lets the reader go."""
+        response = web.WebSocketResponse()
+        tune(request)
+        await response.prepare(request)
+        ws = WsTransport(request, response)
+        for _ in range(2_000):
+            ws.write_events([EVENT])
+        self.stuck.set()
+        await ws.dismiss(4001, "too slow")
+        ws.write_events([EVENT])
+        self.over.set()
         return response
 
     async def sse(self, request: web.Request) -> web.StreamResponse:
@@ -59,6 +74,7 @@ async def server() -> AsyncIterator[tuple[Server, str]]:
     made = Server()
     app = web.Application()
     app.router.add_get("/ws", made.ws)
+    app.router.add_get("/dismissing", made.dismissing)
     app.router.add_get("/sse", made.sse)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -98,3 +114,26 @@ async def test_a_reader_that_leaves_ends_the_wait(server: tuple[Server, str]) ->
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     await asyncio.wait_for(made.over.wait(), 30)
     assert not made.drained.is_set()
+
+
+async def test_a_reader_let_go_that_reads_on_hears_why(server: tuple[Server, str]) -> None:
+    made, url = server
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/dismissing") as ws:
+        await made.stuck.wait()
+        for _ in range(2_000):
+            assert (await ws.receive()).type is aiohttp.WSMsgType.TEXT
+        goodbye = await ws.receive()
+        assert (goodbye.type, goodbye.data, goodbye.extra) == (
+            aiohttp.WSMsgType.CLOSE,
+            4001,
+            "too slow",
+        )
+
+
+async def test_a_reader_let_go_that_takes_nothing_is_gone_all_the_same(
+    server: tuple[Server, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_GOODBYE_SECONDS", 0.05)
+    made, url = server
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/dismissing"):
+        await asyncio.wait_for(made.over.wait(), 30)

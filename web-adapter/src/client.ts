@@ -1,9 +1,10 @@
 import { backoff } from "./backoff.ts";
 import { CrewError, isSilence, lost, unreachable } from "./errors.ts";
 import { fetchSseTransport, refusal } from "./fetch-sse.ts";
-import type { Ack, Change, Command, Frame, Refusal } from "./protocol.ts";
+import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
+import type { Ack, Change, Command, Frame } from "./protocol.ts";
 import { deadline, sleep } from "./timer.ts";
-import { LIMITS_DEFAULT, type Connection, type Limits, type Transport } from "./transport.ts";
+import { LIMITS_DEFAULT, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
 export interface CrewClientOptions {
@@ -18,23 +19,10 @@ export interface CrewClientOptions {
   readonly limits?: Partial<Limits>;
 }
 
-export interface ConnectionStatus {
-  /** `idle`: nothing to follow. `reconnecting`: broke or was refused, and is tried again. */
-  readonly state: "idle" | "connecting" | "open" | "reconnecting";
-  /** The one in use, or last used. */
-  readonly transport: "ws" | "sse" | null;
-}
-
 export interface StartOptions {
   readonly crew?: string | undefined;
   readonly review?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface FollowOptions {
-  /** Cursor (`id`) of the last event that is already known; without it the run is told from its start. */
-  readonly after?: string;
-  readonly signal?: AbortSignal;
 }
 
 export interface CrewClient {
@@ -63,124 +51,61 @@ export interface CrewClient {
 }
 
 export function createCrewClient(options: CrewClientOptions): CrewClient {
-  const { transport = "auto", random = Math.random } = options;
+  const { transport = "auto", random } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
   // Wrapped: a detached window.fetch throws "Illegal invocation".
   const fetch: typeof globalThis.fetch = (...request) => (options.fetch ?? globalThis.fetch)(...request);
   const Socket = options.WebSocket ?? globalThis.WebSocket;
 
-  const sse = fetchSseTransport(url, fetch, limits);
-  const ws = webSocketTransport(url, Socket, limits);
-  const order: readonly Transport[] = transport === "ws" ? [ws] : transport === "sse" ? [sse] : [ws, sse];
-  /** Where the last connection worked; a fallback found once is not searched for again with every run. */
-  let preferred = 0;
-
-  const open = new Set<Connection>();
+  const inUse = new Set<Send>();
   const listeners = new Set<() => void>();
-  let status: ConnectionStatus = { state: "idle", transport: null };
+  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null };
 
-  function show(state: ConnectionStatus["state"], name = status.transport): void {
-    if (state === status.state && name === status.transport) return;
-    status = { state, transport: name };
+  function show(change: Partial<ConnectionStatus>): void {
+    const next = { ...status, ...change };
+    if (JSON.stringify(next) === JSON.stringify(status)) return;
+    status = next;
     for (const listener of [...listeners]) listener();
   }
 
-  async function connect(run: string, after: string | undefined, signal: AbortSignal): Promise<Connection> {
-    let failure: unknown;
-    for (let n = preferred; n < order.length; n++) {
-      const candidate = order[n]!;
-      try {
-        const connection = await candidate.connect(run, after, signal);
-        preferred = n;
-        show("open", candidate.name);
-        return connection;
-      } catch (error) {
-        failure = error;
-        if (signal.aborted || !isWorthAnotherTry(error)) break;
-      }
-    }
-    preferred = 0;
-    throw failure;
-  }
+  const transports = [webSocketTransport(url, Socket, limits), fetchSseTransport(url, fetch)];
+  const order = transports.filter(({ name }) => transport === "auto" || transport === name);
+  const follow = createFollow(order, limits, random, inUse, show);
 
-  async function* follow(run: string, { after, signal: parent }: FollowOptions = {}): AsyncGenerator<Frame, void> {
-    const watch = deadline(parent);
-    let cursor = after;
-    let seq = 0;
-    let attempt = 0;
-    try {
-      for (;;) {
-        if (status.state === "idle") show("connecting");
-        let connection: Connection | undefined;
-        try {
-          connection = await connect(run, cursor, watch.signal);
-          open.add(connection);
-          for await (const frame of connection.frames) {
-            if ("data" in frame) {
-              attempt = 0;
-              if (frame.seq <= seq) continue;
-              seq = frame.seq;
-              cursor = frame.id;
-              yield frame;
-              if (frame.final) return;
-            } else {
-              if (frame.type === "stream.reset" && frame.reason !== "evicted") seq = 0;
-              yield frame;
-            }
-          }
-          return;
-        } catch (error) {
-          if (watch.signal.aborted || !isWorthAnotherTry(error)) throw watch.reason(error);
-        } finally {
-          if (connection) {
-            open.delete(connection);
-            connection.close();
-          }
-        }
-        show("reconnecting");
-        await sleep(backoff(attempt++, random), watch.signal);
-      }
-    } finally {
-      watch.stop();
-      if (open.size === 0) show("idle");
-    }
-  }
-
-  async function post(json: string, signal: AbortSignal | undefined): Promise<Ack | Refusal> {
-    const watch = deadline(signal);
-    watch.arm(limits.ack, lost());
+  const post: Send = async (_, body, signal) => {
     try {
       const response = await fetch(`${url}/control`, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: json,
-        signal: watch.signal,
+        body,
+        signal,
       });
       if (!response.ok) throw await refusal(response, url);
       return (await response.json()) as Ack;
     } catch (error) {
-      throw watch.reason(error instanceof CrewError ? error : unreachable(url));
-    } finally {
-      watch.stop();
+      throw signal.aborted ? signal.reason : error instanceof CrewError ? error : unreachable(url);
     }
-  }
+  };
 
   async function command(body: Command, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Ack> {
     const id = newId();
     const json = JSON.stringify({ id, ...body });
     for (let attempt = 0; ; attempt++) {
+      const { signal: until, stop } = deadline(limits.ack, lost(), signal);
       // Commands address runs, not connections: any open socket will do, and after a lost ack a fresh POST.
-      const socket = attempt === 0 ? [...open].find((connection) => connection.command) : undefined;
+      const [send = post] = attempt ? [] : inUse;
       try {
-        const reply = await (socket?.command?.(id, json) ?? post(json, signal));
+        const reply = await send(id, json, until);
         if (reply.ok) return reply;
         throw new CrewError(reply.error);
       } catch (error) {
         // The same id again is safe: the second time it is answered, not done (idempotent).
         if (signal?.aborted || !isSilence(error) || attempt >= limits.retries) throw error;
-        await sleep(backoff(attempt, random), signal);
+      } finally {
+        stop();
       }
+      await sleep(backoff(attempt, random), signal);
     }
   }
 
@@ -208,8 +133,5 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
   };
 }
 
-const isWorthAnotherTry = (error: unknown): boolean => error instanceof CrewError && error.temporary;
-
-/** 130 random bits. Not `crypto.randomUUID`: pages served over plain http from a LAN do not have it. */
-const newId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(26)), (byte) => (byte % 32).toString(32)).join("");
+/** 128 random bits. Not `crypto.randomUUID`: pages served over plain http from a LAN do not have it. */
+const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -1,7 +1,8 @@
 /**
  * A CrewAI crew in the browser, framework-free.
  *
- *     client     start, follow, cancel: one run over as many connections as it takes
+ *     client     start, follow, steer
+ *     follow     one run over as many connections as it takes
  *     ws, fetch-sse  the two transports, alike from above
  *     reducer    events to what a page shows; pure
  *     sse, backoff   pure helpers
@@ -10,8 +11,9 @@
  */
 export { backoff } from "./backoff.ts";
 export { createCrewClient } from "./client.ts";
-export type { ConnectionStatus, CrewClient, CrewClientOptions, FollowOptions, StartOptions } from "./client.ts";
+export type { CrewClient, CrewClientOptions, StartOptions } from "./client.ts";
 export { CrewError } from "./errors.ts";
+export type { ConnectionStatus, FollowOptions } from "./follow.ts";
 export type * from "./protocol.ts";
 export { emptyRun, isFinal, reduce } from "./reducer.ts";
 export type { CallView, Note, QuestionView, RunView, SteerView, Step, TaskView, ToolView } from "./reducer.ts";

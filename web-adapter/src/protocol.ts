@@ -11,6 +11,9 @@
 /** WebSocket subprotocol (RFC 6455 section 1.9). */
 export const SUBPROTOCOL = "crew.v1";
 
+/** A subscription hears something at least this often (`stream.ping`), ms. */
+export const PING = 10_000;
+
 /** Tokens and model calls, summed over a run. */
 export interface Usage {
   readonly prompt_tokens: number;
@@ -147,9 +150,17 @@ export type ControlFrame =
       readonly head: number;
       readonly state: RunState;
       readonly server_time: number;
+      readonly trouble?: string;
     }
   | { readonly type: "stream.live"; readonly run: string; readonly seq: number }
-  | { readonly type: "stream.ping"; readonly run?: string; readonly seq: number; readonly server_time: number }
+  | {
+      readonly type: "stream.ping";
+      readonly run?: string;
+      readonly seq: number;
+      readonly server_time: number;
+      /** Why events cannot be stored at the moment; runs stand still until they can. Absent: they can. */
+      readonly trouble?: string;
+    }
   | { readonly type: "stream.reset"; readonly run: string; readonly reason: ResetReason; readonly from: number }
   | { readonly type: "stream.end"; readonly run: string; readonly id: string };
 

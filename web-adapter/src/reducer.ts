@@ -48,7 +48,10 @@ export interface SteerView extends Place {
   readonly change: Change;
 }
 
-/** A question of the crew's, and what became of it: `closed` when the run was cancelled or ended over it. */
+/**
+ * A question of the crew's, and what became of it: `closed` when the run was cancelled or ended over
+ * it, or began another attempt, where the crew asks again under another id.
+ */
 export interface QuestionView extends Place {
   readonly kind: "question";
   readonly id: string;
@@ -136,7 +139,9 @@ function apply(view: RunView, event: RunEvent): RunView {
       return { ...view, crew: event.data.crew, ...(view.state === "queued" && { position: event.data.position }) };
     case "run.started": {
       const { model, attempt, tasks, kept = [] } = event.data;
-      return move({ ...view, model, attempt, steps: [] }, { state: "running" }, tasks.map(
+      // Of what is done again nothing stays, so its notes stand at the task; who asks, asks anew.
+      const notes = close(view).notes.map((note) => (kept.includes(note.task!) ? note : { ...note, after: null }));
+      return move({ ...view, model, attempt, steps: [], notes }, { state: "running" }, tasks.map(
         ({ name, agent }) => (kept.includes(name) && find(view, name)) || pending(name, agent),
       ));
     }
@@ -260,9 +265,11 @@ const amend = (view: RunView, is: string | undefined, change: Partial<Note>, key
   notes: view.notes.map((note) => (note[key] === is ? ({ ...note, ...change } as Note) : note)),
 });
 
+/** The open question is void. */
+const close = (view: RunView): RunView => amend(view, "open", { state: "closed" }, "state");
+
 /** What is still pending stays undone: the run is over, or as good as that. */
-const settle = (view: RunView): RunView =>
-  amend(amend(view, "open", { state: "closed" }, "state"), "accepted", { state: "unapplied" }, "state");
+const settle = (view: RunView): RunView => amend(close(view), "accepted", { state: "unapplied" }, "state");
 
 const pending = (name: string, agent: string): TaskView => ({
   name,

@@ -20,10 +20,9 @@ export interface SseParser {
  * Linear in the number of bytes however they are cut. Throws RangeError once an unfinished block is
  * longer than `limit` UTF-16 units: a stream without line ends must not fill the memory.
  */
-export function createSseParser(limit = 8 * 1024 * 1024): SseParser {
+export function createSseParser(limit = 8_388_608): SseParser {
   // Drops one leading byte order mark and keeps split UTF-8 sequences, as the section's "UTF-8 decode" asks.
   const decoder = new TextDecoder();
-  const lineEnd = /[\r\n]/g;
   let partial: string[] = [];
   let skipLf = false;
 
@@ -36,23 +35,18 @@ export function createSseParser(limit = 8 * 1024 * 1024): SseParser {
 
   function takeLine(line: string, frames: SseFrame[]): void {
     if (line === "") return dispatch(frames);
-    const colon = line.indexOf(":");
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    let value = colon < 0 ? "" : line.slice(colon + 1);
-    if (value[0] === " ") value = value.slice(1);
+    const [, field, value = ""] = /^([^:]*):? ?(.*)/s.exec(line)!;
     if (field === "data") data.push(value);
     else if (field === "event") event = value;
-    else if (field === "id") {
-      if (!value.includes("\0")) id = value;
-    } else if (field === "retry" && /^\d+$/.test(value)) retry = +value;
+    else if (field === "id" && !value.includes("\0")) id = value;
+    else if (field === "retry" && /^\d+$/.test(value)) retry = +value;
   }
 
   function dispatch(frames: SseFrame[]): void {
-    if (id !== undefined) lastEventId = id;
+    lastEventId = id ?? lastEventId;
     // An empty `data:` line counts; no data line at all does not.
     if (data.length > 0) {
-      frames.push({ data: data.join("\n"), ...(event !== "" && { event }), ...(id !== undefined && { id }) });
+      frames.push({ data: data.join("\n"), ...(event && { event }), ...(id !== undefined && { id }) });
     }
     data = [];
     event = "";
@@ -62,33 +56,22 @@ export function createSseParser(limit = 8 * 1024 * 1024): SseParser {
 
   return {
     feed(bytes) {
-      const text = decoder.decode(bytes, { stream: true });
+      let text = decoder.decode(bytes, { stream: true });
       const frames: SseFrame[] = [];
-      let start = 0;
-      if (skipLf && text !== "") {
-        if (text[0] === "\n") start = 1;
-        skipLf = false;
+      if (text !== "") {
+        // The LF of a CRLF may come later than its line, which need not wait for it.
+        if (skipLf && text[0] === "\n") text = text.slice(1);
+        skipLf = text.endsWith("\r");
       }
-      for (;;) {
-        lineEnd.lastIndex = start;
-        const end = lineEnd.exec(text)?.index;
-        if (end === undefined) break;
-        partial.push(text.slice(start, end));
-        size += end - start;
-        const line = partial.join("");
-        partial = [];
-        takeLine(line, frames);
-        start = end + 1;
-        if (text[end] === "\r") {
-          // The LF of this CRLF may still be on its way; the line itself need not wait for it.
-          if (start === text.length) skipLf = true;
-          else if (text[start] === "\n") start++;
+      text.split(/\r\n?|\n/).forEach((piece, n) => {
+        if (n > 0) {
+          const line = partial.join("");
+          partial = [];
+          takeLine(line, frames);
         }
-      }
-      if (start < text.length) {
-        partial.push(text.slice(start));
-        size += text.length - start;
-      }
+        partial.push(piece);
+        size += piece.length;
+      });
       if (size > limit) throw new RangeError(`an event of more than ${limit} characters`);
       return frames;
     },

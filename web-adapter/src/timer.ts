@@ -1,52 +1,27 @@
-/** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      if (signal?.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(done, signal?.aborted ? 0 : ms);
-    signal?.addEventListener("abort", done);
-  });
-}
-
 export interface Deadline {
-  /** Aborts with the parent, or when the time runs out. */
+  /** Aborts with the parent's reason, or with `reason` when the time has run out. */
   readonly signal: AbortSignal;
-  /** Winds it up (again): `ms` from now the signal aborts with `reason`. */
-  arm(ms: number, reason: unknown): void;
-  /** Why it aborted; `otherwise`, if it did not. */
-  reason(otherwise: unknown): unknown;
-  /** Lets go of the timer and the parent. */
+  /** Lets go of the timer and the parent; aborts what is still going on. */
   stop(): void;
-  /** Stops, and aborts what it guards. */
-  close(): void;
 }
 
 /** A time limit tied to a parent signal. (`AbortSignal.any` is too young for a library: 2024.) */
-export function deadline(parent?: AbortSignal): Deadline {
+export function deadline(ms: number, reason?: unknown, parent?: AbortSignal): Deadline {
+  parent?.throwIfAborted();
   const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const follow = () => controller.abort(parent?.reason);
-  const stop = () => {
+  const { signal } = controller;
+  const timer = setTimeout(stop, ms, reason);
+  function stop(why?: unknown): void {
     clearTimeout(timer);
-    parent?.removeEventListener("abort", follow);
-  };
-  if (parent?.aborted) follow();
-  parent?.addEventListener("abort", follow);
-  return {
-    signal: controller.signal,
-    arm(ms, reason) {
-      clearTimeout(timer);
-      timer = setTimeout(() => controller.abort(reason), ms);
-    },
-    reason: (otherwise) => (controller.signal.aborted ? controller.signal.reason : otherwise),
-    stop,
-    close() {
-      stop();
-      controller.abort();
-    },
-  };
+    controller.abort(why);
+  }
+  parent?.addEventListener("abort", () => stop(parent.reason), { signal });
+  return { signal, stop };
+}
+
+/** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
+export async function sleep(ms: number, parent?: AbortSignal): Promise<void> {
+  const { signal } = deadline(ms, null, parent);
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  parent?.throwIfAborted();
 }

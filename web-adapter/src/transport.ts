@@ -1,37 +1,45 @@
 import type { Ack, Frame, Refusal } from "./protocol.ts";
 
 /**
- * One open subscription to one run.
- *
- * `frames` ends when the stream has ended well (`stream.end`), and throws a CrewError when it broke:
- * a silent one (`lost`) is worth coming back for, any other is the server's last word.
+ * Sends a command. Waits for its ack until the signal aborts, which it has to in the end; rejects
+ * with the signal's reason, or with a CrewError.
  */
+export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack | Refusal>;
+
+/** One subscription to one run. */
 export interface Connection {
-  readonly frames: AsyncIterable<Frame>;
-  close(): void;
-  /** Sends a command the same way, where the transport goes both ways. Rejects with `lost`. */
-  command?(id: string, json: string): Promise<Ack | Refusal>;
+  /**
+   * Resolves when there is nothing left to tell. Rejects when it broke or never opened; with a
+   * CrewError, these are the server's words.
+   */
+  readonly done: Promise<void>;
+  /** Where the transport goes both ways. */
+  readonly send?: Send;
 }
 
 /** WebSocket and server-sent events differ here and nowhere above. */
 export interface Transport {
   readonly name: "ws" | "sse";
   /**
-   * Resolves once the first frame is there, which shows that no proxy swallows the rest. Rejects
-   * with a CrewError as in Connection, `unreachable` when it never opened; or with the signal's reason.
+   * `query` says what is subscribed to, `take` gets each frame as it arrives, never before this has
+   * returned; `signal` closes the connection. All waiting is the caller's.
    */
-  connect(run: string, after: string | undefined, signal: AbortSignal): Promise<Connection>;
+  open(query: string, take: (frame: Frame) => void, signal: AbortSignal): Connection;
 }
 
 /** Waits and buffers, in ms and frames. */
 export interface Limits {
   /** From the attempt to the first frame. */
   readonly open: number;
-  /** Without a frame: two pings (10 s apart) and some. */
+  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
   readonly silence: number;
+  /** On the fallback, until a WebSocket is tried again; doubles with each try … */
+  readonly probe: number;
+  /** … up to this. */
+  readonly probeMost: number;
   /** For the ack of a command. */
   readonly ack: number;
-  /** Frames that arrived and were not yet taken; beyond it the socket closes and comes back at the cursor. */
+  /** Frames that arrived and were not yet taken; beyond it the connection closes and comes back at the cursor. */
   readonly inbox: number;
   /** Commands without their ack. */
   readonly outstanding: number;
@@ -41,13 +49,11 @@ export interface Limits {
 
 export const LIMITS_DEFAULT: Limits = {
   open: 4_000,
-  silence: 25_000,
+  silence: 12_000,
+  probe: 15_000,
+  probeMost: 300_000,
   ack: 5_000,
   inbox: 20_000,
   outstanding: 64,
   retries: 2,
 };
-
-/** `?run=…&after=…`: a query, unlike a Last-Event-ID header, costs no CORS preflight. */
-export const place = (run: string, after: string | undefined): string =>
-  `?run=${encodeURIComponent(run)}${after === undefined ? "" : `&after=${encodeURIComponent(after)}`}`;

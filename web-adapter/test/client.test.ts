@@ -38,7 +38,7 @@ describe.each(["ws", "sse"] as const)("over %s", (transport) => {
     expect(frames[0]).toMatchObject({ type: "stream.hello", epoch: "k3f9" });
     expect(events(frames)).toEqual(LOG);
     expect(server.effects).toMatchObject([{ cmd: "start", inputs: { message: "hi" } }]);
-    expect(client.status).toEqual({ state: "idle", transport });
+    expect(client.status).toEqual({ state: "idle", transport, trouble: null });
     expect(server.sockets.size).toBe(0);
   });
 
@@ -121,10 +121,15 @@ describe.each(["ws", "sse"] as const)("over %s", (transport) => {
     expect(client.status.state).toBe("idle");
   });
 
-  test("two runs' followers do not disturb each other", async () => {
+  test("two followers do not disturb each other", async () => {
     const { server, client } = setUp({ transport });
-    const both = await Promise.all([collect(client.follow(server.run)), collect(client.follow(server.run))]);
-    expect(both.map(seqs)).toEqual([ONCE, ONCE]);
+    server.hold(4);
+    const first = collect(client.follow(server.run));
+    await vi.waitFor(() => expect(client.status.state).toBe("open"));
+    expect(seqs(await collect(client.follow(server.run, { after: LOG.at(-1)!.id })))).toEqual([]);
+    expect(client.status.state).toBe("open");
+    server.grow();
+    expect(seqs(await first)).toEqual(ONCE);
   });
 });
 
@@ -133,7 +138,7 @@ describe("choosing a transport", () => {
     const { server, client } = setUp();
     server.hold(2);
     const following = collect(client.follow(server.run));
-    await vi.waitFor(() => expect(client.status).toEqual({ state: "open", transport: "ws" }));
+    await vi.waitFor(() => expect(client.status).toEqual({ state: "open", transport: "ws", trouble: null }));
     const [socket] = server.sockets;
     expect(socket).toMatchObject({ url: `ws://sidecar.test/ws?run=${server.run}`, protocol: "crew.v1" });
     server.grow();
@@ -221,9 +226,27 @@ test("waits between tries grow, with jitter, and start afresh after progress", a
   expect(waits.slice(0, 3)).toEqual([2.5, 5, 10]);
 });
 
-test("a run that has ended is not followed twice: 204 ends it", async () => {
-  const { server, client } = setUp({ transport: "sse" });
-  expect(await collect(client.follow(server.run, { after: LOG.at(-1)!.id }))).toEqual([]);
+test.each([["sse", []], ["ws", ["stream.hello", "stream.end"]]] as const)("a run that has ended is not followed twice (%s)", async (transport, told) => {
+  const { server, client } = setUp({ transport });
+  const frames = await collect(client.follow(server.run, { after: LOG.at(-1)!.id }));
+  expect(frames.map(({ type }) => type)).toEqual(told);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("an abort is heeded before what has arrived already", async () => {
+  const { server, client } = setUp();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const seen: Frame[] = [];
+  const following = (async () => {
+    for await (const frame of client.follow(server.run, { signal: controller.signal })) {
+      seen.push(frame);
+      await new Promise((resolve) => setTimeout(resolve));
+      if (seen.length === 3) controller.abort(reason);
+    }
+  })();
+  await expect(following).rejects.toBe(reason);
+  expect(seen).toHaveLength(3);
 });
 
 test("a reader slower than the inbox is cut off and comes back at its cursor", async () => {

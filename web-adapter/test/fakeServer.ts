@@ -13,7 +13,7 @@ export interface Request {
 export interface Weather {
   /** `throw`: as a blocked constructor; `mute`: opens and never says a word, as a proxy may. */
   ws: "ok" | "refuse" | "hang" | "mute" | "throw";
-  http: "ok" | "refuse" | "proxy page";
+  http: "ok" | "refuse" | "hang" | "proxy page";
   /** Each connection breaks after so many events. */
   breakAfter: number;
   /** With this close code (WebSocket). */
@@ -22,6 +22,18 @@ export interface Weather {
   loseAcks: number;
   /** Deliver each event this often. */
   copies: number;
+  /** Why the sidecar cannot store events. */
+  trouble: string | undefined;
+}
+
+/** One subscription, as the network treats it. */
+export interface Line {
+  readonly via: "ws" | "sse";
+  /** Nothing comes through; what was said meanwhile comes late, once `stir` is called. */
+  mute: boolean;
+  /** It breaks with the next `stir`. */
+  broken: boolean;
+  pings: number;
 }
 
 const ORIGIN = "http://sidecar.test";
@@ -32,10 +44,12 @@ const ORIGIN = "http://sidecar.test";
  */
 export function fakeServer(log: readonly RunEvent[]) {
   const run = log[0]?.run ?? "r_01jd";
-  const weather: Weather = { ws: "ok", http: "ok", breakAfter: Infinity, closeCode: 1006, loseAcks: 0, copies: 1 };
+  const weather: Weather = { ws: "ok", http: "ok", breakAfter: Infinity, closeCode: 1006, loseAcks: 0, copies: 1, trouble: undefined };
   const requests: Request[] = [];
   const effects: Sent[] = [];
   const sockets = new Set<FakeSocket>();
+  /** Open subscriptions, oldest first. */
+  const lines = new Set<Line>();
   const answered = new Map<string, string>();
   /** How many events there are as yet; the rest come with `grow`. */
   let head = log.length;
@@ -43,17 +57,35 @@ export function fakeServer(log: readonly RunEvent[]) {
   let resetReason: string | undefined;
   let saysLive = false;
 
-  const hello = () => ({ type: "stream.hello", protocol: 1, run, epoch: "k3f9", head, state: "running", server_time: 0 });
+  const troubled = () => ({ server_time: 0, ...(weather.trouble && { trouble: weather.trouble }) });
+  const hello = () => ({ type: "stream.hello", protocol: 1, run, epoch: "k3f9", head, state: "running", ...troubled() });
 
-  async function* stream(after: string | null): AsyncGenerator<object, "end" | "break"> {
+  function stir(): void {
+    const waiting = wake;
+    wake = [];
+    for (const go of waiting) go();
+  }
+
+  function subscribe(via: Line["via"]): Line {
+    const line = { via, mute: false, broken: false, pings: 0 };
+    lines.add(line);
+    return line;
+  }
+
+  async function* stream(after: string | null, line: Line): AsyncGenerator<object, "end" | "break"> {
     yield hello();
     let at = after === null ? 0 : log.findIndex(({ id }) => id === after) + 1;
     if (resetReason !== undefined) {
       yield { type: "stream.reset", run, reason: resetReason, from: log[0]?.seq ?? 1 };
       [resetReason, at] = [undefined, 0];
     }
+    if (at === log.length) {
+      yield { type: "stream.end", run, id: after };
+      return "end";
+    }
     for (let told = 0; ; ) {
-      while (at < head) {
+      for (; !line.mute && line.pings > 0; line.pings--) yield { type: "stream.ping", run, seq: at, ...troubled() };
+      while (at < head && !line.mute) {
         if (told++ >= weather.breakAfter) return "break";
         for (let n = 0; n < weather.copies; n++) yield log[at]!;
         if (log[at++]!.final) {
@@ -63,6 +95,7 @@ export function fakeServer(log: readonly RunEvent[]) {
       }
       if (saysLive) yield { type: "stream.live", run, seq: at };
       await new Promise<void>((resolve) => wake.push(resolve));
+      if (line.broken) return "break";
     }
   }
 
@@ -85,6 +118,7 @@ export function fakeServer(log: readonly RunEvent[]) {
     onmessage: ((event: { data: string }) => void) | null = null;
     onclose: ((event: { code: number; reason: string }) => void) | null = null;
     closed = false;
+    line: Line | undefined;
     url: string;
     protocol: string;
 
@@ -105,7 +139,8 @@ export function fakeServer(log: readonly RunEvent[]) {
         const error = { code: "unknown_run", message: "no such run", temporary: false };
         return this.say({ type: "command.ack", id: null, ok: false, error });
       }
-      const frames = stream(query.get("after"));
+      this.line = subscribe("ws");
+      const frames = stream(query.get("after"), this.line);
       for (;;) {
         const { value, done } = await frames.next();
         if (this.closed) return;
@@ -120,8 +155,7 @@ export function fakeServer(log: readonly RunEvent[]) {
 
     drop(code: number): void {
       if (this.closed) return;
-      this.closed = true;
-      sockets.delete(this);
+      this.close();
       this.onclose?.({ code, reason: "" });
     }
 
@@ -135,6 +169,7 @@ export function fakeServer(log: readonly RunEvent[]) {
     close(): void {
       this.closed = true;
       sockets.delete(this);
+      if (this.line) lines.delete(this.line);
     }
   }
 
@@ -142,6 +177,7 @@ export function fakeServer(log: readonly RunEvent[]) {
     const { pathname, searchParams } = new URL(String(input));
     const { signal } = init;
     if (weather.http === "refuse") throw new TypeError("fetch failed");
+    if (weather.http === "hang") return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     if (weather.http === "proxy page") return new Response("<h1>Bad Gateway</h1>", { status: 502 });
     if (pathname === "/control") {
       requests.push({ via: "post", body: JSON.parse(String(init.body)) as Sent });
@@ -156,14 +192,22 @@ export function fakeServer(log: readonly RunEvent[]) {
       return new Response(JSON.stringify({ error }), { status: 404 });
     }
     if (after !== null && after === log.at(-1)?.id) return new Response(null, { status: 204 });
-    const frames = stream(after);
+    const line = subscribe("sse");
+    const frames = stream(after, line);
     const encoder = new TextEncoder();
     const body = new ReadableStream<Uint8Array>({
-      start: (controller) => signal?.addEventListener("abort", () => controller.error(signal.reason)),
+      start: (controller) =>
+        signal?.addEventListener("abort", () => {
+          lines.delete(line);
+          controller.error(signal.reason);
+        }),
       async pull(controller) {
         const { value, done } = await frames.next();
         if (signal?.aborted) return;
-        if (done) return value === "break" ? controller.error(new TypeError("broken")) : controller.close();
+        if (done) {
+          lines.delete(line);
+          return value === "break" ? controller.error(new TypeError("broken")) : controller.close();
+        }
         const event = value as { type: string; id?: string; data?: unknown };
         const head = event.data === undefined ? `event: ${event.type}` : `id: ${event.id}`;
         controller.enqueue(encoder.encode(`${head}\ndata: ${JSON.stringify(value)}\n\n`));
@@ -179,6 +223,8 @@ export function fakeServer(log: readonly RunEvent[]) {
     /** Commands that were carried out, each once. */
     effects,
     sockets,
+    lines,
+    stir,
     options: { url: ORIGIN, fetch: fetch as typeof globalThis.fetch, WebSocket: FakeSocket as unknown as typeof WebSocket },
     /** Only the first `n` events exist as yet. */
     hold(n: number) {
@@ -186,9 +232,12 @@ export function fakeServer(log: readonly RunEvent[]) {
     },
     grow(n = log.length) {
       head = Math.min(n, log.length);
-      const waiting = wake;
-      wake = [];
-      for (const go of waiting) go();
+      stir();
+    },
+    /** To every subscription. */
+    ping() {
+      for (const line of lines) line.pings++;
+      stir();
     },
     /** From now on a subscription that has caught up is told so. */
     sayWhenLive() {

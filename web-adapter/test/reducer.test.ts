@@ -155,10 +155,65 @@ describe("notes", () => {
     expect(notes).toMatchObject([{ kind: "question", id: asked.input, prompt: asked.prompt, state, text }]);
   });
 
-  test("outlive a second attempt", () => {
-    const started = eventsOf("started, no task yet").at(-1)!;
-    const view = then("answered", steer("c-7"), { type: "run.started", data: { ...started.data, attempt: 2 } } as Partial<RunEvent>);
-    expect(view.notes.map(({ kind }) => kind)).toEqual(["question", "steer"]);
+});
+
+describe("a later attempt", () => {
+  const again = (...kept: string[]) =>
+    ({ type: "run.started", data: { ...eventsOf("started, no task yet").at(-1)!.data, attempt: 2, kept } }) as Partial<RunEvent>;
+
+  test.each(["started, no task yet", "running in the middle of a reply, after two tool calls", "pausing", "paused", "resumed", "waiting for an answer"])(
+    "of a run that was left as: %s: it runs",
+    (name) => {
+      expect(then(name, again())).toMatchObject({ state: "running", attempt: 2 });
+      expect(then(name, again())).not.toHaveProperty("boundary");
+      expect(then(name, again())).not.toHaveProperty("input");
+    },
+  );
+
+  test("of a run that was paused comes after its resume", () => {
+    expect(then("paused", { type: "run.resumed", data: {} }, again()).state).toBe("running");
+  });
+
+  test("does not undo a cancel", () => {
+    expect(then("cancelling", again()).state).toBe("cancelling");
+  });
+
+  test("keeps the finished tasks as they are, and begins the others from nothing", () => {
+    const name = "second attempt: the finished task is kept, the unfinished one is pending again";
+    const before = fold(eventsOf(name).slice(0, -1)).tasks;
+    const after = fold(eventsOf(name)).tasks;
+    expect(after[0]).toEqual(before[0]);
+    expect(after[0]?.steps).not.toEqual([]);
+    expect(before[1]?.steps).not.toEqual([]);
+    for (const task of after.slice(1)) expect(task).toMatchObject({ state: "pending", steps: [], output: null, error: null });
+  });
+
+  test("closes the open question, which the crew asks again under another id", () => {
+    const asked = eventsOf("waiting for an answer").at(-1)!;
+    const anew = { ...asked, data: { ...asked.data, input: "in_2_1" } } as RunEvent;
+    const { state, notes } = then("waiting for an answer", again(), { type: anew.type, data: anew.data, task: anew.task } as Partial<RunEvent>);
+    expect(state).toBe("waiting");
+    expect(notes.map(({ id, state }) => [id, state])).toEqual([[(asked.data as { input: string }).input, "closed"], ["in_2_1", "open"]]);
+  });
+
+  test("leaves notes where they stand in what is kept, and at their task where its words are gone", () => {
+    const said = (task: string, call: string) => ({ task, data: { call, text: "word", kind: "text" } }) as Partial<RunEvent>;
+    const view = then(
+      "started, no task yet",
+      { type: "task.started", data: { name: "create_content_plan", index: 0, of: 3 } },
+      said("create_content_plan", "kept"),
+      steer("c-1"),
+      { type: "run.modified", cause: "c-1", data: { instruction: "c-1", applied: "model_call" } },
+      { type: "task.completed", task: "create_content_plan", data: { output: "plan" } },
+      { type: "task.started", data: { name: "analyze_sentiment", index: 1, of: 3 } },
+      said("analyze_sentiment", "dropped"),
+      steer("c-2"),
+      again("create_content_plan"),
+    );
+    expect(view.notes).toMatchObject([
+      { id: "c-1", state: "applied", task: "create_content_plan", after: "kept" },
+      { id: "c-2", state: "accepted", task: "analyze_sentiment", after: null },
+    ]);
   });
 });
 

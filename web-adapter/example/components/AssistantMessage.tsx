@@ -5,6 +5,7 @@ import { CREW_PART } from "crew-web-adapter/react";
 import { crew } from "./crew";
 import { Markdown } from "./Markdown";
 import { Progress } from "./Progress";
+import { says } from "./useCommand";
 import { useRun } from "./useRun";
 
 /** What the crew did, then what it says, then what that took. */
@@ -39,6 +40,7 @@ interface ErrorNote {
 }
 
 function Problem() {
+  const begun = useRun() !== undefined;
   const error = useAuiState(({ message: { status } }) =>
     status?.type === "incomplete" && status.reason === "error" ? (status.error as unknown as ErrorNote) : null,
   );
@@ -46,13 +48,13 @@ function Problem() {
   const away = error.code === "unreachable";
   return (
     <div className="problem" role="alert">
-      <h3>{away ? "The sidecar isn’t running" : "The crew couldn’t finish"}</h3>
+      <h3>{away ? "The sidecar isn’t running" : begun ? "The crew couldn’t finish" : "The crew couldn’t start"}</h3>
       {away ? (
         <p>
           Nothing answers at <code>{crew.url}</code>. Start it with <code>make serve</code>, then try again.
         </p>
       ) : (
-        <p>{error.message}</p>
+        <p>{begun ? error.message : says(error)}</p>
       )}
       <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>
     </div>

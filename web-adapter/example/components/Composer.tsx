@@ -7,7 +7,7 @@ import { crew } from "./crew";
 import { ArrowUp, PauseBars, Play, Square } from "./icons";
 import { useReview } from "./review";
 import { Status } from "./Status";
-import { useCommand } from "./useCommand";
+import { says, useCommand } from "./useCommand";
 import { useLiveRun } from "./useRun";
 
 /** One field: the brief for the next run, or, while one is live, a word to the crew that is at it. */
@@ -46,7 +46,7 @@ export function Composer() {
       <div className="row">
         {refusal && live ? (
           <p className="refused" role="alert">
-            {refusal.message}
+            {says(refusal)}
           </p>
         ) : (
           live && <Status />
@@ -103,7 +103,7 @@ function PauseButton({ run }: { readonly run: RunView | undefined }) {
       data-look={paused ? "accent" : "quiet"}
       aria-label={name}
       aria-description={hindrance}
-      title={hindrance ?? refusal?.message ?? name}
+      title={hindrance ?? (refusal ? says(refusal) : name)}
       disabled={busy || hindrance !== undefined}
       onClick={() => id && give(() => (paused ? crew.resume(id) : crew.pause(id)))}
     >

@@ -7,13 +7,20 @@ const NAMES = { ws: "WebSocket", sse: "Server-sent events" } as const;
 
 /** Which transport is in use, and whether it holds. Quiet as long as all is well. */
 export function Connection() {
-  const { state, transport } = useCrewConnection(crew);
+  const { state, transport, trouble } = useCrewConnection(crew);
   const name = transport && NAMES[transport];
-  if (state === "idle" && !name) return null;
   return (
-    <p className="connection" data-state={state} data-transport={transport ?? "none"} title={`Sidecar at ${crew.url}`}>
-      <span className="connection-dot" aria-hidden />
-      {state === "reconnecting" ? "Reconnecting…" : (name ?? "Connecting…")}
-    </p>
+    <>
+      {(state !== "idle" || name) && (
+        <p className="connection" data-state={state} data-transport={transport ?? "none"} title={`Sidecar at ${crew.url}`}>
+          <span className="connection-dot" aria-hidden />
+          {state === "reconnecting" ? "Reconnecting…" : (name ?? "Connecting…")}
+        </p>
+      )}
+      {/* Always there: a screen reader tells what changes in it. */}
+      <p className="trouble" role="status">
+        {trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`}
+      </p>
+    </>
   );
 }

@@ -30,6 +30,7 @@ export function Progress({ data: run }: { readonly data: RunView }) {
   const ofNoTask = run.notes.filter((note) => !run.tasks.some(({ name }) => name === note.task));
   return (
     <>
+      {run.attempt > 1 && <p className="attempt">Attempt {run.attempt}: carried on after a restart</p>}
       <Steps steps={run.steps} notes={ofNoTask} />
       {run.tasks.length > 0 && (
         <ol className="tasks" aria-label="Tasks">

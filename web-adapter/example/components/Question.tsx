@@ -5,7 +5,7 @@ import type { QuestionView } from "crew-web-adapter";
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { crew } from "./crew";
 import { Markdown } from "./Markdown";
-import { useCommand } from "./useCommand";
+import { says, useCommand } from "./useCommand";
 
 /** Id of the open question's answer box; there is one at most. */
 export const QUESTION_BOX = "answer-to-the-crew";
@@ -39,7 +39,7 @@ export function Question({ run, question, above }: QuestionProps) {
       {late && <p className="hint">Somebody else was quicker; their answer counted.</p>}
       {refusal && !late && (
         <p className="refused" role="alert">
-          {refusal.message}
+          {says(refusal)}
         </p>
       )}
     </section>
@@ -109,7 +109,7 @@ function outcome({ state, text }: QuestionView): string {
     case "expired":
       return "Nobody answered in time, so the crew moved on";
     default:
-      return "The run ended before an answer";
+      return "Closed before an answer";
   }
 }
 

@@ -1,6 +1,10 @@
 import { CrewError } from "crew-web-adapter";
 import { useCallback, useState } from "react";
 
+/** A refusal as a sentence, with what to do about it. */
+export const says = ({ message, temporary }: { readonly message: string; readonly temporary?: boolean }): string =>
+  message.replace(/^./, (first) => first.toUpperCase()).replace(/\.?$/, ".") + (temporary ? " Try again in a moment." : "");
+
 /**
  * Gives one command at a time, and keeps why the last one was refused. `give` tells whether it was
  * accepted; what a command does shows in the run, not here.

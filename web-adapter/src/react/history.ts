@@ -30,8 +30,7 @@ export function createCrewHistory(client: CrewClient, options: CrewHistoryOption
     async load() {
       const messages: ThreadMessageLike[] = [];
       const known = runs.list();
-      const watch = deadline();
-      watch.arm(patience, lost());
+      const watch = deadline(patience, lost());
       live = undefined;
       try {
         for (const run of known) {

@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from "react";
-import type { ConnectionStatus, CrewClient } from "../client.ts";
+import type { CrewClient } from "../client.ts";
+import type { ConnectionStatus } from "../follow.ts";
 
 /** The client's connection: its state, and the transport in use. */
 export function useCrewConnection(client: CrewClient): ConnectionStatus {

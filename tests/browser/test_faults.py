@@ -1,0 +1,110 @@
+"""What the network does to the page in the middle of a run, through a TCP proxy in between."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright, expect
+
+from tests.browser.chat import BRIEF, PATIENCE, log_of, newest_run, open_chat, words
+from tests.browser.conftest import FLAGS
+from tests.conftest import StartSidecar
+from tests.support.proxy import BLACKHOLE, FaultProxy
+from tests.support.sidecar import Sidecar, assert_whole
+
+
+@pytest.fixture
+def slow_sidecar(start_sidecar: StartSidecar, page_port: int) -> Sidecar:
+    """A run takes most of a minute, so that a watchdog of 12 s has its say in the middle of it."""
+    return start_sidecar(
+        SIDECAR_ORIGINS=f"http://127.0.0.1:{page_port}",
+        OFFLINE_TOKEN_MS="250",
+        OFFLINE_TOKENS="40",
+    )
+
+
+@pytest.fixture
+async def proxy(slow_sidecar: Sidecar) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(slow_sidecar.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def browser(proxy: FaultProxy, chat_sidecar: Sidecar) -> AsyncIterator[Browser]:
+    """A Chromium for which the address that the page knows leads to the proxy."""
+    known, real = (url.removeprefix("http://") for url in (chat_sidecar.url, proxy.url))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[*FLAGS, f"--host-resolver-rules=MAP {known} {real}"],
+        )
+        yield browser
+        await browser.close()
+
+
+SHOWN = "() => [...document.querySelectorAll('.words')].map((e) => e.textContent).join('').length"
+"""Length of all that the crew is seen to have written."""
+
+
+async def test_a_websocket_that_goes_dead_is_replaced_by_sse_and_comes_back(
+    browser: Browser, page_url: str, slow_sidecar: Sidecar, proxy: FaultProxy
+) -> None:
+    chat = await open_chat(browser, page_url)
+    await chat.send(BRIEF)
+    await chat.words_of(0)
+    await expect(chat.connection).to_have_text("WebSocket")
+    proxy.fault("ws", BLACKHOLE)
+    await expect(chat.connection).to_have_text("Server-sent events", timeout=PATIENCE)
+    before = await chat.page.evaluate(SHOWN)
+    await chat.page.wait_for_function(f"n => ({SHOWN})() > n", arg=before, timeout=PATIENCE)
+    await chat.screenshot("fallen-back")
+    proxy.heal("ws")
+    await expect(chat.connection).to_have_text("WebSocket", timeout=2 * PATIENCE)
+
+    await expect(chat.answer).to_be_visible(timeout=3 * PATIENCE)
+    run = newest_run(slow_sidecar)
+    assert run["state"] == "completed"
+    assert words(await chat.answer.inner_text()) == words(run["output"])
+    log = await log_of(slow_sidecar, run["run"])
+    assert_whole(log)
+    # Every token once: what each call was seen to write is what the log says it wrote. (The last
+    # task's words are the answer.)
+    for n, task in enumerate(run["tasks"][:-1]):
+        told: dict[str, str] = {}
+        for event in log:
+            delta = event["type"] == "llm.delta" and event["data"]["kind"] == "text"
+            if delta and event["task"] == task["name"]:
+                call = event["data"]["call"]
+                told[call] = told.get(call, "") + event["data"]["text"]
+        shown = words(await chat.tasks.nth(n).inner_text())
+        assert told, task["name"]
+        for text in told.values():
+            assert contains(shown, words(text)), task["name"]
+
+
+async def test_a_page_that_is_reloaded_in_mid_run_is_rebuilt_and_goes_on_through_a_restart(
+    browser: Browser, page_url: str, slow_sidecar: Sidecar, proxy: FaultProxy
+) -> None:
+    chat = await open_chat(browser, page_url)
+    await chat.send(BRIEF)
+    await chat.words_of(1)
+    proxy.cut()
+    await chat.page.reload()
+    await chat.words_of(1)
+    await expect(chat.page.get_by_text(BRIEF)).to_have_count(1)
+    await asyncio.to_thread(slow_sidecar.stop, 9)
+    await asyncio.to_thread(slow_sidecar.start)
+    proxy.target = slow_sidecar.url
+    await expect(chat.answer).to_be_visible(timeout=4 * PATIENCE)
+    run = newest_run(slow_sidecar)
+    assert (run["state"], run["attempt"]) == ("completed", 2)
+    assert words(await chat.answer.inner_text()) == words(run["output"])
+    await expect(chat.page.get_by_text(BRIEF)).to_have_count(1)
+
+
+def contains(text: list[str], part: list[str]) -> bool:
+    """Whether `part` stands in `text` in one piece."""
+    return any(text[n : n + len(part)] == part for n in range(len(text) - len(part) + 1))

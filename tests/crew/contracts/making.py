@@ -1,0 +1,113 @@
+"""How crews and their models are made: crew/build.py, models.py, config.py, environment.py."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.crew.contracts import check, kickoff, make_crew
+
+
+@check
+def check_storage_is_looked_up_at_each_use() -> None:
+    """crew/worker.py sets CREWAI_STORAGE_DIR after the fork. If CrewAI reads it at import, runs
+    share one database, which each kickoff resets."""
+    from crewai_core.paths import db_storage_path
+
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["CREWAI_STORAGE_DIR"] = folder
+            assert Path(db_storage_path()) == Path(folder)
+            make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
+            assert list(Path(folder).glob("*.db"))
+    os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+
+
+@check
+def check_inputs_are_filled_in_once() -> None:
+    """crew/build.py: a brief with {braces} is data. If CrewAI fills them in again, escape them."""
+    prompts: list[str] = []
+
+    def sink(_source: Any, event: Any) -> None:
+        if event.type == "llm_call_started":
+            prompts.append(str(event.messages))
+
+    kickoff(make_crew(), sink, "a {kind} of {unknown} {message}")
+    assert "a {kind} of {unknown} {message}" in prompts[0]
+
+
+@check
+def check_hosted_models_are_made_natively_and_stream() -> None:
+    """crew/models.py: OpenAI, compatible servers and OpenRouter without litellm. If a route moved,
+    `create` fails with CrewAI's own words; adjust `provider`."""
+    from crew.models import choose, create
+
+    for variables, name in (
+        ({"OPENAI_API_KEY": "sk-0123456789"}, "OpenAICompletion"),
+        ({"OPENROUTER_API_KEY": "sk-0123456789"}, "OpenAICompatibleCompletion"),
+        (
+            {"OPENAI_API_KEY": "sk-0123456789", "OPENAI_BASE_URL": "http://localhost:1/v1"}
+            | {"OPENAI_MODEL": "vendor/any"},
+            "OpenAICompletion",
+        ),
+    ):
+        llm = create(choose(variables))
+        assert type(llm).__name__ == name
+        assert llm.stream is True
+        assert type(llm).__module__.startswith("crewai.llms.providers.openai")
+    assert llm.model == "vendor/any"
+    assert llm.base_url == "http://localhost:1/v1"
+
+
+@check
+def check_default_model_without_a_key_can_be_recognised() -> None:
+    """crew/build.py `_hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
+    key, and the offline model takes its place. If CrewAI refuses such an agent at once, catch that
+    in `from_target`."""
+    from crewai import Agent
+
+    from crew.build import _hopeless
+    from crew.models import named
+
+    agent = Agent(role="R", goal="G", backstory="B")
+    assert _hopeless(agent.llm, named("offline"))
+
+
+@check
+def check_config_options_are_crewais_own() -> None:
+    """crew/config.py: each option of an agent or task must be an argument of CrewAI's; remove or
+    rename those that are not."""
+    from crewai import Agent, Task
+
+    from crew import config
+
+    assert not set(config._AGENT_OPTIONS) - set(Agent.model_fields)
+    assert not set(config._TASK_OPTIONS) - set(Task.model_fields)
+
+
+@check
+def check_telemetry_is_off() -> None:
+    """crew/environment.py: with these variables CrewAI sends nothing. If a check fails, prompts may
+    be leaving the machine: find the new switch before anything else."""
+    from crewai.telemetry.telemetry import Telemetry
+
+    assert Telemetry().ready is False
+    assert not any(
+        "Span" in thread.name or "Otel" in thread.name for thread in threading.enumerate()
+    )
+
+
+@check
+def check_template_variables_look_as_ours() -> None:
+    """crew/build.py `fill` replaces the same placeholders as CrewAI does at kickoff, so that a
+    description given later reads like one given at the start."""
+    from crewai.utilities.string_utils import interpolate_only
+
+    from crew.build import fill
+
+    text = 'a {x} {x-y} {_z1} {"json": 1} { x } {1} {{x}}'
+    inputs: dict[str, Any] = {"x": 1, "x-y": "two", "_z1": [3]}
+    assert fill(text, inputs) == interpolate_only(text, inputs)

@@ -1,0 +1,103 @@
+// @vitest-environment jsdom
+import { AssistantRuntimeProvider, ThreadPrimitive, useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
+import { createRoot, type Root } from "react-dom/client";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createCrewClient, type CrewClient, type RunEvent } from "../../src/index.ts";
+import { createCrewAdapter } from "../../src/react/index.ts";
+import { fakeServer } from "../fakeServer.ts";
+import { eventsOf } from "../vectors.ts";
+import { AssistantMessage } from "../../example/components/AssistantMessage.tsx";
+import { Connection } from "../../example/components/Connection.tsx";
+import { says } from "../../example/components/useCommand.ts";
+
+const page = vi.hoisted(() => ({ crew: undefined as unknown as CrewClient }));
+vi.mock("../../example/components/crew.ts", () => page);
+Element.prototype.scrollTo ??= () => {};
+
+let root: Root;
+let place: HTMLElement;
+
+beforeEach(() => {
+  place = document.createElement("div");
+  root = createRoot(place);
+});
+afterEach(() => root.unmount());
+
+function setUp(log: readonly RunEvent[] = eventsOf("completed")) {
+  const server = fakeServer(log);
+  page.crew = createCrewClient({ ...server.options, random: () => 0, limits: { open: 60, ack: 60 } });
+  return server;
+}
+
+const shows = (text: string) => vi.waitFor(() => expect(place.textContent).toContain(text), { interval: 10 });
+
+/** Shows the replies of a conversation, whose first message is sent. */
+async function send(): Promise<void> {
+  let runtime: AssistantRuntime | undefined;
+  const adapter = createCrewAdapter(page.crew);
+  function Page() {
+    runtime = useLocalRuntime(adapter);
+    return (
+      <AssistantRuntimeProvider runtime={runtime}>
+        <ThreadPrimitive.Messages components={{ UserMessage: () => null, AssistantMessage }} />
+      </AssistantRuntimeProvider>
+    );
+  }
+  root.render(<Page />);
+  await vi.waitFor(() => expect(runtime).toBeDefined());
+  runtime!.thread.append("hi");
+}
+
+test("trouble of the sidecar's is told while it lasts, to a screen reader too", async () => {
+  const server = setUp();
+  server.hold(4);
+  const controller = new AbortController();
+  const following = (async () => {
+    for await (const _ of page.crew.follow(server.run, { signal: controller.signal }));
+  })();
+  root.render(<Connection />);
+  await shows("WebSocket");
+  const line = place.querySelector("[role=status]")!;
+  expect(line.textContent).toBe("");
+  server.weather.trouble = "database or disk is full";
+  server.ping();
+  const words = "The sidecar cannot store events: database or disk is full. The run goes on by itself when it can.";
+  await vi.waitFor(() => expect(line.textContent).toBe(words));
+  server.weather.trouble = undefined;
+  server.ping();
+  await vi.waitFor(() => expect(line.textContent).toBe(""));
+  controller.abort();
+  await expect(following).rejects.toBe(controller.signal.reason);
+});
+
+test("a run that was carried on says so, one that was not says nothing of it", async () => {
+  setUp(eventsOf("second attempt, completed: the final event's usage is the one that counts"));
+  await send();
+  await shows("Attempt 2: carried on after a restart");
+  root.unmount();
+
+  root = createRoot(place);
+  setUp();
+  await send();
+  await shows("Done");
+  expect(place.textContent).not.toContain("Attempt");
+});
+
+test("a run that was refused did not begin, and that reads well", async () => {
+  setUp();
+  page.crew = {
+    ...page.crew,
+    start: () => page.crew.command({ cmd: "cancel", run: "r_nobody" }).then(() => ""),
+  };
+  await send();
+  await shows("The crew couldn’t startNo such run.");
+  expect(place.querySelector("[role=alert]")).not.toBeNull();
+});
+
+test.each([
+  ["nothing was done: database or disk is full", true, "Nothing was done: database or disk is full. Try again in a moment."],
+  ["No sidecar answers at http://x.", true, "No sidecar answers at http://x. Try again in a moment."],
+  ["somebody else has answered this question", false, "Somebody else has answered this question."],
+])("a refusal is told as a sentence: %s", (message, temporary, sentence) => {
+  expect(says({ message, temporary })).toBe(sentence);
+});
