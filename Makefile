@@ -1,14 +1,15 @@
 # make dev    set everything up, then the sidecar and `next dev` in one terminal; Ctrl-C stops both
 # make serve  the sidecar alone
 # make test   every check there is: ruff, mypy, pytest, tsc, vitest, and the page in real Chromium
-# make bench  how fast a run starts and obeys
+# make faults N=5000   seeded faults of networks and processes for as long as you like (K kill points)
+# make bench  this product beside its peers, into docs/BENCHMARKS.md (a quarter of an hour)
 # make lock   newer versions into requirements.lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 WEB := web-adapter
 
-.PHONY: dev serve setup test lint pytest web browser chromium bench lock clean
+.PHONY: dev serve setup test lint pytest web browser chromium faults bench lock clean
 .DELETE_ON_ERROR:
 
 dev: setup
@@ -57,9 +58,13 @@ chromium:
 	command -v chromium >/dev/null || \
 	  { echo "The browser tests need Chromium on the PATH: sudo apt-get install chromium"; exit 1; }
 
+N ?= 1000
+K ?= 300
+faults: .venv/.installed
+	$(BIN)/python -m tests.faults --schedules $(N) --kills $(K)
+
 bench: .venv/.installed
-	$(BIN)/python -m tests.bench.start
-	$(BIN)/python -m tests.bench.controls
+	$(BIN)/python -m tests.bench
 
 lock:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sidecar import protocol
-from sidecar.codec import Event, format_cursor, parse_cursor
+from sidecar.codec import Event, Piece, format_cursor, parse_cursor, pieces
 from sidecar.deadline import within
 from sidecar.log.base import SLICE, Log
 
 __all__ = ["Feed", "Subscription", "TooSlow", "Transport", "resolve_cursor"]
+
+_SHARED: Final = 8
+"""Pieces of a log kept for readers that come to the same place: the crowd after a burst."""
 
 STALL_SECONDS: Final = 15.0
 """A reader whose socket takes nothing for this long is let go; it resumes by its cursor."""
@@ -36,7 +40,7 @@ class Transport(ABC):
     """Send and close, nothing else: WebSocket and SSE differ here and nowhere above."""
 
     @abstractmethod
-    def write_events(self, events: Sequence[Event]) -> None:
+    def write(self, piece: Piece) -> None:
         """Hand events to the socket's buffer without waiting."""
 
     @abstractmethod
@@ -45,7 +49,7 @@ class Transport(ABC):
     @property
     @abstractmethod
     def writable(self) -> bool:
-        """The socket's own buffer is empty, so a write goes straight to the kernel."""
+        """The socket takes what it is given, as far as is known: little waits in its buffer."""
 
     @abstractmethod
     async def drain(self) -> None:
@@ -80,12 +84,31 @@ class Feed:
         self.log = log
         self.state = state
         self._readers: set[Subscription] = set()
+        self._shared: OrderedDict[int, Piece] = OrderedDict()
+        """By the cursor of a reader that lacks it."""
 
     def publish(self, events: Sequence[Event]) -> None:
         """Show committed events: straight to readers that kept up, a wake for the others."""
-        small = sum(len(event.json) for event in events) <= WRITE_BYTES
+        if not self._readers:
+            return
+        fresh = self._cut(events)
         for reader in tuple(self._readers):
-            reader.offer(events, small)
+            reader.offer(fresh)
+
+    async def piece(self, after: int) -> Piece | None:
+        """What a reader that has all up to `after` is to be given next; None at the head."""
+        if (shared := self._shared.get(after)) is not None:
+            return shared
+        events = await self.log.read(after, SLICE)
+        return self._cut(events)[0] if events else None
+
+    def _cut(self, events: Sequence[Event]) -> list[Piece]:
+        fresh = list(pieces(events, WRITE_BYTES))
+        for piece in fresh[:_SHARED]:
+            self._shared[piece.before] = piece
+        while len(self._shared) > _SHARED:
+            self._shared.popitem(last=False)
+        return fresh
 
     def ping(self) -> None:
         """Tell every reader how things stand, now."""
@@ -113,16 +136,18 @@ class Subscription:
     def run_id(self) -> str:
         return self._feed.log.run
 
-    def offer(self, events: Sequence[Event], small: bool) -> None:
-        """Called by the feed in commit order; writes now if nothing stands in between.
-
-        `small` says that they are one write (WRITE_BYTES).
-        """
-        if small and self._live and self.seq == events[0].seq - 1 and self._transport.writable:
-            self._transport.write_events(events)
-            self.seq = events[-1].seq
-            if not events[-1].final:
-                return
+    def offer(self, fresh: Sequence[Piece]) -> None:
+        """Called by the feed in commit order; writes now as far as nothing stands in between."""
+        if self._live and self.seq == fresh[0].before:
+            transport = self._transport
+            for piece in fresh:
+                if not transport.writable:
+                    break
+                transport.write(piece)
+                self.seq = piece.last
+            else:
+                if not fresh[-1].final:
+                    return
         self._live = False
         self._wake.set()
 
@@ -155,14 +180,13 @@ class Subscription:
         self._control("stream.ping", seq=self.seq, **self._trouble())
 
     async def _catch_up(self) -> None:
-        while events := await self._feed.log.read(self.seq, SLICE):
-            if events[0].seq != self.seq + 1:
+        while piece := await self._feed.piece(self.seq):
+            if piece.before != self.seq:
                 # Evicted under a reader that lagged behind the retention: said out loud.
-                self._control("stream.reset", reason="evicted", **{"from": events[0].seq})
-            for some in _writes(events):
-                self._transport.write_events(some)
-                self.seq = some[-1].seq
-                await self._drain()
+                self._control("stream.reset", reason="evicted", **{"from": piece.before + 1})
+            self._transport.write(piece)
+            self.seq = piece.last
+            await self._drain()
 
     async def _drain(self) -> None:
         if self._transport.writable:
@@ -191,14 +215,3 @@ class Subscription:
 
     def _control(self, type: str, **fields: Any) -> None:
         self._transport.write_control(protocol.control(type, run=self.run_id, **fields))
-
-
-def _writes(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """`events` in pieces of at most WRITE_BYTES, or of one event that is more."""
-    start = size = 0
-    for end, event in enumerate(events):
-        if size + len(event.json) > WRITE_BYTES and end > start:
-            yield events[start:end]
-            start, size = end, 0
-        size += len(event.json)
-    yield events[start:]

@@ -20,8 +20,8 @@ from sidecar.log.health import Health
 
 __all__ = ["SLICE", "Log", "LogStore", "StoredAck", "new_epoch"]
 
-SLICE: Final = 512
-"""Most events a reader takes at once: 150 KB at 300 bytes, one write, well under a millisecond."""
+SLICE: Final = 128
+"""Most events a reader takes at once: about one write's worth (fanout.WRITE_BYTES)."""
 
 _TAIL: Final = 512
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"

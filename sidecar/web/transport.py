@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.codec import Event, sse_control, ws_close, ws_frame, ws_text
+from sidecar.codec import Piece, http_chunk, sse_control, ws_close, ws_frame, ws_text
 from sidecar.deadline import within
 from sidecar.fanout import Transport
 from sidecar.protocol import encode
@@ -55,15 +54,22 @@ class _AiohttpTransport(Transport):
         assert request.transport is not None
         self._transport: asyncio.Transport = request.transport
         self._writer = response._payload_writer
+        self._draining: asyncio.Future[None] | None = None
 
     @property
     def writable(self) -> bool:
-        return self._transport.get_write_buffer_size() == 0
+        return self._transport.get_write_buffer_size() <= _HIGH_WATER
 
     async def drain(self) -> None:
         if self._transport.is_closing() or self._writer is None:
             raise ConnectionResetError("the reader is gone")
-        await self._writer.drain()
+        # One wait for all, and shielded: aiohttp's waiters share a future, so that one who gives
+        # up would take the others along (3.14.5, BaseProtocol._drain_helper). It ends with the
+        # connection.
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.ensure_future(self._writer.drain())
+            self._draining.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._draining)
 
     def abort(self) -> None:
         """Free the socket now: `close` would wait for a flush that a stalled peer never takes."""
@@ -75,7 +81,7 @@ class _AiohttpTransport(Transport):
 
 
 class WsTransport(_AiohttpTransport):
-    """One frame per event (RFC 6455 section 5.6), many frames in one write.
+    """Many frames in one write.
 
     Its own pings and pongs: aiohttp's wait for a peer that takes nothing.
     """
@@ -105,21 +111,18 @@ class WsTransport(_AiohttpTransport):
         if not self.dismissed:
             super()._write(data)
 
-    def write_events(self, events: Sequence[Event]) -> None:
-        self._write(events[0].ws if len(events) == 1 else b"".join([e.ws for e in events]))
+    def write(self, piece: Piece) -> None:
+        self._write(piece.ws)
 
     def write_control(self, message: dict[str, Any]) -> None:
         self._write(ws_text(encode(message)))
 
 
 class SseTransport(_AiohttpTransport):
-    """Blocks in HTTP/1.1 chunks (RFC 9112 section 7.1), many blocks in one chunk."""
+    """Many blocks in one chunk, and one write."""
 
-    def write_events(self, events: Sequence[Event]) -> None:
-        self._chunk(events[0].sse if len(events) == 1 else b"".join([e.sse for e in events]))
+    def write(self, piece: Piece) -> None:
+        self._write(piece.sse)
 
     def write_control(self, message: dict[str, Any]) -> None:
-        self._chunk(sse_control(message))
-
-    def _chunk(self, data: bytes) -> None:
-        self._write(b"%x\r\n%b\r\n" % (len(data), data))
+        self._write(http_chunk(sse_control(message)))

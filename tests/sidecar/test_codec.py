@@ -14,9 +14,12 @@ from websockets.streams import StreamReader
 from sidecar.codec import (
     Cursor,
     Draft,
+    Event,
+    Piece,
     encode_event,
     format_cursor,
     parse_cursor,
+    pieces,
     sse_control,
     sse_event,
     ws_text,
@@ -55,18 +58,50 @@ def test_only_a_final_event_says_final() -> None:
     assert orjson.loads(last.json)["final"] is True
 
 
+def some_events(*sizes: int) -> list[Event]:
+    return [
+        encode_event(Draft("log", 1, {"text": "x" * size}), run="r", epoch="e", seq=seq, at=1)
+        for seq, size in enumerate(sizes, 1)
+    ]
+
+
 def test_bytes_are_built_once_and_shared() -> None:
-    event = encode_event(Draft("log", 1, {}), run="r", epoch="e", seq=1, at=1)
-    assert event.ws is event.ws
-    assert event.sse is event.sse
+    piece = Piece(some_events(1, 2))
+    assert piece.ws is piece.ws
+    assert piece.sse is piece.sse
+
+
+@given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 2_000))
+def test_pieces_have_all_events_in_order_and_only_a_single_one_is_larger_than_allowed(
+    sizes: list[int], most: int
+) -> None:
+    events = some_events(*sizes)
+    cut = list(pieces(events, most))
+    assert [event for piece in cut for event in piece.events] == events
+    at = 0
+    for piece in cut:
+        assert (piece.before, piece.last) == (at, at + len(piece.events))
+        at = piece.last
+        size = sum(len(event.json) for event in piece.events)
+        assert size <= most or len(piece.events) == 1
+
+
+def test_a_piece_is_its_events_in_either_framing() -> None:
+    events = some_events(3, 200, 70_000)
+    piece = Piece(events)
+    assert piece.ws == b"".join(ws_text(event.json) for event in events)
+    blocks = b"".join(sse_event(event.id, event.json) for event in events)
+    size, _, rest = piece.sse.partition(b"\r\n")
+    assert (int(size, 16), rest) == (len(blocks), blocks + b"\r\n")
 
 
 @given(st.text())
 def test_no_text_breaks_out_of_its_sse_block(text: str) -> None:
     event = encode_event(Draft("llm.delta", 1, {"text": text}), run="r", epoch="e", seq=1, at=1)
-    assert event.sse.count(b"\n") == 3
-    assert b"\r" not in event.sse
-    assert orjson.loads(event.sse.split(b"\n")[1].removeprefix(b"data: "))["data"]["text"] == text
+    block = sse_event(event.id, event.json)
+    assert block.count(b"\n") == 3
+    assert b"\r" not in block
+    assert orjson.loads(block.split(b"\n")[1].removeprefix(b"data: "))["data"]["text"] == text
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar import fanout
-from sidecar.codec import Draft, Event, format_cursor
+from sidecar.codec import Draft, Piece, format_cursor
 from sidecar.fanout import Feed, Subscription, TooSlow, Transport, resolve_cursor
 from sidecar.log.base import Log
 from sidecar.log.memory import MemoryStore
@@ -34,11 +33,11 @@ class Reader(Transport):
     def flow(self) -> None:
         self._flowing.set()
 
-    def write_events(self, events: Sequence[Event]) -> None:
+    def write(self, piece: Piece) -> None:
         self.writes += 1
-        if len(events) > 1:
-            self.most = max(self.most, sum(len(event.json) for event in events))
-        self.seqs += [event.seq for event in events]
+        if len(piece.events) > 1:
+            self.most = max(self.most, sum(len(event.json) for event in piece.events))
+        self.seqs += [event.seq for event in piece.events]
 
     def write_control(self, message: dict[str, Any]) -> None:
         self.controls.append(message)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidecar.codec import Draft, Event
+from sidecar.codec import Draft, Piece
 from sidecar.errors import StoreError
 from sidecar.fanout import Subscription, Transport
 from sidecar.log.sqlite import SqliteStore
@@ -27,8 +27,8 @@ class Screen(Transport):
         self.controls: list[dict[str, Any]] = []
         self.pinged = asyncio.Event()
 
-    def write_events(self, events: Sequence[Event]) -> None:
-        self.events += [event.seq for event in events]
+    def write(self, piece: Piece) -> None:
+        self.events += [event.seq for event in piece.events]
 
     def write_control(self, message: dict[str, Any]) -> None:
         self.controls.append(message)

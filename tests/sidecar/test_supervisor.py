@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.channel import Order, encode_line, fact
-from sidecar.codec import Draft, Event
+from sidecar.codec import Draft, Piece
 from sidecar.datafolder import DataFolder
 from sidecar.errors import CommandError
 from sidecar.fanout import Subscription, Transport
@@ -130,8 +130,8 @@ class Watcher(Transport):
     def __init__(self, started: asyncio.Event) -> None:
         self._started = started
 
-    def write_events(self, events: Sequence[Event]) -> None:
-        if any(b'"run.started"' in event.json for event in events):
+    def write(self, piece: Piece) -> None:
+        if any(b'"run.started"' in event.json for event in piece.events):
             self._started.set()
 
     def write_control(self, message: dict[str, Any]) -> None:

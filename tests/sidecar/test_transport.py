@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sidecar.codec import Draft, encode_event
+from sidecar.codec import Draft, Piece, encode_event, sse_event
 from sidecar.web import transport
 from sidecar.web.transport import SseTransport, WsTransport, tune
 
 EVENT = encode_event(Draft("log", 1.0, {"text": "x" * 8_000}), run="r", epoch="e", seq=1, at=1.0)
+PIECE = Piece([EVENT])
 
 
 class Server:
@@ -40,10 +41,10 @@ class Server:
         await response.prepare(request)
         ws = WsTransport(request, response)
         for _ in range(2_000):
-            ws.write_events([EVENT])
+            ws.write(PIECE)
         self.stuck.set()
         await ws.dismiss(4001, "too slow")
-        ws.write_events([EVENT])
+        ws.write(PIECE)
         self.over.set()
         return response
 
@@ -59,7 +60,7 @@ class Server:
         """Write until the socket takes no more, then wait for it."""
         at_first = transport.writable
         for _ in range(2_000):
-            transport.write_events([EVENT])
+            transport.write(PIECE)
         assert (at_first, transport.writable) == (True, False)
         self.stuck.set()
         try:
@@ -100,7 +101,7 @@ async def test_an_event_stream_is_drained_by_its_reader(server: tuple[Server, st
     async with aiohttp.ClientSession() as session, session.get(f"{url}/sse") as response:
         await made.stuck.wait()
         assert not made.drained.is_set()
-        assert await response.read() == EVENT.sse * 2_000
+        assert await response.read() == sse_event(EVENT.id, EVENT.json) * 2_000
     assert made.drained.is_set()
 
 

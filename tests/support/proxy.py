@@ -137,7 +137,7 @@ class FaultProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.deafen()
+        self.deafen()
         while self._serving:
             for task in self._serving:
                 task.cancel()
@@ -155,15 +155,12 @@ class FaultProxy:
         listener.setblocking(False)
         self._port = listener.getsockname()[1]
         self._listener = listener
-        self._accepting = asyncio.create_task(self._accept())
+        asyncio.get_running_loop().add_reader(listener, self._accept)
 
-    async def deafen(self) -> None:
+    def deafen(self) -> None:
         """Close the port: the kernel refuses who comes. Open connections stay."""
-        self._accepting.cancel()
-        await asyncio.wait([self._accepting])
+        asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
-        if not self._accepting.cancelled():
-            self._accepting.result()
 
     def fault(
         self,
@@ -217,20 +214,22 @@ class FaultProxy:
             f"unreached={self.unreached} live={list(self._serving.values())}>"
         )
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._listener)
-            self.accepted += 1
-            connection = Connection(self, client, self.accepted)
-            if self._refusing.issuperset(KINDS):
-                self.refused += 1
-                _close(client, reset=True)
-            else:
-                task = asyncio.create_task(connection._serve())
-                self._serving[task] = connection
-                task.add_done_callback(self._served)
-            self._news.fire()
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return  # it has left already
+        client.setblocking(False)
+        self.accepted += 1
+        connection = Connection(self, client, self.accepted)
+        if self._refusing.issuperset(KINDS):
+            self.refused += 1
+            _close(client, reset=True)
+        else:
+            task = asyncio.create_task(connection._serve())
+            self._serving[task] = connection
+            task.add_done_callback(self._served)
+        self._news.fire()
 
     def _served(self, task: asyncio.Task[None]) -> None:
         del self._serving[task]
