@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final
 
 from aiohttp import web
 
 from sidecar.codec import parse_cursor
+from sidecar.deadline import Every
 from sidecar.errors import CommandError
 from sidecar.fanout import Feed, Subscription, TooSlow
 from sidecar.web.keys import CONNECTIONS, SETTINGS, SUPERVISOR
@@ -65,7 +65,7 @@ async def stream(
         await response.prepare(request)
         transport = SseTransport(request, response)
         subscription = Subscription(feed, transport, after)
-        pings = asyncio.create_task(_ping(subscription, request.app[SETTINGS].ping))
+        pings = Every(request.app[SETTINGS].ping, subscription.ping)
         try:
             await subscription.run()
             await response.write_eof()
@@ -75,14 +75,7 @@ async def stream(
         except ConnectionError:
             transport.abort()
         finally:
-            pings.cancel()
-            await asyncio.gather(pings, return_exceptions=True)
+            pings.stop()
     finally:
         connections.leave(response)
     return response
-
-
-async def _ping(subscription: Subscription, seconds: float) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        subscription.ping()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from sidecar import protocol
+from sidecar.deadline import Every
 from sidecar.errors import CommandError
 from sidecar.fanout import Subscription, TooSlow
 from sidecar.protocol import Command, Reply, Subscribe, Unsubscribe
@@ -65,10 +66,16 @@ class _Session:
         self._query = request.query
         self._subscriptions: dict[str, Subscription] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._goodbyes: list[asyncio.Task[None]] = []
+        """The one for a silent peer, if it came to that."""
         self._heard = asyncio.get_running_loop().time()
 
     async def serve(self) -> None:
-        chores = [asyncio.create_task(self._ping()), asyncio.create_task(self._heartbeat())]
+        self._transport.ping()
+        chores = [
+            Every(self._ping_seconds, self._ping),
+            Every(_HEARTBEAT_SECONDS, self._heartbeat),
+        ]
         try:
             run = self._query.get("run")
             if run is not None:
@@ -86,7 +93,9 @@ class _Session:
                         )
                     )
         finally:
-            tasks = [*chores, *self._tasks.values()]
+            for chore in chores:
+                chore.stop()
+            tasks = [*self._tasks.values(), *self._goodbyes]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -164,20 +173,18 @@ class _Session:
             if self._subscriptions.get(run) is subscription:
                 del self._subscriptions[run], self._tasks[run]
 
-    async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(self._ping_seconds)
-            for subscription in self._subscriptions.values():
-                subscription.ping()
-            if not self._subscriptions:
-                self._transport.write_control(protocol.control("stream.ping", seq=0))
+    def _ping(self) -> None:
+        for subscription in self._subscriptions.values():
+            subscription.ping()
+        if not self._subscriptions:
+            self._transport.write_control(protocol.control("stream.ping", seq=0))
 
-    async def _heartbeat(self) -> None:
-        loop = asyncio.get_running_loop()
-        while loop.time() - self._heard < _SILENCE_SECONDS:
+    def _heartbeat(self) -> None:
+        if asyncio.get_running_loop().time() - self._heard < _SILENCE_SECONDS:
             self._transport.ping()
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
-        await self._transport.dismiss(protocol.CLOSE_SILENT, "no answer to pings")
+        elif not self._goodbyes:
+            goodbye = self._transport.dismiss(protocol.CLOSE_SILENT, "no answer to pings")
+            self._goodbyes.append(asyncio.create_task(goodbye))
 
     def _send(self, reply: Reply) -> None:
         self._transport.write_control(dict[str, Any](reply))

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from sidecar.deadline import Deadline, within
+from sidecar.deadline import Deadline, Every, within
 
 
 async def test_a_deadline_expires_once_it_was_let_go_for_long_enough() -> None:
@@ -64,3 +64,20 @@ async def test_an_error_in_the_moment_of_a_cancellation_is_seen() -> None:
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []
+
+
+async def test_what_is_done_every_so_often_is_done_until_it_is_stopped() -> None:
+    ticks = 0
+    enough = asyncio.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 3:
+            every.stop()
+            enough.set()
+
+    every = Every(0.01, tick)
+    await asyncio.wait_for(enough.wait(), 30)
+    await asyncio.sleep(0.05)
+    assert ticks == 3
