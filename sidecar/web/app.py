@@ -11,7 +11,7 @@ from sidecar import protocol
 from sidecar.errors import CommandError
 from sidecar.settings import Settings
 from sidecar.supervisor import Supervisor
-from sidecar.web import control, sse, ws
+from sidecar.web import compare, control, sse, ws
 from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR, Connections
 from sidecar.web.problems import error_response, errors
 from sidecar.web.security import Gatekeeper
@@ -27,6 +27,7 @@ POST /control                       one command, JSON
 POST /runs                          start a run, JSON
 GET  /runs, /runs/ID                runs
 GET  /runs/ID/events?after=&limit=  events, a page at a time
+GET  /compare                       a page that measures WebSocket against SSE
 GET  /healthz, /readyz
 
 Try:  curl -N -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\
@@ -49,6 +50,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app.router.add_get("/runs", control.get_runs)
     app.router.add_get("/runs/{run}", control.get_run)
     app.router.add_get("/runs/{run}/events", control.page)
+    compare.add_routes(app)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.on_response_prepare.append(_headers)
