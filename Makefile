@@ -63,8 +63,13 @@ K ?= 300
 faults: .venv/.installed
 	$(BIN)/python -m tests.faults --schedules $(N) --kills $(K)
 
-bench: .venv/.installed
+PEERS := tests/bench/peers
+bench: .venv/.installed $(PEERS)/node_modules/.installed
 	$(BIN)/python -m tests.bench
+
+$(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
+	cd $(PEERS) && npm ci --no-audit --no-fund
+	@touch $@
 
 lock:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
@@ -73,5 +78,5 @@ lock:
 	rm -rf .venv-lock
 
 clean:
-	rm -rf .venv $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next .sidecar artifacts \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next .sidecar artifacts \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ import contextlib
 from aiohttp import web
 
 from sidecar import protocol
+from sidecar.deadline import within
 from sidecar.settings import Settings
 from sidecar.supervisor import Supervisor
 from sidecar.web.security import Gatekeeper
@@ -40,7 +41,7 @@ class Connections:
             if isinstance(ws, web.WebSocketResponse)
         ]
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), 1.0)
+            await within(1.0, asyncio.gather(*goodbyes, return_exceptions=True))
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections import deque
 from typing import Final, cast
 
 from sidecar.channel import MAX_LINE, LineSplitter, LineTooLong, Order, encode_line
@@ -16,6 +17,10 @@ __all__ = ["KILL", "Channel", "Worker"]
 
 _BACKLOG_BYTES: Final = 1 << 20
 """Facts received but not yet taken; above it the socket is not read, which blocks the worker."""
+
+_BATCH: Final = 64
+"""Lines taken at once. What is shown at once must fit into what a socket takes at once, or every
+reader falls behind and reads the log for itself: 1.6 us per delivery instead of 0.3."""
 
 if sys.platform == "win32":
     KILL: Final = signal.SIGTERM
@@ -28,7 +33,7 @@ class Channel(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._splitter = LineSplitter(MAX_LINE)
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._transport: asyncio.Transport | None = None
@@ -56,15 +61,19 @@ class Channel(asyncio.Protocol):
         self._arrived.set()
 
     async def lines(self) -> list[bytes]:
-        """All lines that came since the last call; empty once the peer has closed."""
+        """The next few lines; none once the peer has closed and all were taken."""
+        if self._lines:
+            # What the last ones led to leaves in this turn of the loop, before there is more.
+            await asyncio.sleep(0)
         while not self._lines and not self.closed:
             self._arrived.clear()
             await self._arrived.wait()
-        lines, self._lines = self._lines, []
-        if self._bytes > _BACKLOG_BYTES and self._transport is not None and not self.closed:
-            self._transport.resume_reading()
-        self._bytes = 0
-        return lines
+        taken = [self._lines.popleft() for _ in range(min(_BATCH, len(self._lines)))]
+        if not self._lines:
+            if self._bytes > _BACKLOG_BYTES and self._transport is not None and not self.closed:
+                self._transport.resume_reading()
+            self._bytes = 0
+        return taken
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self.closed:

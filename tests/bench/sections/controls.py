@@ -1,26 +1,26 @@
 """How fast a crew obeys: pause and cancel while a model streams, cancel in a tool, a killed worker.
 
-    python -m tests.bench.controls [--runs 20]
-
 The offline model and a model server on loopback HTTP both give a token every 20 ms.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar.client import CrewClient
+from tests.bench.figures import Figure, Result
+from tests.bench.sizes import Sizes
 from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import Frame, Sidecar, descendants
+
+__all__ = ["measure"]
 
 BRIEF = {"message": "a tea shop opens"}
 PACE = {"OFFLINE_TOKEN_MS": "20", "OFFLINE_TOKENS": "500"}
@@ -98,7 +98,7 @@ def _sidecar(**environ: str) -> Iterator[Sidecar]:
             sidecar.stop()
 
 
-async def measure(runs: int) -> Times:
+async def _measure(runs: int) -> Times:
     times: Times = {}
     few = max(3, runs // 4)
     with _sidecar(**PACE) as sidecar:
@@ -118,15 +118,9 @@ async def measure(runs: int) -> Times:
     return times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--runs", type=int, default=20)
-    for name, took in asyncio.run(measure(parser.parse_args().runs)).items():
-        print(
-            f"{name:38} median {statistics.median(took):7.1f} ms"
-            f"   max {max(took):7.1f} ms   n={len(took)}"
-        )
-
-
-if __name__ == "__main__":
-    main()
+def measure(sizes: Sizes, say: Callable[[str], None]) -> Result:
+    times = asyncio.run(_measure(sizes.controls))
+    figures = [Figure("controls", "sidecar", what, "ms", took) for what, took in times.items()]
+    for figure in figures:
+        say(f"{figure.what}: {figure.median:.1f} ms")
+    return Result(figures)
