@@ -94,8 +94,11 @@ async def test_a_frame_beyond_reading_closes_only_its_own_socket(
     ):
         await ws.send_str("x" * (3 * 1024 * 1024))
         closed = await ws.receive(timeout=BOUND)
-        assert closed.type is aiohttp.WSMsgType.CLOSE
-        assert closed.data == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        # Who is still sending when it is closed may meet a reset before the frame that says why
+        # (RFC 1122 section 4.2.2.13).
+        if closed.type is aiohttp.WSMsgType.CLOSE:
+            assert closed.data == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        assert ws.closed
         assert (await ask(bystander, '{"id": "b-7", "cmd": "ping"}'))["ok"]
 
 

@@ -25,6 +25,7 @@ from tests.support.sidecar import (
     assert_whole,
     descendants,
     gone,
+    idle_worker,
 )
 
 ROLES = ("Content Planner", "Sentiment Analyst", "Trend Researcher")
@@ -258,17 +259,18 @@ async def test_a_crashed_worker_gets_another_attempt_where_that_is_wanted(
     start_sidecar: StartSidecar, session: aiohttp.ClientSession, kind: str
 ) -> None:
     sidecar = start_sidecar(SIDECAR_RETRIES="1", SIDECAR_WORKERS=kind, OFFLINE_TOKEN_MS="10")
-    before = descendants(sidecar.pid)
+    worker = idle_worker(sidecar)
     raw = Raw(session, sidecar.url, "sse")
     run = (await raw.command({"id": f"r-{next(_ids)}", "cmd": "start"}))["run"]
-    killed = 0
+    killed = False
     events = []
     async for _, frame in raw.frames(run):
         if frame["type"].startswith("stream."):
             continue
         events.append(frame)
-        if frame["type"] == "llm.delta" and frame["task"] == TASKS[1] and killed == 0:
-            killed = kill_worker(sidecar, before, kind)
+        if frame["type"] == "llm.delta" and frame["task"] == TASKS[1] and not killed:
+            killed = True
+            os.kill(worker, signal.SIGKILL)
     assert killed
     assert_whole(events)
     assert events[-1]["type"] == "run.completed"
@@ -286,11 +288,3 @@ async def test_a_worker_that_crashes_once_too_often_fails_the_run(
     attempts = [e["data"]["attempt"] for e in events if e["type"] == "run.started"]
     assert attempts == [1, 2, 3]
     assert events[-1]["data"]["error"]["code"] == "crashed"
-
-
-def kill_worker(sidecar: Sidecar, before: set[int], kind: str) -> int:
-    """The worker that was idle before the run: below the zygote, or above its own guard."""
-    here = descendants(sidecar.pid) & before
-    pid = next(pid for pid in here if bool(descendants(pid)) == (kind == "spawn"))
-    os.kill(pid, signal.SIGKILL)
-    return pid

@@ -15,7 +15,15 @@ import pytest
 
 from tests.conftest import StartSidecar
 from tests.support.openai_server import OpenAIServer, Script
-from tests.support.sidecar import Frame, Raw, Sidecar, assert_whole, descendants, gone
+from tests.support.sidecar import (
+    Frame,
+    Raw,
+    Sidecar,
+    assert_whole,
+    descendants,
+    gone,
+    idle_worker,
+)
 
 _ids = count(1)
 
@@ -158,7 +166,7 @@ async def test_a_killed_worker_is_a_crash_and_harms_nobody_else(
     slow: tuple[Sidecar, Raw], session: aiohttp.ClientSession
 ) -> None:
     sidecar, raw = slow
-    before = descendants(sidecar.pid)
+    worker = idle_worker(sidecar)
     run = await begin(raw)
     events: list[Frame] = []
     killed = 0.0
@@ -168,8 +176,7 @@ async def test_a_killed_worker_is_a_crash_and_harms_nobody_else(
         events.append(frame)
         if frame["type"] == "llm.delta" and not killed:
             killed = time.monotonic()
-            for pid in _busy(before, sidecar):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(worker, signal.SIGKILL)
     assert_whole(events)
     assert events[-1]["type"] == "run.failed"
     error = events[-1]["data"]["error"]
@@ -181,23 +188,15 @@ async def test_a_killed_worker_is_a_crash_and_harms_nobody_else(
     assert (await until(raw, again, "llm.delta"))["run"] == again
 
 
-def _busy(before: set[int], sidecar: Sidecar) -> set[int]:
-    """The warm worker of before the start is the one that took the run."""
-    leaves = {pid for pid in before if not descendants(pid)}
-    assert len(leaves) == 1, leaves
-    return leaves & descendants(sidecar.pid)
-
-
 async def test_a_cancelled_run_ends_and_its_process_is_gone(slow: tuple[Sidecar, Raw]) -> None:
     sidecar, raw = slow
-    before = descendants(sidecar.pid)
+    worker = idle_worker(sidecar)
     run = await begin(raw)
     await until(raw, run, "llm.delta")
-    workers = _busy(before, sidecar)
     await raw.command({"id": f"ci-{next(_ids)}", "cmd": "cancel", "run": run})
     last = (await log_of(raw, run))[-1]
     assert last["type"] == "run.cancelled"
-    assert not workers & descendants(sidecar.pid)
+    assert worker not in descendants(sidecar.pid)
 
 
 async def test_a_run_that_takes_too_long_is_ended(

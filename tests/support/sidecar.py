@@ -214,6 +214,19 @@ def _alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
+def idle_worker(sidecar: Sidecar) -> int:
+    """The one warm worker of a sidecar without a run, which the next run takes.
+
+    Below the zygote where workers are forked; else below the gateway, with a guard of its own.
+    """
+    for pid in descendants(sidecar.pid):
+        program = Path(f"/proc/{pid}/cmdline").read_bytes()
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        if (parent == sidecar.pid) == (b"crew.worker" in program):
+            return pid
+    raise AssertionError(f"no idle worker among {descendants(sidecar.pid)}")
+
+
 def descendants(pid: int) -> set[int]:
     """All live processes below `pid`."""
     parents: dict[int, int] = {}
