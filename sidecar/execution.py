@@ -184,12 +184,8 @@ class Execution:
 
     async def _record(self, drafts: Sequence[Draft]) -> None:
         await self.recorder.persist(lambda: drafts)
-        # A pause that a question had overtaken holds for the next attempt as well.
         if self.run.pause is not None and any(draft.type == "run.started" for draft in drafts):
-            await self.recorder.persist(
-                lambda: [Draft("run.pausing", now_ms(), {}, cause=self.run.pause)]
-            )
-            self._order({"order": "pause", "cause": self.run.pause})
+            await self.steering.renew_pause(self.run.pause)
 
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether a crash of the worker gets a fresh attempt."""

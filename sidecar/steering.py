@@ -119,6 +119,11 @@ class Steering:
             orders.append(order)
         return orders
 
+    async def renew_pause(self, cause: str) -> None:
+        """A pause that a question had overtaken holds for the attempt that has just begun."""
+        await self._recorder.persist(self._still_pausing)
+        self._order({"order": "pause", "cause": cause})
+
     async def close(self) -> None:
         """No question expires any more."""
         self._stop_clock()
