@@ -55,10 +55,19 @@ def main(sock: socket.socket) -> NoReturn:
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
     orders = Orders(sock)
     try:
+        if not orders.wait(0):
+            _rehearse()
         spec = orders.spec()
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
     _Run(sock, spec, orders).execute()
+
+
+def _rehearse() -> None:
+    from crew import warm
+
+    with contextlib.suppress(Exception):  # then the run is slower, and says itself what is wrong
+        warm.rehearse()
 
 
 class _Run:

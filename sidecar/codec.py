@@ -25,6 +25,7 @@ __all__ = [
     "pieces",
     "sse_control",
     "sse_event",
+    "unchunked",
     "ws_close",
     "ws_frame",
     "ws_text",
@@ -165,6 +166,11 @@ def sse_event(id: str, json: bytes) -> bytes:
 def http_chunk(data: bytes) -> bytes:
     """RFC 9112 section 7.1."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def unchunked(chunk: bytes) -> bytes:
+    """What `http_chunk` was given."""
+    return chunk[chunk.index(b"\r\n") + 2 : -2]
 
 
 def sse_control(message: dict[str, Any]) -> bytes:

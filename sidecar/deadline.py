@@ -1,15 +1,19 @@
-"""Time: a limit for one wait, one for a run whose pauses don't count, and what is done again and
-again."""
+"""Time: a limit for one wait, one for a run whose pauses don't count, and rounds to visit many."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, Generic, TypeVar
 
-__all__ = ["Deadline", "Every", "within"]
+__all__ = ["Deadline", "Rounds", "within"]
 
 T = TypeVar("T")
+M = TypeVar("M")
+
+_VISITS: Final = 256
+"""Most visits in one go; the loop sees to its other work before the next."""
 
 
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
@@ -53,21 +57,49 @@ class Deadline:
             self._timer = None
 
 
-class Every:
-    """Calls `tick` each `seconds` until it is stopped. Not a task: each of ten thousand
-    connections has one or two, and a timer takes a tenth of a task's memory."""
+class Rounds(Generic[M]):
+    """Calls `visit` with each member once per `seconds`, first a period after it joined.
 
-    def __init__(self, seconds: float, tick: Callable[[], None]) -> None:
+    One timer for all: with one each, ten thousand connections had 3 MB of timers. Visits keep the
+    distances in which members joined, so that no crowd is visited at once.
+    """
+
+    def __init__(self, seconds: float, visit: Callable[[M], None]) -> None:
         self._seconds = seconds
-        self._tick = tick
-        self._again()
+        self._visit = visit
+        self._due: OrderedDict[M, float] = OrderedDict()
+        """Soonest first: as all have the same period, who was visited goes to the end."""
+        self._timer: asyncio.TimerHandle | None = None
 
-    def stop(self) -> None:
-        self._timer.cancel()
+    def join(self, member: M) -> None:
+        self._due[member] = asyncio.get_running_loop().time() + self._seconds
+        if self._timer is None:
+            self._arm()
 
-    def _again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._due)
+    def leave(self, member: M) -> None:
+        """No effect on one who is not a member."""
+        self._due.pop(member, None)
+        if not self._due:
+            self._arm()
 
-    def _due(self) -> None:
-        self._again()
-        self._tick()
+    def _go(self) -> None:
+        now = asyncio.get_running_loop().time()
+        try:
+            for _ in range(min(_VISITS, len(self._due))):
+                member, due = next(iter(self._due.items()), (None, now))
+                if member is None or due > now:
+                    break
+                self._due[member] = now + self._seconds
+                self._due.move_to_end(member)
+                self._visit(member)
+        finally:
+            self._arm()
+
+    def _arm(self) -> None:
+        """For the soonest, if there is one."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for due in self._due.values():
+            self._timer = asyncio.get_running_loop().call_at(due, self._go)
+            break

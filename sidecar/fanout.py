@@ -39,6 +39,8 @@ class TooSlow(Exception):
 class Transport(ABC):
     """Send and close, nothing else: WebSocket and SSE differ here and nowhere above."""
 
+    __slots__ = ()
+
     @abstractmethod
     def write(self, piece: Piece) -> None:
         """Hand events to the socket's buffer without waiting."""
@@ -125,10 +127,13 @@ class Feed:
 class Subscription:
     """One reader of one run: `run` pumps until the run has ended or its owner cancels it."""
 
+    __slots__ = ("_feed", "_live", "_reset", "_transport", "_wake", "seq")
+
     def __init__(self, feed: Feed, transport: Transport, after: str | None) -> None:
         self._feed = feed
         self._transport = transport
-        self._wake = asyncio.Event()
+        self._wake: asyncio.Future[None] | None = None
+        """While it waits at the head. A future, as an asyncio.Event has a deque of 600 bytes."""
         self._live = False
         self.seq, self._reset = resolve_cursor(feed.log, after)
 
@@ -149,7 +154,8 @@ class Subscription:
                 if not fresh[-1].final:
                     return
         self._live = False
-        self._wake.set()
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     async def run(self) -> None:
         """Replay, then follow. Raises TooSlow or ConnectionError when the socket is no use."""
@@ -159,7 +165,6 @@ class Subscription:
         try:
             told_live = False
             while True:
-                self._wake.clear()
                 await self._catch_up()
                 if log.sealed:
                     break
@@ -168,7 +173,8 @@ class Subscription:
                     self._control("stream.live", seq=self.seq)
                 self._live = self.seq == log.head
                 if self._live:
-                    await self._wake.wait()
+                    self._wake = asyncio.get_running_loop().create_future()
+                    await self._wake
         finally:
             feed.detach(self)
         if not told_live:

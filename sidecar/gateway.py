@@ -52,7 +52,7 @@ class Gateway:
         """Live runs get their final event first, so that every reader sees the end."""
         await self._supervisor.end_runs()
         if self._runner is not None:
-            await self._runner.app[CONNECTIONS].say_goodbye()
+            await self._runner.app[CONNECTIONS].close()
             await self._runner.cleanup()
         await self._supervisor.close()
         self._folder.close()

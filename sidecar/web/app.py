@@ -12,7 +12,8 @@ from sidecar.errors import CommandError
 from sidecar.settings import Settings
 from sidecar.supervisor import Supervisor
 from sidecar.web import compare, control, sse, ws
-from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR, Connections
+from sidecar.web.connections import Connections
+from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR
 from sidecar.web.problems import error_response, errors
 from sidecar.web.security import Gatekeeper
 
@@ -41,7 +42,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app[SETTINGS] = settings
     app[SUPERVISOR] = supervisor
     app[GATEKEEPER] = Gatekeeper.build(settings, port)
-    app[CONNECTIONS] = Connections(settings.max_connections)
+    app[CONNECTIONS] = Connections(settings.max_connections, settings.ping)
     app.router.add_get("/", _index)
     app.router.add_get("/ws", ws.websocket, allow_head=False)
     app.router.add_get("/sse", sse.sse, allow_head=False)
@@ -60,7 +61,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
 def make_runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
         app,
-        # Without it a handler learns of an idle SSE reader's leaving only at the next write.
+        # Without it a handler goes on for a peer that has left.
         handler_cancellation=True,
         shutdown_timeout=2.0,
         keepalive_timeout=20.0,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.codec import parse_cursor
-from sidecar.deadline import Every
+from sidecar.codec import Piece, http_chunk, parse_cursor, sse_control, unchunked
 from sidecar.errors import CommandError
 from sidecar.fanout import Feed, Subscription, TooSlow
-from sidecar.web.keys import CONNECTIONS, SETTINGS, SUPERVISOR
-from sidecar.web.transport import SseTransport, tune
+from sidecar.web.connections import Connection, Connections
+from sidecar.web.keys import CONNECTIONS, SUPERVISOR
+from sidecar.web.wire import take_over
 
 __all__ = ["cursor_of", "sse", "stream"]
 
@@ -25,6 +26,9 @@ HEADERS: Final = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
+
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+"""RFC 9112 section 7.1."""
 
 
 def cursor_of(request: web.Request) -> str | None:
@@ -54,28 +58,72 @@ async def stream(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> web.StreamResponse:
-    """Write the run into the response of `request` until it has ended or the reader leaves."""
-    response = web.StreamResponse(status=status, headers={**HEADERS, **(headers or {})})
+    """Answer `request` with the run, until that has ended or the reader leaves."""
     connections = request.app[CONNECTIONS]
-    if not connections.enter(response):
+    if connections.full:
         # An EventSource gives up for good on 429 and 503; an empty stream it retries.
         return web.Response(body=b"retry: 10000\n\n", headers=HEADERS)
-    try:
-        tune(request)
-        await response.prepare(request)
-        transport = SseTransport(request, response)
-        subscription = Subscription(feed, transport, after)
-        pings = Every(request.app[SETTINGS].ping, subscription.ping)
+    # A proxy that speaks HTTP/1.0, as nginx does unless told otherwise, knows no chunks.
+    stream = _Stream(connections, feed, after, chunked=request.version >= (1, 1))
+    return await take_over(request, stream, status=status, headers={**HEADERS, **(headers or {})})
+
+
+class _Stream(Connection):
+    """One reader of one run."""
+
+    __slots__ = ("_chunked", "_connections", "_subscription", "_task")
+
+    def __init__(
+        self, connections: Connections, feed: Feed, after: str | None, *, chunked: bool
+    ) -> None:
+        super().__init__()
+        self._connections = connections
+        self._chunked = chunked
+        self._subscription = Subscription(feed, self, after)
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._connections.enter(self)
+        self._task = self._connections.spawn(self._pump())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._connections.leave(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _pump(self) -> None:
         try:
-            await subscription.run()
-            await response.write_eof()
+            await self._subscription.run()
+            if self._chunked:
+                self.send(_LAST_CHUNK)
+            self.close()
         except TooSlow:
-            logger.info("a reader of %s was too slow and is let go", subscription.run_id)
-            transport.abort()
+            logger.info("a reader of %s was too slow and is let go", self._subscription.run_id)
+            self.abort()
         except ConnectionError:
-            transport.abort()
-        finally:
-            pings.stop()
-    finally:
-        connections.leave(response)
-    return response
+            self.abort()
+        except Exception:
+            logger.exception("a subscription to %s broke", self._subscription.run_id)
+            self.abort()
+
+    def write(self, piece: Piece) -> None:
+        self._say(piece.sse)
+
+    def write_control(self, message: dict[str, Any]) -> None:
+        self._say(http_chunk(sse_control(message)))
+
+    def _say(self, chunk: bytes) -> None:
+        self.send(chunk if self._chunked else unchunked(chunk))
+
+    def ping(self) -> None:
+        self._subscription.ping()
+
+    def heartbeat(self) -> None:
+        if self._socket.is_closing():
+            # Since the last heartbeat at least: what was left for it to take, it does not take.
+            self.abort()
+
+    def goodbye(self) -> None:
+        """Every run has ended by then, and its stream with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import threading
@@ -111,3 +112,30 @@ def check_template_variables_look_as_ours() -> None:
     text = 'a {x} {x-y} {_z1} {"json": 1} { x } {1} {{x}}'
     inputs: dict[str, Any] = {"x": 1, "x-y": "two", "_z1": [3]}
     assert fill(text, inputs) == interpolate_only(text, inputs)
+
+
+@check
+def check_an_executors_state_needs_no_class_of_its_own() -> None:
+    """CrewAI derives a class for every executor and makes a state of it which the executor then
+    drops; crew.warm gives it one class that is derived already. If this breaks, the first task of
+    a run begins some 25 ms later: see Flow._create_initial_state for where the class comes from."""
+    from crewai.agents import agent_executor
+
+    from crew import warm
+
+    executor: Any = agent_executor.AgentExecutor
+    plain = executor._initial_state_t
+
+    def derived_for_an_agent() -> int:
+        gc.disable()  # a class that nobody uses any more counts too
+        before = len(plain.__subclasses__())
+        [agent] = make_crew().agents
+        agent.create_agent_executor()
+        assert type(agent.agent_executor._state) is plain
+        after = len(plain.__subclasses__())
+        gc.enable()
+        return after - before
+
+    assert derived_for_an_agent() == 1
+    warm.up()
+    assert derived_for_an_agent() == 0

@@ -1,0 +1,149 @@
+"""What a client may send on a WebSocket, and what one that breaks the rules is told (RFC 6455)."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.web.frames import BINARY, CLOSE, PING, PONG, TEXT, BadFrame, FrameReader, Message
+
+LARGEST = 70_000
+MASK = b"\x01\x80\x00\xff"
+CONTINUATION = 0
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes = MASK) -> bytes:
+    """A client's frame, masked byte by byte: not the way the reader does it."""
+    size = len(payload)
+    head = bytes([opcode | (0x80 if fin else 0)])
+    if size < 126:
+        head += bytes([0x80 | size])
+    elif size < 65_536:
+        head += struct.pack("!BH", 0x80 | 126, size)
+    else:
+        head += struct.pack("!BQ", 0x80 | 127, size)
+    return head + mask + bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
+
+
+def refusal(*data: bytes) -> int:
+    reader = FrameReader(LARGEST)
+    *first, last = data
+    for piece in first:
+        reader.feed(piece)
+    with pytest.raises(BadFrame) as caught:
+        reader.feed(last)
+    assert 0 < len(caught.value.reason.encode()) <= 123
+    return caught.value.code
+
+
+def data_message(opcode: int, payload: bytes, cuts: list[int]) -> bytes:
+    """In fragments, with a ping between any two."""
+    ends = sorted({min(cut, len(payload)) for cut in cuts} | {len(payload)})
+    starts = [0, *ends[:-1]]
+    return frame(PING, b"?").join(
+        frame(CONTINUATION if n else opcode, payload[start:end], fin=end == ends[-1])
+        for n, (start, end) in enumerate(zip(starts, ends, strict=True))
+    )
+
+
+messages = st.lists(
+    st.one_of(
+        st.builds(Message, st.just(TEXT), st.text(max_size=300).map(str.encode)),
+        st.builds(Message, st.sampled_from([BINARY]), st.binary(max_size=300)),
+        st.builds(Message, st.sampled_from([PING, PONG]), st.binary(max_size=125)),
+        st.just(Message(CLOSE, struct.pack("!H", 1001) + "tschüss".encode())),
+    ),
+    max_size=6,
+)
+
+
+@given(messages, st.lists(st.integers(0, 300), max_size=4), st.lists(st.integers(1, 40)))
+def test_however_it_is_fragmented_and_arrives_the_same_messages_are_read(
+    sent: list[Message], cuts: list[int], sizes: list[int]
+) -> None:
+    stream = b"".join(
+        data_message(message.opcode, message.payload, cuts)
+        if message.opcode in (TEXT, BINARY)
+        else frame(message.opcode, message.payload)
+        for message in sent
+    )
+    reader = FrameReader(LARGEST)
+    read: list[Message] = []
+    for size in sizes:
+        read += reader.feed(stream[:size])
+        stream = stream[size:]
+    read += reader.feed(stream)
+    between = Message(PING, b"?")
+    assert [m for m in read if m != between] == [m for m in sent if m != between]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, LARGEST])
+def test_every_way_of_telling_the_length_is_understood(size: int) -> None:
+    payload = bytes(n % 251 for n in range(size))
+    assert FrameReader(LARGEST).feed(frame(BINARY, payload)) == [Message(BINARY, payload)]
+
+
+@given(st.binary(max_size=200))
+def test_junk_is_refused_or_waited_on_and_nothing_else(junk: bytes) -> None:
+    code = None
+    try:
+        FrameReader(LARGEST).feed(junk)
+    except BadFrame as error:
+        code = error.code
+    assert code in (None, 1002, 1007, 1009)
+
+
+def test_what_is_too_large_is_refused_before_it_arrives() -> None:
+    announced = frame(TEXT, b"x" * (LARGEST + 1))[:14]
+    assert refusal(announced) == 1009
+
+
+def test_fragments_together_are_no_larger_than_one_frame() -> None:
+    half = b"x" * (LARGEST // 2)
+    assert (
+        refusal(
+            frame(TEXT, half, fin=False),
+            frame(CONTINUATION, half, fin=False),
+            frame(CONTINUATION, b"x", fin=False),
+        )
+        == 1009
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "data"),
+    [
+        ("unmasked", b"\x81\x02hi"),
+        ("a reserved bit", b"\xc1" + frame(TEXT, b"hi")[1:]),
+        ("an opcode of the future", frame(3, b"hi")),
+        ("a long ping", frame(PING, b"x" * 126)),
+        ("a ping in fragments", frame(PING, b"x", fin=False)),
+        ("a continuation of nothing", frame(CONTINUATION, b"x")),
+        ("a message within a message", frame(TEXT, b"x", fin=False) + frame(TEXT, b"y")),
+        ("half a close code", frame(CLOSE, b"\x03")),
+        ("a close code that no one may send", frame(CLOSE, struct.pack("!H", 1006))),
+    ],
+)
+def test_who_breaks_the_protocol_is_told_so(broken: str, data: bytes) -> None:
+    assert refusal(data) == 1002, broken
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(TEXT, b"\xff"),
+        frame(TEXT, "é".encode()[:1], fin=False) + frame(CONTINUATION, b"x"),
+        frame(CLOSE, struct.pack("!H", 1000) + b"\xff"),
+    ],
+)
+def test_text_that_is_not_utf_8_is_refused(data: bytes) -> None:
+    assert refusal(data) == 1007
+
+
+def test_a_character_may_be_cut_in_two_by_fragments() -> None:
+    whole = "é".encode()
+    data = frame(TEXT, whole[:1], fin=False) + frame(CONTINUATION, whole[1:])
+    assert FrameReader(LARGEST).feed(data) == [Message(TEXT, whole)]
