@@ -31,6 +31,7 @@ __all__ = [
     "fill",
     "from_config",
     "from_target",
+    "make_agents",
     "review",
 ]
 
@@ -64,8 +65,7 @@ def from_config(
     Tasks' `output_file`s are written under `directory`. Raises BadCrew.
     """
     try:
-        llms: dict[ModelChoice, BaseLLM] = {}
-        agents = {name: _agent(agent, choice, llms) for name, agent in config.agents.items()}
+        agents = make_agents(config, choice)
         tasks: dict[str, Task] = {}
         for task in config.tasks:
             tasks[task.name] = _task(task, agents, tasks, inputs, directory)
@@ -82,6 +82,11 @@ def from_config(
     except (ValueError, ImportError) as error:
         raise BadCrew(_one_line(error)) from error
     return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
+
+
+def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
+    llms: dict[ModelChoice, BaseLLM] = {}
+    return {name: _agent(agent, choice, llms) for name, agent in config.agents.items()}
 
 
 def from_target(target: str, choice: ModelChoice) -> Job:

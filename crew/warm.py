@@ -11,9 +11,11 @@ import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from crew.config import CrewConfig
 
 __all__ = ["rehearse", "up"]
 
@@ -36,41 +38,42 @@ _DEFERRED: Final = (
 )
 
 
+_spare: CrewConfig | None = None
+"""Of a crew that nobody asked for."""
+
+
 def up() -> None:
     """Import crewai and everything a run imports lazily, and build one crew to throw away."""
-    with _storage() as folder:
-        # Inside: importing crewai makes a directory for its storage.
-        _import()
-        _build(folder)
-    with contextlib.suppress(ImportError, AttributeError):
-        _make_executor_state()
-    gc.collect()
-
-
-def rehearse() -> None:
-    """Once more in a fork: what that writes to is the fork's own then, page by page.
-
-    17 ms that a worker has while nobody needs it, and 10 ms less from a start to its first task.
-    """
-    with _storage() as folder:
-        for agent in _build(folder):
-            agent.create_agent_executor()
-
-
-@contextlib.contextmanager
-def _storage() -> Iterator[Path]:
-    """A folder to throw away, where CrewAI keeps what it keeps."""
+    global _spare
     folder = Path(tempfile.mkdtemp(prefix="crew-warm-"))
     before = os.environ.get("CREWAI_STORAGE_DIR")
     os.environ["CREWAI_STORAGE_DIR"] = str(folder)
     try:
-        yield folder
+        # Inside: importing crewai makes a directory for its storage.
+        _import()
+        _spare = _build(folder)
     finally:
         if before is None:
             del os.environ["CREWAI_STORAGE_DIR"]
         else:
             os.environ["CREWAI_STORAGE_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(ImportError, AttributeError):
+        _make_executor_state()
+    gc.collect()
+
+
+def rehearse() -> None:
+    """Make its agents once more in a fork: what that writes to is the fork's own then.
+
+    A worker has the time while nobody needs it, and is that much faster to its first task. Not the
+    whole crew: CrewAI would make a database for it, and an idle worker may be killed at any time.
+    """
+    from crew import build, models
+
+    if _spare is not None:
+        for agent in build.make_agents(_spare, models.named(models.OFFLINE)).values():
+            agent.create_agent_executor()
 
 
 def _make_executor_state() -> None:
@@ -105,24 +108,19 @@ def _import() -> None:
             getattr(importlib.import_module(module), name).model_rebuild()
 
 
-def _build(folder: Path) -> Sequence[Any]:
-    """The agents of a crew that is made from files like any other."""
+def _build(folder: Path) -> CrewConfig:
+    """A crew from files, as any other; gives what stood in them."""
     from crew import build, config, kept, models, questions, steering, tap  # noqa: F401
     from crew.tools import TOOLS
 
     # A hosted model's client as well, for what making one imports; it connects to nothing.
     models.create(models.choose({"OPENAI_API_KEY": "only-to-warm-up"}))
-    _write_config(folder)
-    crew = config.load(folder, TOOLS)
-    job = build.from_config(crew, models.named(models.OFFLINE), {"message": "warm"}, folder)
-    assert job.crew is not None
-    return job.crew.agents
-
-
-def _write_config(folder: Path) -> None:
     (folder / "agents.yaml").write_text(
         "a: {role: A, goal: B, backstory: C, tools: [text_statistics]}\n", encoding="utf-8"
     )
     (folder / "tasks.yaml").write_text(
         "t: {description: '{message}', expected_output: E, agent: a}\n", encoding="utf-8"
     )
+    spare = config.load(folder, TOOLS)
+    build.from_config(spare, models.named(models.OFFLINE), {"message": "warm"}, folder)
+    return spare

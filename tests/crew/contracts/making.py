@@ -139,3 +139,26 @@ def check_an_executors_state_needs_no_class_of_its_own() -> None:
     assert derived_for_an_agent() == 1
     warm.up()
     assert derived_for_an_agent() == 0
+
+
+@check
+def check_a_rehearsal_leaves_nothing_on_the_disk() -> None:
+    """An idle worker rehearses (crew.warm) and may be killed at any time. If this breaks, CrewAI
+    writes when it makes an agent or its executor: rehearse less."""
+    from crew import warm
+
+    warm.up()
+    kept = {name: os.environ.get(name) for name in ("CREWAI_STORAGE_DIR", "HOME", "TMPDIR")}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(dict.fromkeys(kept, folder))
+        tempfile.tempdir = None
+        try:
+            warm.rehearse()
+            assert os.listdir(folder) == []
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+            tempfile.tempdir = None
