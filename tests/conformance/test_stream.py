@@ -230,6 +230,24 @@ async def test_a_stream_forbids_proxies_to_buffer_or_transform(
         assert response.headers["X-Accel-Buffering"] == "no"
 
 
+async def test_a_reader_of_http_1_0_gets_the_same_events_in_no_chunks(
+    sidecar: Sidecar, done: tuple[str, list[tuple[bytes, Frame]]]
+) -> None:
+    """nginx speaks it to what it stands before, unless told otherwise."""
+    run, events = done
+    host, port = sidecar.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /sse?run={run} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+    head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"text/event-stream" in head
+    assert b"chunked" not in head.lower()
+    blocks = body.split(b"\n\n")
+    told = [block.partition(b"data: ")[2] for block in blocks if block.startswith(b"id: ")]
+    assert told == [raw for raw, _ in events]
+    assert blocks[-1] == b""
+
+
 async def test_post_runs_can_stream_the_run_in_its_response(
     sidecar: Sidecar, session: aiohttp.ClientSession
 ) -> None:
