@@ -1,13 +1,26 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
+const here = import.meta.dirname;
+
+/** Another folder with React and assistant-ui installed: the same tests, on the versions that are there. */
+const peers = process.env.PEERS;
+const PEERS = ["@assistant-ui/react", "react-dom", "react"];
+
 export default defineConfig({
-  // The example's imports, as in its tsconfig.json: the first that fits counts.
   resolve: {
-    alias: {
-      "crew-web-adapter/react": join(import.meta.dirname, "src/react/index.ts"),
-      "crew-web-adapter": join(import.meta.dirname, "src/index.ts"),
-    },
+    alias: [
+      // The example's imports, as in its tsconfig.json.
+      { find: /^crew-web-adapter\/react$/, replacement: join(here, "src/react/index.ts") },
+      { find: /^crew-web-adapter$/, replacement: join(here, "src/index.ts") },
+      ...(peers ? PEERS.map((name) => ({ find: new RegExp(`^${name}(?=$|/)`), replacement: join(peers, "node_modules", name) })) : []),
+    ],
   },
-  test: { include: ["test/**/*.test.{ts,tsx}"], testTimeout: 10_000, restoreMocks: true },
+  test: {
+    include: ["test/**/*.test.{ts,tsx}"],
+    // The example is for React 19.
+    exclude: peers ? ["test/react/example.test.tsx"] : [],
+    testTimeout: 10_000,
+    restoreMocks: true,
+  },
 });

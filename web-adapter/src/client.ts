@@ -1,10 +1,10 @@
 import { backoff } from "./backoff.ts";
-import { CrewError, isSilence, lost, unreachable } from "./errors.ts";
-import { fetchSseTransport, refusal } from "./fetch-sse.ts";
+import { CrewError, is, lost, unreachable } from "./errors.ts";
+import { accepted, fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame } from "./protocol.ts";
-import { deadline, sleep } from "./timer.ts";
-import { LIMITS_DEFAULT, type Limits, type Send } from "./transport.ts";
+import { deadline, over, sleep } from "./timer.ts";
+import { LIMITS_DEFAULT, type Address, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
 export interface CrewClientOptions {
@@ -12,6 +12,10 @@ export interface CrewClientOptions {
   readonly url: string;
   /** `auto` (default): WebSocket, and server-sent events wherever a WebSocket cannot open. */
   readonly transport?: "auto" | "ws" | "sse";
+  /** Asked before each connection and each command; sent as `ticket` in the query. */
+  readonly getTicket?: () => Promise<string>;
+  /** Where conversations keep the ids of their runs; by default the tab's sessionStorage. `() => localStorage` shares them between tabs. */
+  readonly storage?: () => Storage;
   readonly fetch?: typeof globalThis.fetch;
   readonly WebSocket?: typeof globalThis.WebSocket;
   /** [0, 1), for the jitter of reconnecting. */
@@ -25,8 +29,16 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface CommandOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** 1 to 64 of `A-Za-z0-9._:-`, unique; the events that it leads to have it as `cause`. */
+  readonly id?: string;
+}
+
 export interface CrewClient {
   readonly url: string;
+  /** As given in the options. */
+  readonly storage: (() => Storage) | undefined;
   /** Queues a run; resolves with its id. */
   start(inputs: Readonly<Record<string, unknown>>, options?: StartOptions): Promise<string>;
   /**
@@ -44,14 +56,14 @@ export interface CrewClient {
   /** Answers the question `input`; "" accepts. The first answer counts, a later one is refused with `already_answered`. */
   answer(run: string, input: string, text: string): Promise<Ack>;
   /** Any command. Resolves once it is logged; throws a CrewError with the server's code. */
-  command(command: Command, options?: { readonly signal?: AbortSignal | undefined }): Promise<Ack>;
+  command(command: Command, options?: CommandOptions): Promise<Ack>;
   readonly status: ConnectionStatus;
   /** Calls back after each change of `status`; gives the function that ends it. */
   subscribe(listener: () => void): () => void;
 }
 
 export function createCrewClient(options: CrewClientOptions): CrewClient {
-  const { transport = "auto", random } = options;
+  const { transport = "auto", random, getTicket, storage } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
   // Wrapped: a detached window.fetch throws "Illegal invocation".
@@ -69,39 +81,40 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     for (const listener of [...listeners]) listener();
   }
 
-  const transports = [webSocketTransport(url, Socket, limits), fetchSseTransport(url, fetch)];
+  const address: Address = async (path, query) => {
+    const ticket = await getTicket?.();
+    const search = String(new URLSearchParams({ ...query, ...(ticket && { ticket }) }));
+    return url + path + (search && `?${search}`);
+  };
+
+  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
   const follow = createFollow(order, limits, random, inUse, show);
 
   const post: Send = async (_, body, signal) => {
+    const to = await address("/control");
     try {
-      const response = await fetch(`${url}/control`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body,
-        signal,
-      });
-      if (!response.ok) throw await refusal(response, url);
+      const headers = { "content-type": "application/json" };
+      const response = await accepted(fetch(to, { method: "POST", headers, body, signal }));
       return (await response.json()) as Ack;
     } catch (error) {
-      throw signal.aborted ? signal.reason : error instanceof CrewError ? error : unreachable(url);
+      throw error instanceof CrewError ? error : unreachable(url);
     }
   };
 
-  async function command(body: Command, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Ack> {
-    const id = newId();
+  async function command(body: Command, { signal, id = newId() }: CommandOptions = {}): Promise<Ack> {
     const json = JSON.stringify({ id, ...body });
     for (let attempt = 0; ; attempt++) {
       const { signal: until, stop } = deadline(limits.ack, lost(), signal);
       // Commands address runs, not connections: any open socket will do, and after a lost ack a fresh POST.
       const [send = post] = attempt ? [] : inUse;
       try {
-        const reply = await send(id, json, until);
+        const reply = await Promise.race([send(id, json, until), over(until)]);
         if (reply.ok) return reply;
         throw new CrewError(reply.error);
       } catch (error) {
-        // The same id again is safe: the second time it is answered, not done (idempotent).
-        if (signal?.aborted || !isSilence(error) || attempt >= limits.retries) throw error;
+        // No word for better or worse: it may have arrived. The same id again is safe, it is answered and not done twice.
+        if (signal?.aborted || !is(error, "unreachable", "lost") || attempt >= limits.retries) throw error;
       } finally {
         stop();
       }
@@ -111,6 +124,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   return {
     url,
+    storage,
     async start(inputs, { signal, ...rest } = {}) {
       const ack = await command({ cmd: "start", inputs, ...rest }, { signal });
       // The protocol's promise: a start that is ok names its run.
@@ -134,4 +148,4 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 }
 
 /** 128 random bits. Not `crypto.randomUUID`: pages served over plain http from a LAN do not have it. */
-const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");
+export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");

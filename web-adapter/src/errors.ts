@@ -12,9 +12,9 @@ import type { WireError } from "./protocol.ts";
  */
 export class CrewError extends Error {
   override readonly name = "CrewError";
-  readonly code: string;
+  declare readonly code: string;
   /** The same request may succeed later. */
-  readonly temporary: boolean;
+  declare readonly temporary: boolean;
 
   constructor({ code, message, temporary }: WireError) {
     super(message);
@@ -27,8 +27,8 @@ const passing = (code: string, message: string): CrewError => new CrewError({ co
 
 export const unreachable = (base: string): CrewError => passing("unreachable", `No sidecar answers at ${base}.`);
 export const lost = (): CrewError => passing("lost", "The connection to the sidecar broke.");
-export const busy = (): CrewError => passing("busy", "Too many commands are unanswered.");
+export const busy = (message = "Too many commands are unanswered."): CrewError => passing("busy", message);
 
-/** No word from the server, for better or worse: the command may or may not have arrived. */
-export const isSilence = (error: unknown): boolean =>
-  error instanceof CrewError && (error.code === "unreachable" || error.code === "lost");
+/** A CrewError with one of these codes. */
+export const is = (error: unknown, ...codes: readonly string[]): error is CrewError =>
+  error instanceof CrewError && codes.includes(error.code);

@@ -4,8 +4,11 @@ import { PING, type Frame } from "./protocol.ts";
 import type { Limits, Send, Transport } from "./transport.ts";
 
 export interface ConnectionStatus {
-  /** `idle`: nothing to follow. `reconnecting`: broke or was refused, and is tried again. */
-  readonly state: "idle" | "connecting" | "open" | "reconnecting";
+  /**
+   * `idle`: nothing to follow. `reconnecting`: broke or was refused, and is tried again; `offline`: the
+   * same, and the browser says that it has no network. `asleep`: let go of while the tab is hidden.
+   */
+  readonly state: "idle" | "connecting" | "open" | "reconnecting" | "offline" | "asleep";
   /** The one in use, or last used. */
   readonly transport: Transport["name"] | null;
   /** Why the sidecar cannot store events at the moment: runs stand still until it can. null: it can. */
@@ -64,6 +67,7 @@ export function createFollow(
     let rival: Link | undefined;
     /** Of the next try: to connect at all, or to get back from the fallback. */
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let nap: typeof timer;
     let queue: Frame[] = [];
     /** A connection is opened only when the reader has caught up. */
     let behind = true;
@@ -88,8 +92,7 @@ export function createFollow(
           else if (link === current) current = undefined;
         },
       });
-      const place = new URLSearchParams({ run, ...(cursor && { after: cursor }) });
-      const { done, send } = open(`?${place}`, take, closing.signal);
+      const { done, send } = open({ run, ...(cursor && { after: cursor }) }, take, closing.signal);
       done.then(finish, lose);
 
       function take(frame: Frame): void {
@@ -103,6 +106,7 @@ export function createFollow(
           preferred = n;
           if (n) again(comeBack, due - performance.now());
           else clearTimeout(timer);
+          drowse();
         } else if (link !== current) return;
         // It spoke up in time.
         else if (!rival?.probe) rival?.close();
@@ -141,7 +145,7 @@ export function createFollow(
         } else if (error?.temporary === false) return finish(error);
         if (wasRival && n + 1 < order.length) return dial(n + 1);
         current?.close();
-        show({ state: "reconnecting" });
+        show({ state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting" });
         if (rival) return;
         if (wasRival) preferred = 0;
         again(dial, backoff(tries++, random));
@@ -170,30 +174,47 @@ export function createFollow(
       timer = setTimeout(next, ms);
     }
 
-    /** The page is back, or the network: timers may have stood still, and what failed before may work. */
-    function wake(event: Event): void {
-      if (event.type === "visibilitychange" && document.hidden) return;
+    /** A hidden tab lets go of a stream that others may need more (`limits.hidden`); a WebSocket is not counted. */
+    function drowse(): void {
+      clearTimeout(nap);
+      if (globalThis.document?.hidden && order[current?.n ?? 0]!.name === "sse") nap = setTimeout(sleep, limits.hidden);
+    }
+
+    function sleep(): void {
+      rest();
+      show({ state: "asleep" });
+    }
+
+    /** The page is back, or the network came or went: timers may have stood still, and what failed before may work. */
+    function wake({ type, persisted }: Event & { readonly persisted?: boolean }): void {
+      drowse();
+      if (type === "visibilitychange" && document.hidden) return;
       tries = due = 0;
       wait = limits.probe;
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
-      if (current && ((event as PageTransitionEvent).persisted || Date.now() - current.heard > PING)) check(0);
+      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) check(0);
       else if (current?.n) comeBack();
       else if (!current && !rival) again(dial, 0);
     }
 
-    function finish(error?: unknown): void {
-      failure ??= error;
+    function rest(): void {
       clearTimeout(timer);
-      life.abort();
+      clearTimeout(nap);
       current?.close();
       rival?.close();
+    }
+
+    function finish(error?: unknown): void {
+      failure ??= error;
+      life.abort();
+      rest();
       notify();
     }
 
     if (!followers++) show({ state: "connecting" });
     try {
       signal?.addEventListener("abort", () => finish(), { signal: life.signal });
-      for (const type of ["pageshow", "online", "visibilitychange"]) {
+      for (const type of ["pageshow", "online", "offline", "visibilitychange"]) {
         // Node has none.
         globalThis.addEventListener?.(type, wake, { signal: life.signal });
       }

@@ -5,19 +5,15 @@
  *     follow     one run over as many connections as it takes
  *     ws, fetch-sse  the two transports, alike from above
  *     reducer    events to what a page shows; pure
- *     sse, backoff   pure helpers
  *
  * `crew-web-adapter/react` puts it into assistant-ui.
  */
-export { backoff } from "./backoff.ts";
 export { createCrewClient } from "./client.ts";
-export type { CrewClient, CrewClientOptions, StartOptions } from "./client.ts";
+export type { CommandOptions, CrewClient, CrewClientOptions, StartOptions } from "./client.ts";
 export { CrewError } from "./errors.ts";
 export type { ConnectionStatus, FollowOptions } from "./follow.ts";
 export type * from "./protocol.ts";
 export { emptyRun, isFinal, reduce } from "./reducer.ts";
 export type { CallView, Note, QuestionView, RunView, SteerView, Step, TaskView, ToolView } from "./reducer.ts";
 export { snapshots } from "./snapshots.ts";
-export { createSseParser } from "./sse.ts";
-export type { SseFrame, SseParser } from "./sse.ts";
 export type { Limits } from "./transport.ts";

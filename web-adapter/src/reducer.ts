@@ -134,6 +134,7 @@ export function reduce(view: RunView, frame: Frame): RunView {
 }
 
 function apply(view: RunView, event: RunEvent): RunView {
+  if (event.final) return end(view, event as RunEvent & { type: `run.${Ended["state"]}` });
   switch (event.type) {
     case "run.queued":
       return { ...view, crew: event.data.crew, ...(view.state === "queued" && { position: event.data.position }) };
@@ -168,18 +169,12 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "input.expired":
       return move(amend(view, event.data.input, { state: "expired" }), { state: "running" });
 
-    case "run.completed":
-    case "run.failed":
-    case "run.cancelled":
-    case "run.interrupted":
-      return end(view, event);
-
     case "task.started":
-      return withTask(view, event, () => ({ state: "running" }), event.data.name);
+      return withTask(view, event, { state: "running" }, event.data.name);
     case "task.completed":
-      return withTask(view, event, () => ({ state: "completed", output: event.data.output }));
+      return withTask(view, event, { state: "completed", output: event.data.output });
     case "task.failed":
-      return withTask(view, event, () => ({ state: "failed", error: event.data.error }));
+      return withTask(view, event, { state: "failed", error: event.data.error });
 
     case "llm.started":
       return withStep(view, event, "call", {});
@@ -218,14 +213,16 @@ function apply(view: RunView, event: RunEvent): RunView {
 
 type Standing = RunView extends infer V ? (V extends RunView ? Omit<V, keyof Common> : never) : never;
 
+/** What there is in any of them. */
+type AnyOf<U> = { [K in U extends U ? keyof U : never]: U extends { [k in K]: infer V } ? V : never };
+
 type Ended = Extract<Standing, { output: unknown }>;
 
 /** Into another state. A cancel that was accepted is left only by an ending. */
 function move(view: RunView, next: Standing, tasks = view.tasks): RunView {
-  const { run, crew, seq, model, attempt, steps, notes, usage, logs } = view;
-  const common: Common = { run, crew, seq, model, attempt, tasks, steps, notes, usage, logs };
-  if (view.state === "cancelling" && !isFinal(next.state)) next = { state: "cancelling" };
-  return { ...common, ...next };
+  const { state, position, boundary, input, output, error, ...common } = view as Common & Partial<AnyOf<Standing>>;
+  if (state === "cancelling" && !isFinal(next.state)) next = { state };
+  return { ...common, tasks, ...next };
 }
 
 /** Crew events of a run that seems queued: the log's beginning was evicted. */
@@ -286,17 +283,24 @@ const keep = <T>(list: readonly T[], item: T, limit: number): readonly T[] => [.
 
 const append = (text: string, more: string): string => (text.length < LIMITS.text ? text + more : text);
 
+type Update<T> = Partial<T> | ((before: T) => Partial<T>);
+
+const changed = <T extends object>(before: T, change: Update<T>): T => ({
+  ...before,
+  ...(typeof change === "function" ? change(before) : change),
+});
+
 /** Changes the task of that name, which is appended if there is none. */
 function withTask(
   view: RunView,
   event: RunEvent,
-  change: (task: TaskView) => Partial<TaskView>,
+  change: Update<TaskView>,
   name = event.task,
 ): RunView {
   const next = awake(view);
   if (name === undefined) return next;
   const tasks = find(next, name) ? next.tasks : [...next.tasks, pending(name, event.agent ?? "")];
-  return { ...next, tasks: tasks.map((task) => (task.name === name ? { ...task, ...change(task) } : task)) };
+  return { ...next, tasks: tasks.map((task) => (task.name === name ? changed(task, change) : task)) };
 }
 
 type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
@@ -306,13 +310,13 @@ function withStep<Kind extends Step["kind"]>(
   view: RunView,
   event: RunEvent & { readonly data: { readonly call: string } },
   kind: Kind,
-  change: Partial<StepOf<Kind>> | ((step: StepOf<Kind>) => Partial<StepOf<Kind>>),
+  change: Update<StepOf<Kind>>,
 ): RunView {
   const id = event.data.call;
   const into = (steps: readonly Step[]): readonly Step[] => {
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
     const step = (steps[at] ?? { ...FRESH[kind], id }) as StepOf<Kind>;
-    const next = { ...step, ...(typeof change === "function" ? change(step) : change) };
+    const next = changed(step, change);
     return at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next);
   };
   return event.task === undefined

@@ -5,9 +5,9 @@ import { sleep } from "./timer.ts";
 /**
  * A run's views, at most one per `ms`, always with the last; holds nothing but the newest view.
  * 16 ms is a frame of a display; a timer and not requestAnimationFrame, which rests in hidden tabs.
+ * `view`: what is known already.
  */
-export async function* snapshots(frames: AsyncIterable<Frame>, ms = 16): AsyncGenerator<RunView, void> {
-  let view = emptyRun;
+export async function* snapshots(frames: AsyncIterable<Frame>, ms = 16, view = emptyRun): AsyncGenerator<RunView, void> {
   let shown: RunView | undefined;
   let over = false;
   let wake: (() => void) | undefined;

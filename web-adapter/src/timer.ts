@@ -19,9 +19,10 @@ export function deadline(ms: number, reason?: unknown, parent?: AbortSignal): De
   return { signal, stop };
 }
 
+/** Rejects with the signal's reason once it aborts. */
+export const over = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
 /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
-export async function sleep(ms: number, parent?: AbortSignal): Promise<void> {
-  const { signal } = deadline(ms, null, parent);
-  await new Promise((resolve) => signal.addEventListener("abort", resolve));
-  parent?.throwIfAborted();
-}
+export const sleep = async (ms: number, parent?: AbortSignal): Promise<void> =>
+  over(deadline(ms, null, parent).signal).catch(() => parent?.throwIfAborted());

@@ -1,10 +1,10 @@
 import type { Ack, Frame, Refusal } from "./protocol.ts";
 
-/**
- * Sends a command. Waits for its ack until the signal aborts, which it has to in the end; rejects
- * with the signal's reason, or with a CrewError.
- */
+/** Sends a command and gives its ack; rejects with a CrewError. The signal aborts when nobody waits any more. */
 export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack | Refusal>;
+
+/** Where to go for `path`, with a ticket where one is needed. */
+export type Address = (path: string, query?: Readonly<Record<string, string>>) => Promise<string>;
 
 /** One subscription to one run. */
 export interface Connection {
@@ -24,7 +24,7 @@ export interface Transport {
    * `query` says what is subscribed to, `take` gets each frame as it arrives, never before this has
    * returned; `signal` closes the connection. All waiting is the caller's.
    */
-  open(query: string, take: (frame: Frame) => void, signal: AbortSignal): Connection;
+  open(query: Readonly<Record<string, string>>, take: (frame: Frame) => void, signal: AbortSignal): Connection;
 }
 
 /** Waits and buffers, in ms and frames. */
@@ -37,6 +37,11 @@ export interface Limits {
   readonly probe: number;
   /** … up to this. */
   readonly probeMost: number;
+  /**
+   * In a hidden tab, until a stream of server-sent events is let go: browsers allow six connections
+   * per origin over all tabs. Less than `ack`, so that a command that waited for one still gets through.
+   */
+  readonly hidden: number;
   /** For the ack of a command. */
   readonly ack: number;
   /** Frames that arrived and were not yet taken; beyond it the connection closes and comes back at the cursor. */
@@ -52,6 +57,7 @@ export const LIMITS_DEFAULT: Limits = {
   silence: 12_000,
   probe: 15_000,
   probeMost: 300_000,
+  hidden: 3_000,
   ack: 5_000,
   inbox: 20_000,
   outstanding: 64,

@@ -1,46 +1,46 @@
 import { busy, CrewError, lost } from "./errors.ts";
 import { SUBPROTOCOL, type Ack, type Frame, type Refusal } from "./protocol.ts";
-import type { Limits, Transport } from "./transport.ts";
+import type { Address, Limits, Transport } from "./transport.ts";
 
-/** `base`: the sidecar's http(s) address, without a slash at the end. Commands travel on the same socket. */
-export function webSocketTransport(base: string, Socket: typeof WebSocket, limits: Limits): Transport {
+/** Commands travel on the same socket. */
+export function webSocketTransport(address: Address, Socket: typeof WebSocket, limits: Limits): Transport {
   const open: Transport["open"] = (query, take, signal) => {
-    const waiting = new Map<string, (reply: Ack | Refusal) => void>();
+    const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
     let socket: WebSocket;
-    const done = new Promise<void>((_, reject) => {
-      const url = new URL(`${base}/ws${query}`, globalThis.location?.href);
+
+    const connect = async (): Promise<void> => {
+      const url = new URL(await address("/ws", query), globalThis.location?.href);
       url.protocol = url.protocol.replace("http", "ws");
+      signal.throwIfAborted();
       // Throws where there is none at all, a policy against it, or ws: from an https: page.
       socket = new Socket(url, SUBPROTOCOL);
-      let opened = false;
       signal.addEventListener("abort", () => socket.close());
-      socket.onmessage = ({ data }: MessageEvent<string>) => {
-        const frame = JSON.parse(data) as Frame | Ack | Refusal;
-        if (frame.type !== "command.ack") {
-          opened = true;
-          take(frame);
-        } else if (frame.id !== null) waiting.get(frame.id)?.(frame);
+      await new Promise((_, reject) => {
         // An ack to no command of ours, before anything else, answers the subscription in the URL.
-        else if (!opened && !frame.ok) reject(new CrewError(frame.error));
-      };
-      socket.onclose = ({ code, reason }: CloseEvent) =>
-        reject(
-          // "Do not come back"; all others, also those of RFC 6455, may.
-          code >= 4500 && code < 5000
-            ? new CrewError({ code: "closed", message: reason || `Closed by the sidecar (${code}).`, temporary: false })
-            : lost(),
-        );
-    });
+        waiting.set(null, (reply) => !reply.ok && reject(new CrewError(reply.error)));
+        socket.onmessage = ({ data }: MessageEvent<string>) => {
+          const frame = JSON.parse(data) as Frame | Ack | Refusal;
+          if (frame.type === "command.ack") return waiting.get(frame.id)?.(frame);
+          waiting.delete(null);
+          take(frame);
+        };
+        socket.onclose = ({ code, reason }: CloseEvent) =>
+          reject(
+            // "Do not come back"; all others, also those of RFC 6455, may.
+            code >= 4500 && code < 5000
+              ? new CrewError({ code: "closed", message: reason || `Closed by the sidecar (${code}).`, temporary: false })
+              : lost(),
+          );
+      });
+    };
+
     return {
-      done,
+      done: connect(),
       send: (id, json, until) =>
         new Promise((resolve, reject) => {
-          if (waiting.size >= limits.outstanding) return reject(busy());
+          if (waiting.size >= limits.outstanding) throw busy();
           waiting.set(id, resolve);
-          until.addEventListener("abort", () => {
-            waiting.delete(id);
-            reject(until.reason);
-          });
+          until.addEventListener("abort", () => waiting.delete(id));
           signal.addEventListener("abort", () => reject(lost()), { signal: until });
           socket.send(json);
         }),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { backoff } from "../src/index.ts";
+import { backoff } from "../src/backoff.ts";
 
 const highest = () => 1 - Number.EPSILON;
 

@@ -382,6 +382,62 @@ describe("commands", () => {
   });
 });
 
+describe("tickets", () => {
+  const tickets = () => {
+    let n = 0;
+    return async () => `t&${++n}`;
+  };
+  const urls = (spy: { mock: { calls: unknown[][] } }) => spy.mock.calls.map(([url]) => String(url));
+
+  test("are asked for before each connection and each command over SSE", async () => {
+    const server = fakeServer(LOG);
+    const fetch = vi.fn(server.options.fetch);
+    const { client } = setUp({ ...server.options, fetch, transport: "sse", getTicket: tickets() });
+    const run = await client.start({});
+    await collect(client.follow(run));
+    expect(urls(fetch)).toEqual(["http://sidecar.test/control?ticket=t%261", `http://sidecar.test/sse?run=${run}&ticket=t%262`]);
+  });
+
+  test("are asked for anew when a WebSocket has to connect again", async () => {
+    const { server, client } = setUp({ transport: "ws", getTicket: tickets() });
+    server.weather.breakAfter = 15;
+    const seen = new Set<string>();
+    const frames = await collect(client.follow(server.run), () => {
+      for (const { url } of server.sockets) seen.add(url);
+    });
+    expect(seqs(frames)).toEqual(ONCE);
+    expect([...seen].map((url) => new URL(url).searchParams.get("ticket"))).toEqual(["t&1", "t&2"]);
+  });
+
+  test("that cannot be had fail a command with their own error, and a connection until they can", async () => {
+    const trouble = new Error("sign in first");
+    const getTicket = vi.fn(async () => "t").mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble);
+    const { server, client } = setUp({ transport: "ws", getTicket });
+    await expect(client.start({})).rejects.toBe(trouble);
+    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+    expect(getTicket).toHaveBeenCalledTimes(3);
+  });
+
+  test("that never come do not hold a command for ever", async () => {
+    const { server, client } = setUp({ getTicket: () => new Promise(() => {}), limits: { ack: 20, retries: 1 } });
+    await expect(client.start({})).rejects.toMatchObject({ code: "lost" });
+    expect(server.requests).toEqual([]);
+  });
+
+  test("that come after the follower has left open nothing", async () => {
+    let give = (_: string) => {};
+    const { server, client } = setUp({ getTicket: () => new Promise<string>((resolve) => (give = resolve)) });
+    const controller = new AbortController();
+    const following = collect(client.follow(server.run, { signal: controller.signal }));
+    await vi.waitFor(() => expect(client.status.state).toBe("connecting"));
+    controller.abort();
+    await expect(following).rejects.toBe(controller.signal.reason);
+    give("t");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(server.requests).toEqual([]);
+  });
+});
+
 test("listeners hear each change of the connection, until they leave", async () => {
   const { server, client } = setUp();
   const heard: string[] = [];

@@ -24,6 +24,10 @@ export interface Weather {
   copies: number;
   /** Why the sidecar cannot store events. */
   trouble: string | undefined;
+  /** The sidecar's clock, Unix ms. */
+  clock: number;
+  /** Commands that are refused, with their error code. */
+  refused: Partial<Record<Command["cmd"], string>>;
 }
 
 /** One subscription, as the network treats it. */
@@ -38,27 +42,39 @@ export interface Line {
 
 const ORIGIN = "http://sidecar.test";
 
+interface Log {
+  readonly events: readonly RunEvent[];
+  /** How many of them there are as yet; the rest come with `grow`. */
+  head: number;
+}
+
+/** The same log, as another run's. */
+export const logOf = (run: string, log: readonly RunEvent[]): readonly RunEvent[] =>
+  log.map((event) => ({ ...event, run, id: event.id.replace("k3f9", run) }));
+
 /**
- * A sidecar in memory: one log, both transports, commands. It speaks docs/PROTOCOL.md as far as a
- * client can tell, and writes down what it was asked.
+ * A sidecar in memory: one log or several, both transports, commands. It speaks docs/PROTOCOL.md as
+ * far as a client can tell, and writes down what it was asked. The first start begins the first log,
+ * the next the second, and so on; the last one serves all further starts.
  */
-export function fakeServer(log: readonly RunEvent[]) {
-  const run = log[0]?.run ?? "r_01jd";
-  const weather: Weather = { ws: "ok", http: "ok", breakAfter: Infinity, closeCode: 1006, loseAcks: 0, copies: 1, trouble: undefined };
+export function fakeServer(first: readonly RunEvent[], ...later: readonly (readonly RunEvent[])[]) {
+  const run = first[0]?.run ?? "r_01jd";
+  const logs = new Map<string, Log>([first, ...later].map((events) => [events[0]?.run ?? run, { events, head: events.length }]));
+  const logged = (of: string): Log => logs.get(of)!;
+  let unstarted = [...logs.keys()];
+  const weather: Weather = { ws: "ok", http: "ok", breakAfter: Infinity, closeCode: 1006, loseAcks: 0, copies: 1, trouble: undefined, clock: 0, refused: {} };
   const requests: Request[] = [];
   const effects: Sent[] = [];
   const sockets = new Set<FakeSocket>();
   /** Open subscriptions, oldest first. */
   const lines = new Set<Line>();
   const answered = new Map<string, string>();
-  /** How many events there are as yet; the rest come with `grow`. */
-  let head = log.length;
   let wake: (() => void)[] = [];
   let resetReason: string | undefined;
   let saysLive = false;
 
-  const troubled = () => ({ server_time: 0, ...(weather.trouble && { trouble: weather.trouble }) });
-  const hello = () => ({ type: "stream.hello", protocol: 1, run, epoch: "k3f9", head, state: "running", ...troubled() });
+  const troubled = () => ({ server_time: weather.clock, ...(weather.trouble && { trouble: weather.trouble }) });
+  const hello = (of: string) => ({ type: "stream.hello", protocol: 1, run: of, epoch: "k3f9", head: logged(of).head, state: "running", ...troubled() });
 
   function stir(): void {
     const waiting = wake;
@@ -72,8 +88,9 @@ export function fakeServer(log: readonly RunEvent[]) {
     return line;
   }
 
-  async function* stream(after: string | null, line: Line): AsyncGenerator<object, "end" | "break"> {
-    yield hello();
+  async function* stream(run: string, after: string | null, line: Line): AsyncGenerator<object, "end" | "break"> {
+    const { events: log } = logged(run);
+    yield hello(run);
     let at = after === null ? 0 : log.findIndex(({ id }) => id === after) + 1;
     if (resetReason !== undefined) {
       yield { type: "stream.reset", run, reason: resetReason, from: log[0]?.seq ?? 1 };
@@ -85,7 +102,7 @@ export function fakeServer(log: readonly RunEvent[]) {
     }
     for (let told = 0; ; ) {
       for (; !line.mute && line.pings > 0; line.pings--) yield { type: "stream.ping", run, seq: at, ...troubled() };
-      while (at < head && !line.mute) {
+      while (at < logged(run).head && !line.mute) {
         if (told++ >= weather.breakAfter) return "break";
         for (let n = 0; n < weather.copies; n++) yield log[at]!;
         if (log[at++]!.final) {
@@ -103,13 +120,16 @@ export function fakeServer(log: readonly RunEvent[]) {
     const body = JSON.parse(json) as Sent;
     const before = answered.get(body.id);
     if (before !== undefined) return before;
-    const known = body.cmd === "start" || !("run" in body) || body.run === run;
-    if (known) effects.push(body);
-    const reply = JSON.stringify(
-      known
-        ? { type: "command.ack", id: body.id, ok: true, run, seq: 1 }
-        : { type: "command.ack", id: body.id, ok: false, error: { code: "unknown_run", message: "no such run", temporary: false } },
-    );
+    const of = "run" in body ? body.run : (unstarted[0] ?? run);
+    const code = weather.refused[body.cmd] ?? (logs.has(of) ? undefined : "unknown_run");
+    if (!code) effects.push(body);
+    if (!code && body.cmd === "start" && unstarted.length > 1) unstarted = unstarted.slice(1);
+    const message = code === "unknown_run" ? "no such run" : `${body.cmd} is refused`;
+    const reply = JSON.stringify({
+      type: "command.ack",
+      id: body.id,
+      ...(code ? { ok: false, error: { code, message, temporary: false } } : { ok: true, run: of, seq: 1 }),
+    });
     answered.set(body.id, reply);
     return reply;
   }
@@ -135,12 +155,13 @@ export function fakeServer(log: readonly RunEvent[]) {
     async serve(query: URLSearchParams): Promise<void> {
       if (weather.ws === "refuse") return this.drop(1006);
       if (weather.ws !== "ok") return;
-      if (query.get("run") !== run) {
+      const run = query.get("run") ?? "";
+      if (!logs.has(run)) {
         const error = { code: "unknown_run", message: "no such run", temporary: false };
         return this.say({ type: "command.ack", id: null, ok: false, error });
       }
       this.line = subscribe("ws");
-      const frames = stream(query.get("after"), this.line);
+      const frames = stream(run, query.get("after"), this.line);
       for (;;) {
         const { value, done } = await frames.next();
         if (this.closed) return;
@@ -186,14 +207,15 @@ export function fakeServer(log: readonly RunEvent[]) {
       return new Response(reply, { status: reply.includes('"ok":true') ? 200 : 404 });
     }
     const after = searchParams.get("after");
-    requests.push({ via: "sse", run: searchParams.get("run") ?? "", after });
-    if (searchParams.get("run") !== run) {
+    const run = searchParams.get("run") ?? "";
+    requests.push({ via: "sse", run, after });
+    if (!logs.has(run)) {
       const error = { code: "unknown_run", message: "no such run", temporary: false };
       return new Response(JSON.stringify({ error }), { status: 404 });
     }
-    if (after !== null && after === log.at(-1)?.id) return new Response(null, { status: 204 });
+    if (after !== null && after === logged(run).events.at(-1)?.id) return new Response(null, { status: 204 });
     const line = subscribe("sse");
-    const frames = stream(after, line);
+    const frames = stream(run, after, line);
     const encoder = new TextEncoder();
     const body = new ReadableStream<Uint8Array>({
       start: (controller) =>
@@ -227,11 +249,12 @@ export function fakeServer(log: readonly RunEvent[]) {
     stir,
     options: { url: ORIGIN, fetch: fetch as typeof globalThis.fetch, WebSocket: FakeSocket as unknown as typeof WebSocket },
     /** Only the first `n` events exist as yet. */
-    hold(n: number) {
-      head = n;
+    hold(n: number, of = run) {
+      logged(of).head = n;
     },
-    grow(n = log.length) {
-      head = Math.min(n, log.length);
+    grow(n = Infinity, of = run) {
+      const log = logged(of);
+      log.head = Math.min(n, log.events.length);
       stir();
     },
     /** To every subscription. */

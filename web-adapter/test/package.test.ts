@@ -6,16 +6,16 @@ import { expect, test } from "vitest";
 
 const here = (path: string) => join(import.meta.dirname, "..", path);
 
-/** What a page that imports all of `entries` has to load, in bytes: bundled, minified, gzipped. */
-async function weigh(...entries: string[]): Promise<number> {
+/** What a page with these imports has to load, in bytes: bundled, minified, gzipped, React and assistant-ui apart. */
+async function weigh(page: string): Promise<number> {
   const bundle = await rolldown({
-    input: "all",
+    input: "page",
     external: [/^react/, /^@assistant-ui/],
     plugins: [
       {
-        name: "all",
-        resolveId: (id) => (id === "all" ? id : null),
-        load: (id) => (id === "all" ? entries.map((entry) => `export * from ${JSON.stringify(here(entry))}`).join("\n") : null),
+        name: "page",
+        resolveId: (id) => (id === "page" ? id : id === "crew-web-adapter" ? here("src/index.ts") : id === "crew-web-adapter/react" ? here("src/react/index.ts") : null),
+        load: (id) => (id === "page" ? page : null),
       },
     ],
   });
@@ -24,16 +24,17 @@ async function weigh(...entries: string[]): Promise<number> {
   return gzipSync(output[0].code, { level: 9 }).length;
 }
 
-test("the client with both transports weighs no more than 3 KB", async () => {
-  expect(await weigh("src/client.ts")).toBeLessThanOrEqual(3_072);
-});
-
-test("the reducer weighs no more than 1.75 KB", async () => {
-  expect(await weigh("src/reducer.ts")).toBeLessThanOrEqual(1_792);
-});
-
-test("all of it, React adapter and history included, weighs no more than 6 KB", async () => {
-  expect(await weigh("src/index.ts", "src/react/index.ts")).toBeLessThanOrEqual(6_144);
+test.each([
+  ["the client with both transports", 3_072, 'export { createCrewClient } from "crew-web-adapter"'],
+  ["the client and a run's views", 4_864, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
+  [
+    "the five lines of the README, with the conversation that survives a reload and all that becomes of a second message",
+    7_168,
+    'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
+  ],
+  ["all there is", 7_680, 'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"'],
+])("%s: no more than %i bytes", async (_, most, page) => {
+  expect(await weigh(page)).toBeLessThanOrEqual(most);
 });
 
 test("there is no runtime dependency, and the peers are optional", () => {

@@ -1,128 +1,105 @@
-import type { ChatModelAdapter, ChatModelRunResult, ThreadMessage } from "@assistant-ui/react";
-import { CrewError } from "../errors.ts";
+import type { ChatModelAdapter, ChatModelRunResult, ThreadHistoryAdapter, ThreadMessage } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
-import type { RunView, Step } from "../reducer.ts";
-import { snapshots } from "../snapshots.ts";
-import type { RunMemory } from "./memory.ts";
-
-/** Name of the `data` part whose data is the whole RunView. */
-export const CREW_PART = "crew";
+import { busy } from "../errors.ts";
+import type { RunView } from "../reducer.ts";
+import { createHistory } from "./history.ts";
+import { conversation, type RunMemory } from "./memory.ts";
+import { toResult } from "./result.ts";
+import { steer } from "./steer.ts";
+import { tell, type Job, type Left, type Relay, type Telling } from "./tell.ts";
 
 export interface CrewAdapterOptions {
   /** What a brief becomes; by default the last user message's text as `{message}`. */
   readonly toInputs?: (messages: readonly ThreadMessage[]) => Readonly<Record<string, unknown>>;
+  /** What a run's inputs were as a message: the inverse of `toInputs`. By default `message`. */
+  readonly toText?: (inputs: Readonly<Record<string, unknown>>) => string;
   /** What a run becomes; by default `toResult`. */
   readonly toResult?: (view: RunView) => ChatModelRunResult;
   /** Which crew of the sidecar; by default its default one. */
   readonly crew?: string;
   /** Names of the tasks after which the crew asks before it goes on; looked up with each start. */
   readonly review?: () => readonly string[];
-  /** Notes each run as soon as it exists, for `createCrewHistory` to find it after a reload. */
-  readonly runs?: RunMemory;
+  /**
+   * What becomes of a message that is sent while a run is live:
+   *
+   * - `steer` (default): it goes to the crew, as the answer to its open question or as an instruction
+   * - `queue`: it starts a run when the live one has ended
+   * - `interrupt`: the live run is cancelled, then it starts one
+   * - `reject`: it is refused with the code `busy`
+   */
+  readonly whileLive?: "steer" | "queue" | "interrupt" | "reject";
+  /** Name of the conversation in the client's storage. */
+  readonly conversation?: string;
+  /** Ms that rebuilding the conversation may take; runs that were not told by then are left out. */
+  readonly patience?: number;
+}
+
+export interface CrewAdapter {
+  readonly chatModel: ChatModelAdapter;
+  readonly history: ThreadHistoryAdapter;
+  readonly runs: RunMemory;
 }
 
 /**
- * A crew as the chat model of assistant-ui's `useLocalRuntime`: one message, one run.
- *
- * The Stop button cancels the run; leaving the page does not.
+ * A crew for assistant-ui's `useLocalRuntime(chatModel, { adapters: { history } })`: one message, one
+ * run. The Stop button cancels the run; leaving the page does not.
  */
-export function createCrewAdapter(client: CrewClient, options: CrewAdapterOptions = {}): ChatModelAdapter {
-  const { toInputs = lastMessage, toResult: show = toResult, crew, review, runs } = options;
-  return {
-    async *run({ messages, abortSignal }) {
-      // Not aborted with the signal: a start that is under way has to be cancelled by its run's id.
-      const started = client.start(toInputs(messages), { crew, review: review?.() }).then((run) => {
-        runs?.save([...runs.list(), run]);
+export function createCrewAdapter(client: CrewClient, options: CrewAdapterOptions = {}): CrewAdapter {
+  const runs = conversation(client, options.conversation);
+  const relay: Relay = { newest: "" };
+  const show = (view: RunView): ChatModelRunResult => {
+    const { metadata, ...shown } = (options.toResult ?? toResult)(view);
+    return { ...shown, metadata: { ...metadata, custom: { ...metadata?.custom, run: view.run } } };
+  };
+
+  const chatModel: ChatModelAdapter = {
+    async *run(asked) {
+      const { messages } = asked;
+      const before = relay.left;
+      relay.left = undefined;
+      const start: Job = async () => {
+        const inputs = (options.toInputs ?? lastMessage)(messages);
+        const run = await client.start(inputs, { crew: options.crew, review: options.review?.() });
+        const after = messages.map(runOf).findLast(Boolean) ?? "";
+        // Only an edit branches off: what another tab has noted meanwhile must not look like one.
+        runs.add(run, after === relay.newest ? undefined : after);
+        relay.newest = run;
         return run;
-      });
-      yield* tell(client, started, abortSignal, show);
+      };
+      const telling = before ? follow(client, before, start, messages, options.whileLive) : { jobs: [start] };
+      yield* tell(client, relay, show, asked, telling);
     },
   };
+  const history = createHistory(client, runs, relay, options, show, (asked, live) =>
+    tell(client, relay, show, asked, { jobs: live.map((run) => async () => run) }),
+  );
+  return { chatModel, history, runs };
 }
 
-/** A run as a reply that grows. Stop cancels the run; a page that is left lets go of it. */
-export async function* tell(
+/** What a message comes to whose predecessor's run is live. */
+function follow(
   client: CrewClient,
-  started: Promise<string>,
-  signal: AbortSignal,
-  show: (view: RunView) => ChatModelRunResult,
-): AsyncGenerator<ChatModelRunResult, void> {
-  let result: ChatModelRunResult = { content: [] };
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      if (isStop(signal)) started.then((run) => client.cancel(run, "stopped")).catch(() => {});
-      reject(signal.reason);
-    };
-  });
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) onAbort();
-  try {
-    const run = await Promise.race([started, aborted]);
-    for await (const view of snapshots(client.follow(run, { signal }))) yield (result = show(view));
-  } catch (error) {
-    // assistant-ui takes "cancelled" from its own AbortError only.
-    if (signal.aborted) throw signal.reason;
-    if (!(error instanceof CrewError)) throw error;
-    // Told as a status: a thrown error would also surface as an unhandled rejection.
-    yield { ...result, status: failed(error.code, error.message) };
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+  before: Left,
+  start: Job,
+  messages: readonly ThreadMessage[],
+  policy: CrewAdapterOptions["whileLive"] = "steer",
+): Telling {
+  const { jobs, view, reply } = before;
+  const [live, ...others] = jobs;
+  // An edit or a reload takes the live reply's place instead of following it.
+  const redone = !messages.some(({ id }) => id === reply);
+  if (policy === "queue") return { jobs: [...jobs, start], view, before };
+  if (policy === "reject") return { jobs, view, before, refusal: busy(BUSY) };
+  if (policy === "steer" && !redone) {
+    const { message } = lastMessage(messages);
+    const next = async () => ((await steer(client, await live(), view, message)) ? live() : start());
+    return { jobs: [next, ...others], view, before };
   }
+  const stopped = live().then((run) => client.cancel(run, "interrupted"));
+  return { jobs: [() => stopped.then(start, start)], before };
 }
 
-/**
- * The parts of one view: a `data` part named `crew` with the view itself, a `tool-call` part per
- * tool, and a text: while the crew works what is being written at the moment, at the end the output.
- */
-export function toResult(view: RunView): ChatModelRunResult {
-  const steps = [...view.tasks.flatMap((task) => task.steps), ...view.steps];
-  return {
-    content: [
-      { type: "data", name: CREW_PART, data: view },
-      ...steps.flatMap((step) => (step.kind === "tool" ? [toolPart(step)] : [])),
-      { type: "text", text: "output" in view ? (view.output ?? "") : writing(view) },
-    ],
-    metadata: { custom: { run: view.run } },
-    ...statusOf(view),
-  };
-}
-
-function statusOf(view: RunView): Pick<ChatModelRunResult, "status"> {
-  switch (view.state) {
-    case "completed":
-      return { status: { type: "complete", reason: "stop" } };
-    case "failed":
-      return { status: failed(view.error.code, view.error.message) };
-    case "cancelled":
-      return { status: { type: "incomplete", reason: "cancelled" } };
-    case "interrupted":
-      return { status: failed("interrupted", "The sidecar was stopped.") };
-    default:
-      return {};
-  }
-}
-
-const failed = (code: string, message: string) =>
-  ({ type: "incomplete", reason: "error", error: { code, message } }) as const;
-
-function toolPart({ id, tool, args, result, state }: Step & { kind: "tool" }) {
-  return {
-    type: "tool-call" as const,
-    toolCallId: id,
-    toolName: tool,
-    args: (args !== null && typeof args === "object" ? args : { input: args }) as Record<string, never>,
-    argsText: JSON.stringify(args, null, 2),
-    ...(state !== "running" && { result, isError: state === "failed" }),
-  };
-}
-
-/** The latest text of the task that is at work (the last one, when several are). */
-function writing(view: RunView): string {
-  const task = view.tasks.findLast(({ state }) => state === "running");
-  const call = (task?.steps ?? view.steps).findLast((step) => step.kind === "call" && step.text !== "");
-  return call?.kind === "call" ? call.text : "";
-}
+const BUSY = "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
 
 const lastMessage = (messages: readonly ThreadMessage[]) => ({
   message: (messages.findLast(({ role }) => role === "user")?.content ?? [])
@@ -130,5 +107,4 @@ const lastMessage = (messages: readonly ThreadMessage[]) => ({
     .join("\n"),
 });
 
-/** assistant-ui aborts with `detach: true` when it unmounts, with `false` for its Stop button. */
-const isStop = (signal: AbortSignal): boolean => !(signal.reason as { detach?: boolean } | undefined)?.detach;
+const runOf = ({ metadata }: ThreadMessage) => metadata?.custom.run as string | undefined;

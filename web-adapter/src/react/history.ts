@@ -1,78 +1,107 @@
-import { ExportedMessageRepository, type ThreadHistoryAdapter, type ThreadMessageLike } from "@assistant-ui/react";
+import {
+  ExportedMessageRepository,
+  type ChatModelRunOptions,
+  type ChatModelRunResult,
+  type ThreadHistoryAdapter,
+  type ThreadMessageLike,
+} from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
-import { CrewError, lost } from "../errors.ts";
+import { is, lost } from "../errors.ts";
 import { emptyRun, isFinal, reduce, type RunView } from "../reducer.ts";
 import { deadline } from "../timer.ts";
-import { tell, toResult, type CrewAdapterOptions } from "./adapter.ts";
+import type { CrewAdapterOptions } from "./adapter.ts";
 import type { RunMemory } from "./memory.ts";
-
-export interface CrewHistoryOptions {
-  /** The same as the adapter's. */
-  readonly runs: RunMemory;
-  readonly toResult?: CrewAdapterOptions["toResult"];
-  /** What a run's inputs were as a message: the inverse of the adapter's `toInputs`. By default `message`. */
-  readonly toText?: (inputs: Readonly<Record<string, unknown>>) => string;
-  /** Ms that rebuilding may take; runs that were not told by then are left out. */
-  readonly patience?: number;
-}
+import { failed } from "./result.ts";
+import { SAID } from "./steer.ts";
+import type { Relay } from "./tell.ts";
 
 /**
  * A conversation that survives a reload: rebuilt from the logs of its runs, so that nothing but
- * their ids is kept in the browser. A run that is still live is followed on.
+ * their ids is kept in the browser. Runs that are still live are followed on.
  */
-export function createCrewHistory(client: CrewClient, options: CrewHistoryOptions): ThreadHistoryAdapter {
-  const { runs, patience = 10_000, toText = ({ message }) => String(message ?? "") } = options;
-  const show = options.toResult ?? toResult;
-  /** The live run that `load` came upon. */
-  let live: string | undefined;
+export function createHistory(
+  client: CrewClient,
+  runs: RunMemory,
+  relay: Relay,
+  options: CrewAdapterOptions,
+  show: (view: RunView) => ChatModelRunResult,
+  goOn: (asked: ChatModelRunOptions, live: readonly string[]) => AsyncGenerator<ChatModelRunResult, void>,
+): ThreadHistoryAdapter {
+  /** The live runs that `load` came upon. */
+  let live: string[] = [];
 
   return {
     async load() {
-      const messages: ThreadMessageLike[] = [];
-      const known = runs.list();
+      const { patience = 10_000, toText = ({ message }) => String(message ?? "") } = options;
+      const items: { message: ThreadMessageLike; parentId: string | null }[] = [];
+      /** Id of the message that each run ends with; that of no run is where the conversation begins. */
+      const ends = new Map<string, string | null>([["", null]]);
+      let head: string | null = null;
+      const put = (message: ThreadMessageLike & { readonly id: string }): void => {
+        items.push({ message, parentId: head });
+        head = message.id;
+      };
       const watch = deadline(patience, lost());
-      live = undefined;
+      live = [];
       try {
-        for (const run of known) {
-          const past = await recall(client, run, watch.signal).catch(forget(run));
-          if (!past) continue;
-          const { content = [], status } = show(past.view);
-          messages.push({ role: "user", id: `${run}-brief`, content: toText(past.inputs) });
-          if (run === known.at(-1) && !isFinal(past.view.state)) live = run;
-          else messages.push({ role: "assistant", id: run, content, status: status ?? CUT_OFF });
+        for (const run of runs.list()) {
+          const after = ends.get(runs.after(run) ?? "?");
+          const past = await recall(client, run, watch.signal).catch(gone);
+          if (!past) {
+            runs.forget(run);
+            if (ends.size > 1) continue;
+            // Once, and in front: it is the oldest that go.
+            if (!head) put(GONE);
+            ends.set("", head);
+            continue;
+          }
+          if (after !== undefined) head = after;
+          put({ role: "user", id: `${run}-brief`, content: toText(past.inputs) });
+          for (const [id, content] of past.said) put({ role: "user", id, content });
+          const { content = [], status, metadata } = show(past.view);
+          if (!isFinal(past.view.state)) live.push(run);
+          else put({ role: "assistant", id: run, content, ...(status && { status }), ...(metadata && { metadata }) });
+          ends.set(run, head);
+          relay.newest = run;
         }
       } catch {
         // The rest stays noted: a sidecar that is away now may be there at the next reload.
       } finally {
         watch.stop();
       }
-      return { ...ExportedMessageRepository.fromArray(messages), unstable_resume: live !== undefined };
+      return { ...ExportedMessageRepository.fromBranchableArray(items), unstable_resume: live.length > 0 };
     },
-    resume: ({ abortSignal }) => tell(client, Promise.resolve(live!), abortSignal, show),
+    resume: (asked) => goOn(asked, live),
     // The logs have it all.
     append: async () => {},
   };
-
-  /** Of a run that the sidecar does not know (any more) nothing is left to show. */
-  function forget(run: string) {
-    return (error: unknown) => {
-      if (!(error instanceof CrewError) || error.code !== "unknown_run") throw error;
-      runs.save(runs.list().filter((other) => other !== run));
-      return undefined;
-    };
-  }
 }
 
-const CUT_OFF = { type: "incomplete", reason: "cancelled" } as const;
+const GONE = {
+  role: "assistant",
+  id: "gone",
+  content: [],
+  status: failed("unknown_run", "The sidecar no longer keeps the earlier runs of this conversation."),
+} as const;
 
-/** A run as far as its log goes by now. */
+/** Of a run that the sidecar does not know (any more) nothing is left to show. */
+function gone(error: unknown): undefined {
+  if (!is(error, "unknown_run")) throw error;
+}
+
+/** A run as far as its log goes by now, and what was said to it in the chat. */
 async function recall(client: CrewClient, run: string, signal: AbortSignal) {
   let inputs: Readonly<Record<string, unknown>> = {};
   let view: RunView = emptyRun;
+  const said: [id: string, text: string][] = [];
   for await (const frame of client.follow(run, { signal })) {
     if (frame.type === "stream.live") break;
     if (frame.type === "run.queued") inputs = frame.data.inputs;
+    if ("data" in frame && frame.cause?.startsWith(SAID)) {
+      if (frame.type === "input.answered") said.push([frame.cause, frame.data.text]);
+      if (frame.type === "run.modifying" && "instruction" in frame.data) said.push([frame.cause, frame.data.instruction]);
+    }
     view = reduce(view, frame);
   }
-  return { inputs, view };
+  return { inputs, view, said };
 }

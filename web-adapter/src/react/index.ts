@@ -1,9 +1,10 @@
 "use client";
 
-export { CREW_PART, createCrewAdapter, toResult } from "./adapter.ts";
-export type { CrewAdapterOptions } from "./adapter.ts";
-export { createCrewHistory } from "./history.ts";
-export type { CrewHistoryOptions } from "./history.ts";
-export { rememberRuns } from "./memory.ts";
+export { createCrewAdapter } from "./adapter.ts";
+export type { CrewAdapter, CrewAdapterOptions } from "./adapter.ts";
+export { useCrewConnection, useCrewRuntime } from "./hooks.ts";
+export { conversation } from "./memory.ts";
 export type { RunMemory } from "./memory.ts";
-export { useCrewConnection } from "./hooks.ts";
+export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
+export { useCrewRun } from "./run.ts";
+export type { CrewRun } from "./run.ts";

@@ -1,32 +1,52 @@
-/** The runs of a conversation, oldest first. */
+import type { CrewClient } from "../client.ts";
+
+/** The runs of a conversation: ids only, for their logs have the rest. */
 export interface RunMemory {
+  /** Oldest first. */
   list(): readonly string[];
-  save(runs: readonly string[]): void;
+  /** `after`: the run whose reply it branches off from ("": from the beginning); without it, it goes on where the last one ended. */
+  add(run: string, after?: string): void;
+  after(run: string): string | undefined;
+  forget(run: string): void;
+  /** For a new conversation. */
+  clear(): void;
 }
 
 /** A conversation longer than this is rebuilt from its newest runs only. */
 const MOST = 20;
 
 /**
- * Ids of runs in the tab's sessionStorage (they survive a reload, and a new tab begins anew), or in
- * `storage`. One that is blocked, full or holds something else is as good as empty.
+ * A conversation in the client's `storage`. Each run is an item of its own, so that two tabs that
+ * share a storage never write over what the other one noted. A storage that is blocked or full is as
+ * good as an empty one.
  */
-export function rememberRuns(key: string, storage: () => Storage = () => sessionStorage): RunMemory {
+export function conversation({ storage = () => sessionStorage }: Pick<CrewClient, "storage">, name = "crew.runs"): RunMemory {
+  const prefix = `${name}/`;
+
+  function attempt<T>(use: (kept: Storage) => T): T | undefined {
+    try {
+      return use(storage());
+    } catch {
+      // Then a reload begins an empty page.
+      return undefined;
+    }
+  }
+  const list = () =>
+    attempt((kept) => {
+      const since = (run: string) => parseInt(kept.getItem(prefix + run)!);
+      const runs = Object.keys(kept).flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+      return runs.sort((a, b) => since(a) - since(b));
+    }) ?? [];
+  const forget = (run: string) => attempt((kept) => kept.removeItem(prefix + run));
+
   return {
-    list() {
-      try {
-        const runs: unknown = JSON.parse(storage().getItem(key) ?? "[]");
-        return Array.isArray(runs) ? runs.filter((run) => typeof run === "string").slice(-MOST) : [];
-      } catch {
-        return [];
-      }
+    list: () => list().slice(-MOST),
+    add(run, after) {
+      attempt((kept) => kept.setItem(prefix + run, Date.now() + (after === undefined ? "" : ` ${after}`)));
+      list().slice(0, -MOST).forEach(forget);
     },
-    save(runs) {
-      try {
-        storage().setItem(key, JSON.stringify(runs.slice(-MOST)));
-      } catch {
-        // Then a reload begins an empty page.
-      }
-    },
+    after: (run) => attempt((kept) => kept.getItem(prefix + run)?.split(" ")[1]),
+    forget,
+    clear: () => list().forEach(forget),
   };
 }

@@ -1,15 +1,12 @@
 // @vitest-environment jsdom
-import { AssistantRuntimeProvider, useLocalRuntime, type AssistantRuntime, type ChatModelRunOptions, type ChatModelRunResult } from "@assistant-ui/react";
-import { act, StrictMode } from "react";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { createCrewClient, emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
-import { createCrewAdapter, toResult } from "../../src/react/index.ts";
+import { AssistantRuntimeProvider, type AssistantRuntime, type ChatModelRunOptions, type ChatModelRunResult } from "@assistant-ui/react";
+import { act, useEffect, useState } from "react";
+import { describe, expect, test, vi } from "vitest";
+import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
+import { CREW_QUESTION, createCrewAdapter, toResult, useCrewRuntime } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-
-vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-Element.prototype.scrollTo ??= () => {};
+import { chat, clientOf, reads, show, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 const view = (name: string): RunView => eventsOf(name).reduce(reduce, emptyRun);
@@ -17,22 +14,21 @@ const textOf = ({ content }: ChatModelRunResult) => content?.flatMap((part) => (
 
 function setUp(log: readonly RunEvent[] = LOG) {
   const server = fakeServer(log);
-  const client = createCrewClient({ ...server.options, random: () => 0, limits: { open: 60, ack: 60 } });
-  return { server, client };
+  return { server, client: clientOf(server) };
 }
 
 /** What assistant-ui hands to a ChatModelAdapter, as far as it is looked at. */
 function ask(text: string, abortSignal = new AbortController().signal): ChatModelRunOptions {
   const messages = [
     { role: "user", content: [{ type: "text", text: "an older one" }] },
-    { role: "assistant", content: [{ type: "text", text: "an answer" }] },
+    { role: "assistant", content: [{ type: "text", text: "an answer" }], metadata: { custom: { run: "r_before" } } },
     { role: "user", content: [{ type: "text", text }] },
   ];
   return { messages, abortSignal } as unknown as ChatModelRunOptions;
 }
 
 const run = (adapter: ReturnType<typeof createCrewAdapter>, options: ChatModelRunOptions) =>
-  adapter.run(options) as AsyncGenerator<ChatModelRunResult, void>;
+  adapter.chatModel.run(options) as AsyncGenerator<ChatModelRunResult, void>;
 
 class AbortError extends Error {
   override name = "AbortError";
@@ -49,7 +45,7 @@ describe("the generator", () => {
     const results: ChatModelRunResult[] = [];
     for await (const result of run(createCrewAdapter(client), ask("Coffee in Lisbon"))) results.push(result);
     expect(server.effects).toMatchObject([{ cmd: "start", inputs: { message: "Coffee in Lisbon" } }]);
-    expect(results.at(-1)).toEqual(toResult(view("completed")));
+    expect(results.at(-1)).toEqual({ ...toResult(view("completed")), metadata: { custom: { run: server.run } } });
     expect(results.at(-1)?.status).toEqual({ type: "complete", reason: "stop" });
   });
 
@@ -64,30 +60,31 @@ describe("the generator", () => {
     for await (last of run(adapter, ask("x")));
     expect(server.effects).toMatchObject([{ crew: "press", inputs: { turns: 3 } }]);
     expect(textOf(last)).toEqual(["completed"]);
+    expect(last.metadata?.custom).toEqual({ run: server.run });
   });
 
   test("names the tasks to review and notes the run as soon as it exists", async () => {
     const { server, client } = setUp();
     server.hold(3);
-    const saved: (readonly string[])[] = [];
-    const runs = { list: () => ["r_before"], save: (ids: readonly string[]) => void saved.push(ids) };
-    const adapter = createCrewAdapter(client, { review: () => ["research_trends"], runs });
+    const adapter = createCrewAdapter(client, { review: () => ["research_trends"] });
+    adapter.runs.add("r_before");
     const reply = run(adapter, ask("x"));
     await reply.next();
     expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]);
-    expect(saved).toEqual([["r_before", server.run]]);
+    expect(adapter.runs.list()).toEqual(["r_before", server.run]);
+    expect(adapter.runs.after(server.run)).toBe("r_before");
     server.grow();
     for await (const _ of reply);
   });
 
   test.each([
-    ["Stop", false, ["start", "cancel"]],
-    ["leaving the page", true, ["start"]],
-  ])("on %s it throws the signal's reason", async (_, detach, commands) => {
+    ["Stop", new AbortError(false), ["start", "cancel"]],
+    ["leaving the page", new AbortError(true), ["start"]],
+    ["an abort that says nothing and that no message follows", new DOMException("", "AbortError"), ["start", "cancel"]],
+  ])("on %s it throws the signal's reason", async (_, reason, commands) => {
     const { server, client } = setUp();
     server.hold(6);
     const controller = new AbortController();
-    const reason = new AbortError(detach);
     const reading = (async () => {
       for await (const { content } of run(createCrewAdapter(client), ask("x", controller.signal))) {
         if (content?.[0]?.type === "data" && content[0].data.seq === 6) setTimeout(() => controller.abort(reason));
@@ -137,7 +134,19 @@ describe("a view as message parts", () => {
     ]);
     expect(status).toBeUndefined();
     // Tasks in metadata.steps would count against assistant-ui's maxSteps.
-    expect(metadata).toEqual({ custom: { run: "r_01jd" } });
+    expect(metadata).toBeUndefined();
+  });
+
+  test("has a question as a tool call that waits for its result, and has it once it is answered", () => {
+    const question = (view: RunView) => toResult(view).content?.find((part) => part.type === "tool-call");
+    const asking = view("waiting for an answer");
+    if (asking.state !== "waiting") throw new Error("it should be waiting");
+    const { input, prompt, output, expires } = asking.input;
+    expect(question(asking)).toMatchObject({ toolCallId: input, toolName: CREW_QUESTION, args: { prompt, output, expires } });
+    expect(question(asking)).not.toHaveProperty("result");
+    const told = (type: string, data: object) => reduce(asking, { ...eventsOf("waiting for an answer").at(-1)!, seq: 99, type, data } as RunEvent);
+    expect(question(told("input.answered", { input, text: "Shorter" }))).toMatchObject({ result: "Shorter", isError: false });
+    expect(question(told("input.expired", { input }))).toMatchObject({ result: "expired", isError: true });
   });
 
   test.each([
@@ -151,60 +160,59 @@ describe("a view as message parts", () => {
 });
 
 describe("in assistant-ui's LocalRuntime", () => {
-  let root: Root | undefined;
-  afterEach(async () => {
-    await act(async () => root?.unmount());
-    root = undefined;
-  });
-
-  async function mount(client: ReturnType<typeof setUp>["client"]): Promise<AssistantRuntime> {
-    let runtime: AssistantRuntime | undefined;
-    const adapter = createCrewAdapter(client);
-    function App() {
-      runtime = useLocalRuntime(adapter);
-      return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
-    }
-    root = createRoot(document.createElement("div"));
-    await act(async () => root?.render(<StrictMode><App /></StrictMode>));
-    return runtime!;
-  }
-  const until = (check: () => void) => act(() => vi.waitFor(check, { interval: 10 }));
-  const last = (runtime: AssistantRuntime) => runtime.thread.getState().messages.at(-1)!;
-
   test("a message becomes a run and its output the reply", async () => {
     const { client } = setUp();
-    const runtime = await mount(client);
-    act(() => runtime.thread.append("hi"));
-    await until(() => expect(last(runtime).status).toEqual({ type: "complete", reason: "stop" }));
-    expect(last(runtime).content.at(-1)).toMatchObject({ type: "text", text: "Up and up" });
-    expect(runtime.thread.getState().messages).toHaveLength(2);
+    const page = await chat(client);
+    page.send("hi");
+    await reads(page, "> hi", "Up and up (complete)");
+    expect(page.last().status).toEqual({ type: "complete", reason: "stop" });
   });
 
   test("Stop keeps what was written (assistant-ui #5820) and cancels the run", async () => {
     const { server, client } = setUp();
     server.hold(6);
-    const runtime = await mount(client);
-    act(() => runtime.thread.append("hi"));
-    await until(() => expect(last(runtime).content.at(-1)).toMatchObject({ type: "text", text: "A" }));
-    act(() => runtime.thread.cancelRun());
-    await until(() => expect(last(runtime).status).toEqual({ type: "incomplete", reason: "cancelled" }));
-    expect(last(runtime).content.at(-1)).toMatchObject({ type: "text", text: "A" });
+    const page = await chat(client);
+    page.send("hi");
+    await reads(page, "> hi", "A (running)");
+    act(() => page.thread.cancelRun());
+    await reads(page, "> hi", "A (cancelled)");
     await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "cancel", run: server.run }));
+    // Words that were on their way change nothing any more.
+    server.grow();
+    await act(() => new Promise((resolve) => setImmediate(resolve)));
+    expect(page.told()).toEqual(["> hi", "A (cancelled)"]);
   });
 
-  test("after Stop the next message is a run of its own, and nothing is there twice (assistant-ui #5791)", async () => {
+  test("after Stop the next message is a run of its own, and nothing is there twice", async () => {
     const { server, client } = setUp();
     server.hold(6);
-    const runtime = await mount(client);
-    act(() => runtime.thread.append("one"));
-    await until(() => expect(last(runtime).content.at(-1)).toMatchObject({ text: "A" }));
-    act(() => runtime.thread.cancelRun());
+    const page = await chat(client);
+    page.send("one");
+    await reads(page, "> one", "A (running)");
+    act(() => page.thread.cancelRun());
     server.grow();
-    act(() => runtime.thread.append("two"));
-    await until(() => expect(last(runtime).status?.type).toBe("complete"));
-    const { messages } = runtime.thread.getState();
-    expect(messages.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant"]);
-    expect(new Set(messages.map(({ id }) => id)).size).toBe(4);
+    page.send("two");
+    await reads(page, "> one", "A (cancelled)", "> two", "Up and up (complete)");
+    expect(new Set(page.messages().map(({ id }) => id)).size).toBe(4);
     expect(server.effects.map(({ cmd }) => cmd).sort()).toEqual(["cancel", "start", "start"]);
+  });
+
+  test("the newest options count, and the runtime stays the same", async () => {
+    const { server, client } = setUp();
+    const seen = new Set<AssistantRuntime>();
+    let more = () => {};
+    function App() {
+      const [review, set] = useState<readonly string[]>([]);
+      more = () => set(["research_trends"]);
+      const runtime = useCrewRuntime(client, { review: () => review });
+      useEffect(() => void seen.add(runtime));
+      return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
+    }
+    await show(<App />);
+    await act(async () => more());
+    const [runtime] = seen;
+    await act(async () => runtime!.thread.append("hi"));
+    await until(() => expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]));
+    expect(seen.size).toBe(1);
   });
 });

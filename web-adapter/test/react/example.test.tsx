@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
-import { AssistantRuntimeProvider, ThreadPrimitive, useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
+import { AssistantRuntimeProvider, ThreadPrimitive, type AssistantRuntime } from "@assistant-ui/react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createCrewClient, type CrewClient, type RunEvent } from "../../src/index.ts";
-import { createCrewAdapter } from "../../src/react/index.ts";
+import { useCrewRuntime } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { AssistantMessage } from "../../example/components/AssistantMessage.tsx";
@@ -18,6 +18,7 @@ let root: Root;
 let place: HTMLElement;
 
 beforeEach(() => {
+  sessionStorage.clear();
   place = document.createElement("div");
   root = createRoot(place);
 });
@@ -34,9 +35,8 @@ const shows = (text: string) => vi.waitFor(() => expect(place.textContent).toCon
 /** Shows the replies of a conversation, whose first message is sent. */
 async function send(): Promise<void> {
   let runtime: AssistantRuntime | undefined;
-  const adapter = createCrewAdapter(page.crew);
   function Page() {
-    runtime = useLocalRuntime(adapter);
+    runtime = useCrewRuntime(page.crew);
     return (
       <AssistantRuntimeProvider runtime={runtime}>
         <ThreadPrimitive.Messages components={{ UserMessage: () => null, AssistantMessage }} />
@@ -84,13 +84,9 @@ test("a run that was carried on says so, one that was not says nothing of it", a
 });
 
 test("a run that was refused did not begin, and that reads well", async () => {
-  setUp();
-  page.crew = {
-    ...page.crew,
-    start: () => page.crew.command({ cmd: "cancel", run: "r_nobody" }).then(() => ""),
-  };
+  setUp().weather.refused.start = "unknown_crew";
   await send();
-  await shows("The crew couldn’t startNo such run.");
+  await shows("The crew couldn’t startStart is refused.");
   expect(place.querySelector("[role=alert]")).not.toBeNull();
 });
 
