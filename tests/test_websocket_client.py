@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import Literal
 
 import aiohttp
@@ -102,6 +104,16 @@ async def test_a_proxy_that_answers_for_a_sidecar_that_is_away_is_no_answer(
                 await anext(crew.follow("r_any"))
     finally:
         await runner.cleanup()
+
+
+async def test_who_leaves_at_any_moment_leaves_no_connection_open(sidecar: Sidecar) -> None:
+    """An unclosed one is a warning when it is collected, and warnings are errors here."""
+    for turns in range(60):
+        async with sidecar.client("auto") as crew:
+            await crew.runs(limit=1)
+            for _ in range(turns % 20):
+                await asyncio.sleep(0)
+    gc.collect()
 
 
 async def test_a_sidecar_that_is_not_there_is_said_with_its_remedy() -> None:

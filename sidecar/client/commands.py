@@ -20,7 +20,6 @@ from sidecar.client.wire import (
     Wire,
     answer_of,
     backoff,
-    close_socket,
 )
 from sidecar.deadline import within
 
@@ -93,8 +92,8 @@ class _Link:
     """A WebSocket for commands: many may be under way, each finds its ack by its id."""
 
     def __init__(self, wire: Wire, ws: Socket) -> None:
+        self._wire = wire
         self._ws = ws
-        self._silence = wire.silence
         self._asked: dict[str, asyncio.Future[Frame]] = {}
         self._reading = wire.tasks.spawn(self._read())
 
@@ -121,7 +120,7 @@ class _Link:
         try:
             while True:
                 # The sidecar pings every socket: one that is silent is dead.
-                message = await self._ws.receive(timeout=self._silence)
+                message = await self._ws.receive(timeout=self._wire.silence)
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     break
                 frame: Frame = orjson.loads(message.data)
@@ -134,4 +133,4 @@ class _Link:
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(ConnectionError("the connection was lost"))
-            await close_socket(self._ws)
+            await self._wire.close_socket(self._ws)

@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 import orjson
 
-from sidecar.client.wire import Frame, Kind, Wire, answer_of, close_socket, refusal
+from sidecar.client.wire import Frame, Kind, Wire, answer_of, refusal
 from sidecar.errors import CommandError
 from sidecar.sse import SseParser
 
@@ -102,7 +102,7 @@ async def _ws_texts(wire: Wire, query: dict[str, str]) -> AsyncGenerator[bytes, 
                 break
             yield message.data
     finally:
-        await close_socket(ws)
+        await wire.close_socket(ws)
     if ws.close_code in _FOR_GOOD:
         raise CommandError("forbidden", f"closed for good with {ws.close_code}")
 

@@ -26,7 +26,6 @@ __all__ = [
     "Wire",
     "answer_of",
     "backoff",
-    "close_socket",
     "refusal",
 ]
 
@@ -95,6 +94,8 @@ class Wire:
         self.answer = min(_ANSWER_SECONDS, silence)
         """Longest wait for a connection's first frame, or for an ack."""
         self.tasks = Tasks()
+        self._sockets: set[Socket] = set()
+        """Open ones: a task that is cancelled may not have come to close its own."""
         self._http: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
@@ -106,6 +107,7 @@ class Wire:
 
     async def close(self) -> None:
         await self.tasks.close()
+        await asyncio.gather(*(self.close_socket(ws) for ws in tuple(self._sockets)))
         await self.http.close()
 
     @property
@@ -128,13 +130,14 @@ class Wire:
             if error.status == STATUS["forbidden"]:
                 raise CommandError("forbidden", "the sidecar does not let this host in") from error
             raise
+        self._sockets.add(cast(Socket, ws))
         return cast(Socket, ws)
 
-
-async def close_socket(ws: Socket) -> None:
-    """Say goodbye, and don't insist: a dead peer never answers."""
-    with contextlib.suppress(asyncio.TimeoutError):
-        await within(_CLOSE_SECONDS, ws.close())
+    async def close_socket(self, ws: Socket) -> None:
+        """Say goodbye, and don't insist: a dead peer never answers."""
+        self._sockets.discard(ws)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await within(_CLOSE_SECONDS, ws.close())
 
 
 def refusal(error: dict[str, Any], *, id: str | None = None) -> CommandError:

@@ -1,0 +1,5 @@
+import { Thread } from "../components/Thread";
+
+export default function Page() {
+  return <Thread />;
+}
