@@ -1,6 +1,7 @@
 # make dev    set everything up, then the sidecar and `next dev` in one terminal; Ctrl-C stops both
 # make serve  the sidecar alone
-# make test   every check there is: ruff, mypy, pytest, tsc, vitest, and the page in real Chromium
+# make test   every check there is: ruff, mypy, pytest, tsc, vitest, the page in real Chromium, and the
+#             packed adapter in fresh Next 14 and Next 16 apps
 # make faults N=5000   seeded faults of networks and processes for as long as you like (K kill points)
 # make bench  this product beside its peers, into docs/BENCHMARKS.md (a quarter of an hour)
 # make lock   newer versions into requirements.lock

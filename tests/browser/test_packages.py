@@ -212,6 +212,13 @@ def test_the_readmes_snippets_and_the_types_hold(app: App) -> None:
     assert [line for line in said.splitlines() if ours.match(line)] == []
 
 
+def test_the_adapters_own_tests_hold_on_this_react_and_assistant_ui(app: App) -> None:
+    said = run("npx", "vitest", "run", "test/react", folder=ADAPTER, PEERS=str(app.folder))
+    passed = re.search(r"Tests +(\d+) passed", re.sub(r"\x1b\[\d+m", "", said))
+    assert passed, said
+    assert int(passed[1]) > 50
+
+
 async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
     app.run("npx", "next", "build")
     with app.served():
