@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 import urllib.request
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
-from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, expect
+import pytest
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from tests.support.sidecar import ROOT, Sidecar
 
@@ -15,6 +29,15 @@ BRIEF = "A launch plan for a small coffee roaster in Lisbon"
 AGENTS = ["Content Planner", "Sentiment Analyst", "Trend Researcher"]
 PATIENCE = 30_000
 """Milliseconds until a run of the offline model must have got somewhere."""
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 Look = Literal["light", "dark", "narrow", "dark-narrow"]
 VIEWPORTS: dict[Look, ViewportSize] = {
@@ -102,15 +125,43 @@ class Chat:
         return await self.answer.inner_text()
 
     async def screenshot(self, name: str) -> None:
-        folder = ROOT / "artifacts"
-        folder.mkdir(exist_ok=True)
-        await self.page.screenshot(path=folder / f"chat-{self.look}-{name}.png")
+        await screenshot(self.page, f"chat-{self.look}-{name}")
+
+
+async def screenshot(page: Page, name: str) -> None:
+    folder = ROOT / "artifacts"
+    folder.mkdir(exist_ok=True)
+    await page.screenshot(path=folder / f"{name}.png")
+
+
+@contextlib.asynccontextmanager
+async def chromium(*flags: str, without: Sequence[str] = ()) -> AsyncIterator[Browser]:
+    """Debian's Chromium with more `flags`, and without some of those that Playwright gives it."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("The browser tests need Chromium. Run: apt-get install -y chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=[*FLAGS, *flags], ignore_default_args=list(without)
+        )
+        yield browser
+        await browser.close()
+
+
+def leads(known: str, real: str) -> str:
+    """The flag of a Chromium for which the address that a page knows leads somewhere else."""
+    there, here = (url.removeprefix("http://") for url in (known, real))
+    return f"--host-resolver-rules=MAP {there} {here}"
+
+
+async def open_context(browser: Browser, look: Look = "light") -> BrowserContext:
+    return await browser.new_context(
+        color_scheme="dark" if look.startswith("dark") else "light", viewport=VIEWPORTS[look]
+    )
 
 
 async def open_chat(browser: Browser, url: str, look: Look = "light") -> Chat:
-    context = await browser.new_context(
-        color_scheme="dark" if look.startswith("dark") else "light", viewport=VIEWPORTS[look]
-    )
+    context = await open_context(browser, look)
     chat = Chat(await context.new_page(), look)
     await chat.open(url)
     return chat
@@ -133,6 +184,23 @@ def newest_run(sidecar: Sidecar) -> dict[str, Any]:
     return run
 
 
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+"""Whether a part of the page is out of sight to the side."""
+
+
 def words(text: str) -> list[str]:
     """Without what Markdown turns into something else."""
     return re.findall(r"\w+", text)
+
+
+def written(log: list[dict[str, Any]], task: str) -> list[str]:
+    """The words that a task's model calls streamed, as its log has them."""
+    return words(
+        "".join(
+            event["data"]["text"]
+            for event in log
+            if event["type"] == "llm.delta"
+            and event["task"] == task
+            and event["data"]["kind"] == "text"
+        )
+    )

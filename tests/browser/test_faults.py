@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from tests.browser.chat import BRIEF, PATIENCE, log_of, newest_run, open_chat, words
-from tests.browser.conftest import FLAGS
+from tests.browser.chat import (
+    BRIEF,
+    PATIENCE,
+    chromium,
+    leads,
+    log_of,
+    newest_run,
+    open_chat,
+    words,
+)
 from tests.conftest import StartSidecar
 from tests.support.proxy import BLACKHOLE, FaultProxy
 from tests.support.sidecar import Sidecar, assert_whole
@@ -34,15 +41,8 @@ async def proxy(slow_sidecar: Sidecar) -> AsyncIterator[FaultProxy]:
 
 @pytest.fixture
 async def browser(proxy: FaultProxy, chat_sidecar: Sidecar) -> AsyncIterator[Browser]:
-    """A Chromium for which the address that the page knows leads to the proxy."""
-    known, real = (url.removeprefix("http://") for url in (chat_sidecar.url, proxy.url))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[*FLAGS, f"--host-resolver-rules=MAP {known} {real}"],
-        )
+    async with chromium(leads(chat_sidecar.url, proxy.url)) as browser:
         yield browser
-        await browser.close()
 
 
 SHOWN = "() => [...document.querySelectorAll('.words')].map((e) => e.textContent).join('').length"

@@ -2,7 +2,19 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NextConfig } from "next";
 
+/** Where the sidecar is, as this server sees it. */
+const sidecar = process.env.CREW_URL || process.env.NEXT_PUBLIC_CREW_URL || "http://127.0.0.1:8770";
+
+/**
+ * The switch. Off: the browser talks to the sidecar directly. On: to this server, which passes
+ * `/crew/…` on, for pages that are opened under another name than this machine's own. Either way
+ * the page's origin has to be in SIDECAR_ORIGINS. Both settings are fixed by `next build`.
+ */
+const rewritten = process.env.CREW_REWRITES === "1";
+
 const config: NextConfig = {
+  env: { NEXT_PUBLIC_CREW_URL: rewritten ? "/crew" : sidecar },
+  rewrites: async () => (rewritten ? [{ source: "/crew/:path*", destination: `${sidecar}/:path*` }] : []),
   // The adapter's source is one folder up (see `paths` in tsconfig.json): no build between an edit and the page.
   turbopack: { root: dirname(dirname(fileURLToPath(import.meta.url))) },
   allowedDevOrigins: ["localhost", "127.0.0.1"],

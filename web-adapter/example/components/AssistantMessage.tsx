@@ -1,9 +1,16 @@
 "use client";
 
-import { ActionBarPrimitive, MessagePrimitive, useAuiState, type TextMessagePartProps } from "@assistant-ui/react";
+import {
+  ActionBarPrimitive,
+  MessagePrimitive,
+  useAuiState,
+  type DataMessagePartProps,
+  type MessageStatus,
+  type TextMessagePartProps,
+} from "@assistant-ui/react";
+import type { RunView } from "crew-web-adapter";
 import { CREW_PART } from "crew-web-adapter/react";
-import { crew } from "./crew";
-import { Markdown } from "./Markdown";
+import { Answer, Footnote, NotRunning, Problem } from "./Outcome";
 import { Progress } from "./Progress";
 import { says } from "./useCommand";
 import { useRun } from "./useRun";
@@ -13,25 +20,27 @@ export function AssistantMessage() {
   return (
     <MessagePrimitive.Root className="assistant">
       <MessagePrimitive.Parts
-        components={{ Text: Answer, data: { by_name: { [CREW_PART]: Progress } }, tools: { Override: Nothing } }}
+        components={{ Text: Words, data: { by_name: { [CREW_PART]: Tasks } }, tools: { Override: Nothing } }}
       />
-      <Problem />
-      <Footnote />
+      <Trouble />
+      <End />
     </MessagePrimitive.Root>
   );
 }
 
-/** While the crew works its words stand with the agent who writes them; here is only the result. */
-function Answer({ text }: TextMessagePartProps) {
-  const done = useRun()?.state === "completed";
-  return done && text ? (
-    <div className="answer" data-testid="answer">
-      <Markdown text={text} />
-    </div>
-  ) : null;
+function Tasks({ data: run }: DataMessagePartProps<RunView>) {
+  const live = useAuiState(({ message }) => message.status?.type === "running");
+  const stopped = useAuiState(({ message }) => isStopped(message.status));
+  return <Progress run={run} live={live} stopped={stopped} />;
 }
 
-/** Tools are shown with the task that used them. */
+/** While the crew works its words stand with the agent who writes them; here is only the result. */
+function Words({ text }: TextMessagePartProps) {
+  const done = useRun()?.state === "completed";
+  return done && text ? <Answer text={text} /> : null;
+}
+
+/** Tools are shown with the task that used them, questions with the task that asked. */
 const Nothing = () => null;
 
 interface ErrorNote {
@@ -39,48 +48,39 @@ interface ErrorNote {
   readonly message: string;
 }
 
-function Problem() {
+function Trouble() {
   const begun = useRun() !== undefined;
   const error = useAuiState(({ message: { status } }) =>
     status?.type === "incomplete" && status.reason === "error" ? (status.error as unknown as ErrorNote) : null,
   );
   if (!error) return null;
-  const away = error.code === "unreachable";
-  return (
-    <div className="problem" role="alert">
-      <h3>{away ? "The sidecar isn’t running" : begun ? "The crew couldn’t finish" : "The crew couldn’t start"}</h3>
-      {away ? (
-        <p>
-          Nothing answers at <code>{crew.url}</code>. Start it with <code>make serve</code>, then try again.
-        </p>
-      ) : (
-        <p>{begun ? error.message : says(error)}</p>
-      )}
-      <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>
-    </div>
+  const again = <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>;
+  if (error.code === "unreachable") return <NotRunning action={again} />;
+  if (error.code === "unknown_run") {
+    return begun ? (
+      <Problem title="The sidecar no longer has this run" action={again}>
+        It keeps the newest ones only, or its data folder was emptied.
+      </Problem>
+    ) : (
+      <Problem title="Earlier runs are gone">{says(error)}</Problem>
+    );
+  }
+  return begun ? (
+    <Problem title="The crew couldn’t finish" action={again}>
+      {error.message}
+    </Problem>
+  ) : (
+    <Problem title="The crew couldn’t start" action={again}>
+      {says(error)}
+    </Problem>
   );
 }
 
-function Footnote() {
+function End() {
   const run = useRun();
   const status = useAuiState(({ message }) => message.status);
-  if (!run || status?.type === "running") return null;
-  const { calls, prompt_tokens: sent, completion_tokens: written } = run.usage;
-  return (
-    <footer className="footnote">
-      {status?.type === "incomplete" && status.reason === "cancelled" && <p>Stopped.</p>}
-      {run.state === "completed" && calls > 0 && (
-        <p>
-          Done · {count(calls, "model call")} · {count(sent + written, "token")}
-        </p>
-      )}
-      {run.model === "offline" && (
-        <p>
-          Answers come from the built-in offline model. Set <code>OPENAI_API_KEY</code> for real ones.
-        </p>
-      )}
-    </footer>
-  );
+  return run && status?.type !== "running" ? <Footnote run={run} stopped={isStopped(status)} /> : null;
 }
 
-const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+const isStopped = (status: MessageStatus | undefined): boolean =>
+  status?.type === "incomplete" && status.reason === "cancelled";

@@ -1,16 +1,12 @@
 "use client";
 
-import { AssistantRuntimeProvider, useLocalRuntime } from "@assistant-ui/react";
-import { createCrewAdapter, createCrewHistory } from "crew-web-adapter/react";
+import { AssistantRuntimeProvider } from "@assistant-ui/react";
+import { useCrewRuntime } from "crew-web-adapter/react";
 import type { ReactNode } from "react";
-import { crew, runs } from "./crew";
+import { crew } from "./crew";
 import { tasksToReview } from "./review";
 
-const adapter = createCrewAdapter(crew, { runs, review: tasksToReview });
-const adapters = { history: createCrewHistory(crew, { runs }) };
-
 export function ChatRuntimeProvider({ children }: { children: ReactNode }) {
-  return (
-    <AssistantRuntimeProvider runtime={useLocalRuntime(adapter, { adapters })}>{children}</AssistantRuntimeProvider>
-  );
+  const runtime = useCrewRuntime(crew, { review: tasksToReview });
+  return <AssistantRuntimeProvider runtime={runtime}>{children}</AssistantRuntimeProvider>;
 }

@@ -3,8 +3,9 @@
 import { AuiIf, ComposerPrimitive, useAui, useAuiState } from "@assistant-ui/react";
 import type { RunView } from "crew-web-adapter";
 import { useState, type FormEvent, type KeyboardEvent, type ReactNode } from "react";
+import { PauseButton } from "./Controls";
 import { crew } from "./crew";
-import { ArrowUp, PauseBars, Play, Square } from "./icons";
+import { ArrowUp, Square } from "./icons";
 import { useReview } from "./review";
 import { Status } from "./Status";
 import { says, useCommand } from "./useCommand";
@@ -90,48 +91,9 @@ export function Composer() {
   );
 }
 
-function PauseButton({ run }: { readonly run: RunView | undefined }) {
-  const { busy, refusal, give } = useCommand();
-  const id = run?.run;
-  const paused = run?.state === "paused";
-  const hindrance = whyNot(run);
-  const name = paused ? "Resume" : "Pause";
-  return (
-    <button
-      type="button"
-      className="round"
-      data-look={paused ? "accent" : "quiet"}
-      aria-label={name}
-      aria-description={hindrance}
-      title={hindrance ?? (refusal ? says(refusal) : name)}
-      disabled={busy || hindrance !== undefined}
-      onClick={() => id && give(() => (paused ? crew.resume(id) : crew.pause(id)))}
-    >
-      {paused ? <Play /> : <PauseBars />}
-    </button>
-  );
-}
-
 /** Whether there may be a reply to cut off. */
 const isWriting = (run: RunView | undefined): boolean =>
   run !== undefined && ["running", "pausing", "paused"].includes(run.state);
-
-/** Why the run can be neither paused nor resumed at the moment. */
-function whyNot(run: RunView | undefined): string | undefined {
-  switch (run?.state) {
-    case "running":
-    case "paused":
-      return undefined;
-    case "pausing":
-      return "It is pausing already";
-    case "waiting":
-      return "It stands still until you answer";
-    case "cancelling":
-      return "It is being stopped";
-    default:
-      return "It has not begun yet";
-  }
-}
 
 function ReviewToggle() {
   const [review, setReview] = useReview();

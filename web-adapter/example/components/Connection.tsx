@@ -14,13 +14,18 @@ export function Connection() {
       {(state !== "idle" || name) && (
         <p className="connection" data-state={state} data-transport={transport ?? "none"} title={`Sidecar at ${crew.url}`}>
           <span className="connection-dot" aria-hidden />
-          {state === "reconnecting" ? "Reconnecting…" : (name ?? "Connecting…")}
+          <span className="connection-name">{WORDS[state] ?? name ?? "Connecting…"}</span>
         </p>
       )}
       {/* Always there: a screen reader tells what changes in it. */}
       <p className="trouble" role="status">
-        {trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`}
+        {state === "offline"
+          ? "You are offline. The run goes on, and this page catches up when the network is back."
+          : trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`}
       </p>
     </>
   );
 }
+
+/** Where the name of the transport would not say it. */
+const WORDS: Record<string, string> = { reconnecting: "Reconnecting…", offline: "Offline", asleep: "Catching up…" };

@@ -1,5 +1,6 @@
 import { memo } from "react";
 import ReactMarkdown from "react-markdown";
+import { blocksOf } from "./blocks";
 
 /**
  * Markdown as React elements: no HTML of a model's ever reaches the page (react-markdown drops it,
@@ -8,16 +9,36 @@ import ReactMarkdown from "react-markdown";
  * While text streams in, only its last block changes, so each block is parsed on its own and once.
  */
 export function Markdown({ text }: { text: string }) {
+  const blocks = blocksOf(text);
   return (
-    <div className="prose">
-      {blocksOf(text).map((block, n) => (
+    <div className="prose" data-long={blocks.length > MANY || undefined}>
+      {blocks.map((block, n) => (
         <Block key={n} text={block} />
       ))}
     </div>
   );
 }
 
-const Block = memo(({ text }: { text: string }) => <ReactMarkdown components={COMPONENTS}>{text}</ReactMarkdown>);
+/** Of more blocks the browser lays out those in sight only. */
+const MANY = 12;
+
+/** Parsing takes up to 5 ms per 1,000 characters, and the block being written is parsed with every frame. */
+const LONGEST = 10_000;
+
+const FENCED = /^(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)(?:\n?\1[`~]*\s*)?$/;
+
+const Block = memo(({ text }: { text: string }) => {
+  const code = FENCED.exec(text);
+  if (code) {
+    return (
+      <pre>
+        <code>{code[2]}</code>
+      </pre>
+    );
+  }
+  if (text.length > LONGEST) return <p className="plain">{text}</p>;
+  return <ReactMarkdown components={COMPONENTS}>{text}</ReactMarkdown>;
+});
 Block.displayName = "Block";
 
 const COMPONENTS = {
@@ -29,22 +50,3 @@ const COMPONENTS = {
   // Loading one would tell a stranger's server that the page was read.
   img: ({ alt }: { alt?: string | undefined }) => <em>{alt}</em>,
 };
-
-/** Parts that Markdown treats alike whether parsed together or apart: cut before a line at the margin, after a blank one. */
-function blocksOf(text: string): string[] {
-  const blocks: string[] = [];
-  let open: string[] = [];
-  let fence: string | undefined;
-  for (const line of text.split("\n")) {
-    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
-    const apart = fence === undefined && open.at(-1) === "" && /^[^\s*+\-\d]/.test(line);
-    if (apart) {
-      blocks.push(open.join("\n"));
-      open = [];
-    }
-    if (mark && fence === undefined) fence = mark;
-    else if (mark && fence !== undefined && mark.startsWith(fence)) fence = undefined;
-    open.push(line);
-  }
-  return [...blocks, open.join("\n")];
-}

@@ -1,13 +1,11 @@
 "use client";
 
-import { useAuiState } from "@assistant-ui/react";
 import type { Note, RunView, Step, TaskView, ToolView } from "crew-web-adapter";
-import { Fragment, useId, useState } from "react";
+import { createContext, Fragment, memo, useContext, useId, useMemo, useState } from "react";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Markdown } from "./Markdown";
 import { SteerNote } from "./Notes";
 import { Question } from "./Question";
-import { useRun } from "./useRun";
 
 type Look = TaskView["state"] | "paused" | "waiting" | "stopped";
 
@@ -21,15 +19,24 @@ const SAYS: Record<Look, string> = {
   stopped: "stopped",
 };
 
+/** What the notes in between need to know: which run it is, and whether a question of it can be answered here. */
+const Answering = createContext<{ readonly run: string | null; readonly live: boolean }>({ run: null, live: false });
+
+interface ProgressProps {
+  readonly run: RunView;
+  /** Whether it is still followed here. */
+  readonly live: boolean;
+  /** Whether it was stopped, heard of or not. */
+  readonly stopped: boolean;
+}
+
 /** The crew's tasks, top to bottom: who is at it, what they use, what they write. */
-export function Progress({ data: run }: { readonly data: RunView }) {
-  const stopped = useAuiState(
-    ({ message: { status } }) => status?.type === "incomplete" && status.reason === "cancelled",
-  );
-  const notesOf = (name: string) => run.notes.filter(({ task }) => task === name);
+export function Progress({ run, live, stopped }: ProgressProps) {
+  const id = run.run;
+  const answering = useMemo(() => ({ run: id, live }), [id, live]);
   const ofNoTask = run.notes.filter((note) => !run.tasks.some(({ name }) => name === note.task));
   return (
-    <>
+    <Answering value={answering}>
       {run.attempt > 1 && <p className="attempt">Attempt {run.attempt}: carried on after a restart</p>}
       <Steps steps={run.steps} notes={ofNoTask} />
       {run.tasks.length > 0 && (
@@ -38,16 +45,23 @@ export function Progress({ data: run }: { readonly data: RunView }) {
             <Task
               key={task.name}
               task={task}
-              notes={notesOf(task.name)}
+              notes={notesOf(task, run)}
               look={lookOf(task, run, stopped)}
               answer={isAnswer(task, run)}
             />
           ))}
         </ol>
       )}
-    </>
+    </Answering>
   );
 }
+
+/** None is always the same one, so that a task nothing happens to is not shown anew. */
+const notesOf = ({ name }: TaskView, { notes }: RunView): readonly Note[] => {
+  const own = notes.filter(({ task }) => task === name);
+  return own.length > 0 ? own : NO_NOTES;
+};
+const NO_NOTES: readonly Note[] = [];
 
 /** After Stop nothing is at work any more, whatever was heard last; and what was cut off did not fail. */
 function lookOf({ state, error }: TaskView, run: RunView, stopped: boolean): Look {
@@ -65,7 +79,7 @@ interface TaskProps {
   readonly answer: boolean;
 }
 
-function Task({ task, notes, look, answer }: TaskProps) {
+const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
   // Whatever has words shows them, so that nothing that is being read moves away; from the first click on, the reader decides.
   const [chosen, choose] = useState<boolean>();
   const body = useId();
@@ -100,7 +114,7 @@ function Task({ task, notes, look, answer }: TaskProps) {
       </div>
     </li>
   );
-}
+});
 
 function Marker({ look }: { look: Look }) {
   return (
@@ -147,12 +161,12 @@ function Steps({ steps, notes, fallback = null, live = false }: StepsProps) {
 }
 
 function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly above: string }) {
-  const run = useRun()?.run;
+  const { run, live } = useContext(Answering);
   return notes.map((note) =>
     note.kind === "steer" ? (
       <SteerNote key={note.id} note={note} />
     ) : (
-      run && <Question key={note.id} run={run} question={note} above={above} />
+      run && <Question key={note.id} run={run} live={live} question={note} above={above} />
     ),
   );
 }

@@ -1,6 +1,5 @@
 "use client";
 
-import { useAuiState } from "@assistant-ui/react";
 import type { QuestionView } from "crew-web-adapter";
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { crew } from "./crew";
@@ -12,14 +11,15 @@ export const QUESTION_BOX = "answer-to-the-crew";
 
 interface QuestionProps {
   readonly run: string;
+  /** Whether an answer can still count. */
+  readonly live: boolean;
   readonly question: QuestionView;
   /** The words that stand right above: what a question is about is not shown twice. */
   readonly above: string;
 }
 
 /** A question of the crew's: while it is open with a box for the answer, afterwards with what was answered. */
-export function Question({ run, question, above }: QuestionProps) {
-  const live = useAuiState(({ message }) => message.status?.type === "running");
+export function Question({ run, live, question, above }: QuestionProps) {
   const { busy, refusal, give } = useCommand();
   const late = refusal?.code === "already_answered";
   const open = live && question.state === "open";

@@ -3,8 +3,8 @@
 import { AuiIf, MessagePrimitive, ThreadPrimitive, useAui } from "@assistant-ui/react";
 import { Announcer } from "./Announcer";
 import { AssistantMessage } from "./AssistantMessage";
+import { Bar } from "./Bar";
 import { Composer } from "./Composer";
-import { Connection } from "./Connection";
 import { runs } from "./crew";
 import { ArrowDown } from "./icons";
 
@@ -17,13 +17,12 @@ const BRIEFS = [
 export function Thread() {
   return (
     <ThreadPrimitive.Root className="thread">
-      <header className="bar">
-        <h1 className="wordmark">Crew</h1>
+      <Bar>
         <AuiIf condition={({ thread }) => !thread.isEmpty && !thread.isRunning}>
           <NewConversation />
         </AuiIf>
-        <Connection />
-      </header>
+      </Bar>
+      <h1 className="sr-only">Chat</h1>
 
       <ThreadPrimitive.Viewport className="viewport">
         <AuiIf condition={({ thread }) => thread.isEmpty}>
@@ -59,7 +58,7 @@ export function Thread() {
 function NewConversation() {
   const aui = useAui();
   const begin = () => {
-    runs.save([]);
+    runs.clear();
     void aui.threads.switchToNewThread();
   };
   return (

@@ -1,5 +1,5 @@
 import { createCrewClient } from "crew-web-adapter";
-import { rememberRuns } from "crew-web-adapter/react";
+import { conversation } from "crew-web-adapter/react";
 
 /** The page's one client. `?transport=ws` or `?transport=sse` holds it to that one. */
 export const crew = createCrewClient({
@@ -8,7 +8,7 @@ export const crew = createCrewClient({
 });
 
 /** The runs of this tab's conversation. */
-export const runs = rememberRuns("crew.runs");
+export const runs = conversation(crew);
 
 function transportOf(query: string): "auto" | "ws" | "sse" {
   const wanted = new URLSearchParams(query).get("transport");

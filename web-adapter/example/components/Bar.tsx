@@ -1,0 +1,29 @@
+"use client";
+
+import Link from "next/link";
+import { usePathname } from "next/navigation";
+import type { ReactNode } from "react";
+import { Connection } from "./Connection";
+import { crew } from "./crew";
+
+/** The head of every page. `children`: what this page can do besides. */
+export function Bar({ children }: { readonly children?: ReactNode }) {
+  const here = usePathname();
+  return (
+    <header className="bar">
+      <p className="wordmark">Crew</p>
+      <nav className="nav" aria-label="Pages">
+        <Link href="/" aria-current={here === "/" ? "page" : undefined}>
+          Chat
+        </Link>
+        <Link href="/runs" aria-current={here === "/runs" ? "page" : here.startsWith("/runs/") || undefined}>
+          Runs
+        </Link>
+        {/* The sidecar's own page. */}
+        <a href={`${crew.url}/compare`}>Compare</a>
+      </nav>
+      {children}
+      <Connection />
+    </header>
+  );
+}

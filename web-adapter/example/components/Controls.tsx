@@ -1,0 +1,61 @@
+import type { RunView } from "crew-web-adapter";
+import { crew } from "./crew";
+import { PauseBars, Play, Square } from "./icons";
+import { says, useCommand } from "./useCommand";
+
+export function PauseButton({ run }: { readonly run: RunView | undefined }) {
+  const { busy, refusal, give } = useCommand();
+  const id = run?.run;
+  const paused = run?.state === "paused";
+  const hindrance = whyNot(run);
+  const name = paused ? "Resume" : "Pause";
+  return (
+    <button
+      type="button"
+      className="round"
+      data-look={paused ? "accent" : "quiet"}
+      aria-label={name}
+      aria-description={hindrance}
+      title={hindrance ?? (refusal ? says(refusal) : name)}
+      disabled={busy || hindrance !== undefined}
+      onClick={() => id && give(() => (paused ? crew.resume(id) : crew.pause(id)))}
+    >
+      {paused ? <Play /> : <PauseBars />}
+    </button>
+  );
+}
+
+/** Stop outside of a chat, where assistant-ui has one of its own. */
+export function StopButton({ run }: { readonly run: RunView }) {
+  const { busy, refusal, give } = useCommand();
+  const id = run.run;
+  return (
+    <button
+      type="button"
+      className="round"
+      aria-label="Stop"
+      title={refusal ? says(refusal) : "Stop"}
+      disabled={busy || !id || run.state === "cancelling"}
+      onClick={() => id && give(() => crew.cancel(id, "stopped"))}
+    >
+      <Square />
+    </button>
+  );
+}
+
+/** Why the run can be neither paused nor resumed at the moment. */
+function whyNot(run: RunView | undefined): string | undefined {
+  switch (run?.state) {
+    case "running":
+    case "paused":
+      return undefined;
+    case "pausing":
+      return "It is pausing already";
+    case "waiting":
+      return "It stands still until you answer";
+    case "cancelling":
+      return "It is being stopped";
+    default:
+      return "It has not begun yet";
+  }
+}

@@ -1,0 +1,59 @@
+import type { RunView } from "crew-web-adapter";
+import { useDeferredValue, type ReactNode } from "react";
+import { crew } from "./crew";
+import { Markdown } from "./Markdown";
+
+export function Answer({ text }: { readonly text: string }) {
+  // A long one comes all at once: React then builds it block by block, between frames.
+  const built = useDeferredValue(text, "");
+  return built ? (
+    <div className="answer" data-testid="answer">
+      <Markdown text={built} />
+    </div>
+  ) : null;
+}
+
+interface ProblemProps {
+  readonly title: string;
+  readonly children: ReactNode;
+  /** The way out, where there is one. */
+  readonly action?: ReactNode;
+}
+
+export function Problem({ title, children, action }: ProblemProps) {
+  return (
+    <div className="problem" role="alert">
+      <h3>{title}</h3>
+      <p>{children}</p>
+      {action}
+    </div>
+  );
+}
+
+export const NotRunning = ({ action }: { readonly action?: ReactNode }) => (
+  <Problem title="The sidecar isn’t running" action={action}>
+    Nothing answers at <code>{crew.url}</code>. Start it with <code>make serve</code>, then try again.
+  </Problem>
+);
+
+/** What an ended run took, and who wrote it. */
+export function Footnote({ run, stopped }: { readonly run: RunView; readonly stopped: boolean }) {
+  const { calls, prompt_tokens: sent, completion_tokens: written } = run.usage;
+  return (
+    <footer className="footnote">
+      {stopped && <p>Stopped.</p>}
+      {run.state === "completed" && calls > 0 && (
+        <p>
+          Done · {count(calls, "model call")} · {count(sent + written, "token")}
+        </p>
+      )}
+      {run.model === "offline" && (
+        <p>
+          Answers come from the built-in offline model. Set <code>OPENAI_API_KEY</code> for real ones.
+        </p>
+      )}
+    </footer>
+  );
+}
+
+export const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;

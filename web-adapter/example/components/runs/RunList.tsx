@@ -1,0 +1,130 @@
+"use client";
+
+import { isFinal } from "crew-web-adapter";
+import { useCrewRun } from "crew-web-adapter/react";
+import Link from "next/link";
+import { Bar } from "../Bar";
+import { crew } from "../crew";
+import { NotRunning, Problem } from "../Outcome";
+import { says } from "../useCommand";
+import { briefOf, STATES, useRuns, type Snapshot } from "./snapshot";
+import { Duration, When } from "./When";
+
+/** How many are followed at once: with one request besides, five of a browser's six connections. */
+const FOLLOWED = 4;
+
+/** All that the sidecar keeps: what is open, then what has ended, newest first. */
+export function RunList() {
+  const [known, again] = useRuns();
+  return (
+    <div className="page">
+      <Bar />
+      <main className="column">
+        <h1 className="title">Runs</h1>
+        {known.state === "loading" && <p className="soft">Looking…</p>}
+        {known.state === "failed" && <Failed error={known.error} again={again} />}
+        {known.state === "known" && known.runs.length === 0 && (
+          <p className="soft">
+            None yet. <Link href="/">Write a brief</Link>, and it is kept here.
+          </p>
+        )}
+        {known.state === "known" && known.runs.length > 0 && <Lists runs={known.runs} />}
+      </main>
+    </div>
+  );
+}
+
+interface FailedProps {
+  readonly error: { readonly code: string; readonly message: string; readonly temporary: boolean };
+  readonly again: () => void;
+}
+
+function Failed({ error, again }: FailedProps) {
+  const action = (
+    <button type="button" className="link" onClick={again}>
+      Try again
+    </button>
+  );
+  return error.code === "unreachable" ? (
+    <NotRunning action={action} />
+  ) : (
+    <Problem title="The runs can’t be listed" action={action}>
+      {says(error)}
+    </Problem>
+  );
+}
+
+function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
+  const open = runs.filter(({ state }) => !isFinal(state));
+  const ended = runs.filter(({ state }) => isFinal(state));
+  // The oldest of them are the ones at work; the others wait for their turn.
+  const followed = open.slice(-FOLLOWED);
+  return (
+    <>
+      {open.length > 0 && (
+        <section aria-labelledby="open-runs">
+          <h2 id="open-runs">Open</h2>
+          <ul className="runs">
+            {open.map((run) => (followed.includes(run) ? <Live key={run.run} run={run} /> : <Row key={run.run} run={run} />))}
+          </ul>
+        </section>
+      )}
+      {ended.length > 0 && (
+        <section aria-labelledby="ended-runs">
+          <h2 id="ended-runs">Finished</h2>
+          <ul className="runs">
+            {ended.map((run) => (
+              <Row key={run.run} run={run} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+/** A row that moves with its run. */
+function Live({ run }: { readonly run: Snapshot }) {
+  const view = useCrewRun(crew, run.run);
+  const heard = view.state !== "idle" && view.state !== "refused" && view.seq > 0;
+  return <Row run={heard ? { ...run, state: view.state, tasks: view.tasks } : run} />;
+}
+
+function Row({ run }: { readonly run: Snapshot }) {
+  const { state, tasks, started, finished, created } = run;
+  const done = tasks.filter((task) => task.state === "completed").length;
+  const at = tasks.find((task) => task.state === "running");
+  const live = !isFinal(state);
+  return (
+    <li>
+      <Link href={`/runs/${run.run}`} className="run" data-state={state} data-testid="run">
+        <span className="run-brief">{briefOf(run)}</span>
+        <span className="run-facts">
+          <span className="run-state">
+            <i aria-hidden />
+            {STATES[state]}
+          </span>
+          {live && at && <span>{at.agent}</span>}
+          {live && tasks.length > 0 && (
+            <span>
+              {done} of {tasks.length} tasks
+            </span>
+          )}
+          {started !== null && (
+            <span>
+              <Duration from={started} to={live ? null : finished} />
+            </span>
+          )}
+          <When ms={created} />
+        </span>
+        {live && tasks.length > 0 && (
+          <span className="run-bar" aria-hidden>
+            {tasks.map((task) => (
+              <i key={task.name} data-state={task.state} />
+            ))}
+          </span>
+        )}
+      </Link>
+    </li>
+  );
+}

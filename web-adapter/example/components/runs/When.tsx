@@ -1,0 +1,53 @@
+"use client";
+
+import { useSyncExternalStore } from "react";
+
+const MINUTE = 60_000;
+
+/** When it was, as a person would say it; the rest on hover. */
+export function When({ ms }: { readonly ms: number }) {
+  const now = useNow(10_000);
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={new Date(ms).toLocaleString()}>
+      {ago(ms, now)}
+    </time>
+  );
+}
+
+/** How long it took, or has taken so far. */
+export function Duration({ from, to }: { readonly from: number; readonly to: number | null }) {
+  const now = useNow(1_000);
+  return <>{lasting((to ?? now) - from)}</>;
+}
+
+function ago(ms: number, now: number): string {
+  const past = now - ms;
+  if (past < MINUTE) return "just now";
+  if (past < 60 * MINUTE) return `${Math.floor(past / MINUTE)} min ago`;
+  const date = new Date(ms);
+  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return date.toDateString() === new Date(now).toDateString()
+    ? time
+    : `${date.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+}
+
+function lasting(ms: number): string {
+  const seconds = Math.max(0, ms / 1_000);
+  if (seconds < 0.1) return "an instant";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A clock that ticks each `step` ms. The same for all who look between two ticks. */
+function useNow(step: number): number {
+  return useSyncExternalStore(
+    (tick) => {
+      const timer = setInterval(tick, step);
+      return () => clearInterval(timer);
+    },
+    () => Math.floor(Date.now() / step) * step,
+    () => 0,
+  );
+}
