@@ -79,5 +79,5 @@ lock:
 	rm -rf .venv-lock
 
 clean:
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next .sidecar artifacts \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis
