@@ -26,6 +26,9 @@ FIRST_PAGE = 90.0
 BUILD = 240.0
 """Seconds for `next build`; 36 measured on two cores."""
 
+PAGES = ("", "/runs", "/runs/none")
+"""`next dev` compiles each when it is first asked for: longer than a run of the tests takes."""
+
 Command = Literal["dev", "start"]
 
 
@@ -39,7 +42,7 @@ def free_port() -> int:
 def served(
     command: Command, sidecar: str, port: int, folder: Path, *, rewrites: bool = False
 ) -> Iterator[str]:
-    """The app's address, once its first page is there; `folder` is for what Next prints.
+    """The app's address, once its pages are there; `folder` is for what Next prints.
 
     The address of the sidecar and the switch are fixed by the build, so that each has its own.
     """
@@ -67,7 +70,8 @@ def served(
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, process, output)
+        for page in PAGES:
+            _wait_for(url + page, process, output)
         yield url
     finally:
         # Next runs its server in a child of its own.

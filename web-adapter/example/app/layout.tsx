@@ -1,6 +1,11 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
+// In this order: what comes later overrides.
 import "./globals.css";
+import "./task.css";
+import "./prose.css";
+import "./composer.css";
+import "./narrow.css";
 import "./runs.css";
 
 export const metadata: Metadata = {
