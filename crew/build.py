@@ -85,6 +85,7 @@ def from_config(
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
+    """By name. Raises ValueError or ImportError for what CrewAI refuses."""
     llms: dict[ModelChoice, BaseLLM] = {}
     return {name: _agent(agent, choice, llms) for name, agent in config.agents.items()}
 

@@ -85,9 +85,11 @@ class Rounds(Generic[M]):
     def _go(self) -> None:
         now = asyncio.get_running_loop().time()
         try:
-            for _ in range(min(_VISITS, len(self._due))):
-                member, due = next(iter(self._due.items()), (None, now))
-                if member is None or due > now:
+            for _ in range(_VISITS):
+                if not self._due:
+                    break
+                member, due = next(iter(self._due.items()))
+                if due > now:
                     break
                 self._due[member] = now + self._seconds
                 self._due.move_to_end(member)

@@ -13,7 +13,7 @@ from tests.support.sidecar import ROOT
 
 # From the bottom up; a module may import from its own layer's left and from all layers above here.
 LAYERS = [
-    {"channel", "deadline", "errors", "sse"},
+    {"channel", "deadline", "errors", "sse", "tasks"},
     {"codec", "settings", "states"},
     {"protocol", "run", "datafolder"},
     {"log"},

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Coroutine
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, cast
 
 import aiohttp
 import orjson
@@ -14,6 +13,7 @@ import orjson
 from sidecar import protocol
 from sidecar.deadline import within
 from sidecar.errors import STATUS, Code, CommandError
+from sidecar.tasks import Tasks
 
 __all__ = [
     "UNREACHED",
@@ -22,7 +22,6 @@ __all__ = [
     "Kind",
     "Mode",
     "Socket",
-    "Tasks",
     "Wire",
     "answer_of",
     "backoff",
@@ -43,8 +42,6 @@ _ANSWER_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 1.0
 _MAX_MESSAGE: Final = 16 * 1024 * 1024
 
-_T = TypeVar("_T")
-
 
 class Disconnected(Exception):
     """The sidecar could not be reached for as long as the client was willing to try."""
@@ -56,26 +53,6 @@ def backoff(failures: int, *, base: float = 0.1, most: float = 5.0) -> float:
     Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
     return random.uniform(0.0, min(most, base * 2.0 ** min(failures, 20)))
-
-
-class Tasks:
-    """The owner of what goes on beside a caller: nothing outlives `close`."""
-
-    def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
-
-    async def close(self) -> None:
-        # Over and over: a cancel in the moment of a result can get lost (CPython gh-86296).
-        while self._running:
-            for task in self._running:
-                task.cancel()
-            await asyncio.wait(self._running)
 
 
 class Wire:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import abstractmethod
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from sidecar.deadline import Rounds, within
+from sidecar.fanout import Subscription, TooSlow
+from sidecar.tasks import Tasks
 from sidecar.web.wire import Wire
 
 __all__ = ["Connection", "Connections"]
+
+logger = logging.getLogger("sidecar.web")
 
 _HEARTBEAT_SECONDS: Final = 7.0
 """Between two looks at whether a peer is still there."""
@@ -20,9 +24,36 @@ _GOODBYE_SECONDS: Final = 2.0
 
 
 class Connection(Wire):
-    """A wire that is visited now and then."""
+    """A wire that is visited now and then, and the end of its subscriptions."""
 
-    __slots__ = ()
+    __slots__ = ("_connections",)
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._connections.leave(self)
+
+    async def pump(self, subscription: Subscription) -> bool:
+        """Whether the run has been told to its end; if not, this connection is over."""
+        try:
+            await subscription.run()
+            return True
+        except TooSlow:
+            logger.info("a reader of %s was too slow and is let go", subscription.run_id)
+            self.too_slow()
+        except ConnectionError:
+            self.abort()
+        except Exception:
+            logger.exception("a subscription to %s broke", subscription.run_id)
+            self.abort()
+        return False
+
+    @abstractmethod
+    def too_slow(self) -> None:
+        """The reader takes nothing: let it go."""
 
     @abstractmethod
     def ping(self) -> None:
@@ -41,9 +72,10 @@ class Connections:
     def __init__(self, limit: int, ping_seconds: float) -> None:
         self._limit = limit
         self._open: set[Connection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
+        """What connections have going on. They may cancel it and need not wait for its end."""
         self._pings = Rounds[Connection](ping_seconds, lambda one: one.ping())
-        self._heartbeats = Rounds[Connection](_HEARTBEAT_SECONDS, lambda one: one.heartbeat())
+        self._heartbeats = Rounds[Connection](_HEARTBEAT_SECONDS, _look_after)
         self._empty: asyncio.Event | None = None
         """Of a gateway that stops."""
 
@@ -63,13 +95,6 @@ class Connections:
         if self._empty is not None and not self._open:
             self._empty.set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task of a connection's, which may cancel it and need not wait for its end."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def close(self) -> None:
         """Let everybody go, without waiting for those that don't listen."""
         self._empty = asyncio.Event()
@@ -81,6 +106,12 @@ class Connections:
         except asyncio.TimeoutError:
             for connection in tuple(self._open):
                 connection.abort()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.close()
+
+
+def _look_after(connection: Connection) -> None:
+    if connection.closing:
+        # Since the last look at least: what was left for it to take, it does not take.
+        connection.abort()
+    else:
+        connection.heartbeat()

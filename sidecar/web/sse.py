@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any, Final
 
 from aiohttp import web
 
 from sidecar.codec import Piece, http_chunk, parse_cursor, sse_control, unchunked
 from sidecar.errors import CommandError
-from sidecar.fanout import Feed, Subscription, TooSlow
+from sidecar.fanout import Feed, Subscription
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.keys import CONNECTIONS, SUPERVISOR
 from sidecar.web.wire import take_over
 
 __all__ = ["cursor_of", "sse", "stream"]
-
-logger = logging.getLogger("sidecar.sse")
 
 HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -71,13 +68,12 @@ async def stream(
 class _Stream(Connection):
     """One reader of one run."""
 
-    __slots__ = ("_chunked", "_connections", "_subscription", "_task")
+    __slots__ = ("_chunked", "_subscription", "_task")
 
     def __init__(
         self, connections: Connections, feed: Feed, after: str | None, *, chunked: bool
     ) -> None:
-        super().__init__()
-        self._connections = connections
+        super().__init__(connections)
         self._chunked = chunked
         self._subscription = Subscription(feed, self, after)
         self._task: asyncio.Task[None] | None = None
@@ -85,28 +81,21 @@ class _Stream(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._connections.enter(self)
-        self._task = self._connections.spawn(self._pump())
+        self._task = self._connections.tasks.spawn(self._tell())
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._connections.leave(self)
         if self._task is not None:
             self._task.cancel()
 
-    async def _pump(self) -> None:
-        try:
-            await self._subscription.run()
+    async def _tell(self) -> None:
+        if await self.pump(self._subscription):
             if self._chunked:
                 self.send(_LAST_CHUNK)
             self.close()
-        except TooSlow:
-            logger.info("a reader of %s was too slow and is let go", self._subscription.run_id)
-            self.abort()
-        except ConnectionError:
-            self.abort()
-        except Exception:
-            logger.exception("a subscription to %s broke", self._subscription.run_id)
-            self.abort()
+
+    def too_slow(self) -> None:
+        self.abort()
 
     def write(self, piece: Piece) -> None:
         self._say(piece.sse)
@@ -121,9 +110,7 @@ class _Stream(Connection):
         self._subscription.ping()
 
     def heartbeat(self) -> None:
-        if self._socket.is_closing():
-            # Since the last heartbeat at least: what was left for it to take, it does not take.
-            self.abort()
+        """Its pings are written to it, and the kernel tells of a peer that takes none."""
 
     def goodbye(self) -> None:
         """Every run has ended by then, and its stream with it."""

@@ -26,7 +26,7 @@ _HIGH_WATER: Final = 16_384
 
 _USER_TIMEOUT_MS: Final = 25_000
 """The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
-(STALL_SECONDS and _GOODBYE_SECONDS)."""
+(STALL_SECONDS of the fan-out, and what a WebSocket has to hear why)."""
 
 _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -66,11 +66,16 @@ class Wire(asyncio.Protocol, Transport):
         self._draining = None
 
     @property
+    def closing(self) -> bool:
+        """`close` was called, or the peer is gone."""
+        return self._socket.is_closing()
+
+    @property
     def writable(self) -> bool:
         return self._socket.get_write_buffer_size() <= _HIGH_WATER
 
     async def drain(self) -> None:
-        if self._socket.is_closing():
+        if self.closing:
             raise ConnectionResetError("the reader is gone")
         if self._paused:
             if self._draining is None:
@@ -87,7 +92,7 @@ class Wire(asyncio.Protocol, Transport):
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        if not self._socket.is_closing():
+        if not self.closing:
             self._socket.write(data)
 
 

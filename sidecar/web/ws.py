@@ -15,7 +15,7 @@ from sidecar import protocol
 from sidecar.codec import Piece, ws_close, ws_frame, ws_text
 from sidecar.deadline import within
 from sidecar.errors import CommandError
-from sidecar.fanout import STALL_SECONDS, Subscription, TooSlow
+from sidecar.fanout import STALL_SECONDS, Subscription
 from sidecar.protocol import Command, Reply, Subscribe, Unsubscribe
 from sidecar.supervisor import Supervisor
 from sidecar.web.connections import Connection, Connections
@@ -49,7 +49,6 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
 
 _PING: Final = ws_frame(PING, b"")
-_NORMAL: Final = 1000
 
 
 async def websocket(request: web.Request) -> web.StreamResponse:
@@ -81,7 +80,6 @@ class _Session(Connection):
     """One socket: a task per subscription, and one for commands while there are any."""
 
     __slots__ = (
-        "_connections",
         "_dismissed",
         "_first",
         "_frames",
@@ -99,9 +97,8 @@ class _Session(Connection):
         first: tuple[str, str | None] | None,
     ) -> None:
         """`first`: run and cursor of a subscription that comes before any command."""
-        super().__init__()
+        super().__init__(connections)
         self._supervisor = supervisor
-        self._connections = connections
         self._first = first
         self._subscriptions: dict[str, tuple[Subscription, asyncio.Task[None]]] = {}
         self._frames: FrameReader | None = FrameReader(_MAX_FRAME)
@@ -122,11 +119,10 @@ class _Session(Connection):
         self._connections.enter(self)
         self._say(_PING)
         if self._first is not None:
-            self._servant = self._connections.spawn(self._serve())
+            self._servant = self._connections.tasks.spawn(self._serve())
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._connections.leave(self)
         for _, task in self._subscriptions.values():
             task.cancel()
         if self._servant is not None:
@@ -163,7 +159,7 @@ class _Session(Connection):
         if len(self._inbox) > _MAX_UNANSWERED:
             self._socket.pause_reading()
         if self._servant is None:
-            self._servant = self._connections.spawn(self._serve())
+            self._servant = self._connections.tasks.spawn(self._serve())
 
     async def _serve(self) -> None:
         """Until there is nothing left to answer."""
@@ -173,13 +169,13 @@ class _Session(Connection):
                 await self._subscribe_at_once(run, after)
             while self._inbox:
                 await self._answer(self._inbox.popleft())
-                if len(self._inbox) == _MAX_UNANSWERED // 2 and not self._socket.is_closing():
+                if len(self._inbox) == _MAX_UNANSWERED // 2 and not self.closing:
                     self._socket.resume_reading()
                 if not self.writable:
                     # Acks are as much as events: who takes none gets no more of them.
                     await within(STALL_SECONDS, self.drain())
         except asyncio.TimeoutError:
-            self._too_slow()
+            self.too_slow()
         except ConnectionError:
             self.abort()
         finally:
@@ -234,20 +230,12 @@ class _Session(Connection):
                 "at_capacity", f"at most {_MAX_SUBSCRIPTIONS} subscriptions on one socket"
             )
         subscription = Subscription(await self._supervisor.feed(run), self, after)
-        task = self._connections.spawn(self._pump(run, subscription))
+        task = self._connections.tasks.spawn(self._pump(run, subscription))
         self._subscriptions[run] = subscription, task
 
     async def _pump(self, run: str, subscription: Subscription) -> None:
         try:
-            await subscription.run()
-        except TooSlow:
-            logger.info("a reader of %s was too slow and is let go", run)
-            self._too_slow()
-        except ConnectionError:
-            self.abort()
-        except Exception:
-            logger.exception("a subscription to %s broke", run)
-            self.abort()
+            await self.pump(subscription)
         finally:
             if self._subscriptions.get(run, (None,))[0] is subscription:
                 del self._subscriptions[run]
@@ -274,10 +262,7 @@ class _Session(Connection):
             self.write_control(protocol.control("stream.ping", seq=0))
 
     def heartbeat(self) -> None:
-        if self._socket.is_closing():
-            # Since the last heartbeat at least: what was left for it to take, it does not take.
-            self.abort()
-        elif asyncio.get_running_loop().time() - self._heard < _SILENCE_SECONDS:
+        if asyncio.get_running_loop().time() - self._heard < _SILENCE_SECONDS:
             self._say(_PING)
         else:
             self._close(protocol.CLOSE_SILENT, "no answer to pings", _SLOW_SECONDS)
@@ -285,7 +270,7 @@ class _Session(Connection):
     def goodbye(self) -> None:
         self._close(protocol.CLOSE_SHUTTING_DOWN, "shutting down")
 
-    def _too_slow(self) -> None:
+    def too_slow(self) -> None:
         reason = "too slow; come back with your cursor"
         self._close(protocol.CLOSE_TOO_SLOW, reason, _SLOW_SECONDS)
 
