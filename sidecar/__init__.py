@@ -1,16 +1,20 @@
 """The gateway beside `next dev`: one event log per run, shown over WebSocket and SSE.
 
-Imports point down only, and tests/test_architecture.py holds it::
+Imports point down only, rooms are entered by their `__init__`, and tests/test_architecture.py holds
+both (`python -m tests.rooms` draws them as they are)::
 
-    __main__           the command line                         client   a program's way in
-    gateway            opens and closes everything
-    web/               aiohttp routes, transports, who may enter
-    supervisor         owner of all runs
-    execution          one run's life; the only writer of its log
-    fanout  workers    readers of a log; child processes
-    log/               memory, sqlite: one interface
-    codec run protocol settings errors channel deadline sse     pure
+    __main__             the command line
+    terminal  compare/   a run, and a measurement, in a terminal
+    client/              a program's way in
+    gateway              opens and closes everything
+    web/                 aiohttp routes, transports, who may enter
+    runs/                one run's life, and the owner of all of them
+    log/   pool/         logs and their readers; child processes
+    protocol/            commands, events, framing, states: what goes over the wire
+    datafolder           the folder of the log and of the runs' files
+    settings  channel    what a user can set; the vocabulary between gateway and worker
+    errors  clock  tasks
 
-`crew` is another program to this package: it is started as a command line and spoken to in the
-vocabulary of `channel`. crewai is never imported here.
+    worker/              another program: one run of a crew. It is started as a command line, spoken
+                         to in the vocabulary of `channel`, and the only place that imports crewai
 """

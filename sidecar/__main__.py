@@ -12,9 +12,9 @@ from collections.abc import Coroutine, Sequence
 
 import orjson
 
-from sidecar.channel import now_ms
 from sidecar.client import Disconnected
-from sidecar.compare.command import add_arguments, compare
+from sidecar.clock import now_ms
+from sidecar.compare import add_arguments, compare
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
@@ -85,7 +85,7 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     async with Gateway(settings) as gateway:
         print(f"sidecar ready {gateway.url}", flush=True)
-        await stop.wait()
+        await gateway.serve(stop)
     return 0
 
 

@@ -12,7 +12,8 @@ Fact, worker to gateway::
 word; the gateway adds what it has counted itself (tasks, usage, seconds) before they become the
 run's final event: ``run.completed`` {output}, ``run.failed`` {error: {code, message}},
 ``run.cancelled`` {}. A worker that closes the socket without one has crashed.
-``worker.ready`` {pid} is said once, before the first order, and never reaches a log.
+``worker.ready`` {pid} is said once, before the first order; by a worker that cannot import what it
+needs, ``worker.broken`` {message} instead. Neither reaches a log.
 
 Order, gateway to worker::
 
@@ -36,16 +37,18 @@ unless null, `superseded`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypedDict
 
 import orjson
 
+from sidecar.clock import now_ms
+
 __all__ = [
     "MAX_LINE",
     "MAX_STRING",
     "TERMINAL",
+    "WORKER_BROKEN",
     "WORKER_READY",
     "Fact",
     "LineSplitter",
@@ -65,6 +68,7 @@ MAX_LINE: Final = 16 * 1024 * 1024
 """Longest line on the channel, in bytes. A worker that exceeds it is broken, not merely verbose."""
 
 WORKER_READY: Final = "worker.ready"
+WORKER_BROKEN: Final = "worker.broken"
 TERMINAL: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
@@ -81,6 +85,10 @@ class RunSpec(TypedDict):
     """`package.module:attribute` of a user's own Python crew; then `config` is not read."""
     directory: str
     """This run's own folder: the worker's working files and CrewAI's storage."""
+    environ: dict[str, str]
+    """All of the worker's environment: its gateway's, whoever forked it."""
+    folder: str
+    """The user's: worked in, and imported from, by a crew of their own."""
     attempt: int
     """From 1; a later one carries a run on whose worker or gateway died."""
     kept: dict[str, str]
@@ -126,11 +134,6 @@ class Order(_OrderRequired, total=False):
 
 class LineTooLong(ValueError):
     """The peer sent more than `MAX_LINE` bytes without a newline."""
-
-
-def now_ms() -> float:
-    """Unix time in milliseconds with microseconds."""
-    return time.time_ns() // 1000 / 1000
 
 
 def fact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 
@@ -10,11 +11,10 @@ from aiohttp import web
 from sidecar.datafolder import DataFolder
 from sidecar.errors import SettingsError
 from sidecar.log import make_store
+from sidecar.pool import make_pool, make_synthetic_pool
+from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.supervisor import Supervisor
-from sidecar.web.app import make_app, make_runner
-from sidecar.web.keys import CONNECTIONS
-from sidecar.workers import make_pool, make_synthetic_pool
+from sidecar.web import CONNECTIONS, make_app, make_runner
 
 __all__ = ["Gateway"]
 
@@ -47,6 +47,19 @@ class Gateway:
         self._runner = make_runner(make_app(self._settings, self._supervisor, port))
         await self._runner.setup()
         await web.SockSite(self._runner, sock, backlog=_BACKLOG).start()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Return once `stop` is set. Raises SettingsError when there can be no workers."""
+        stopped = asyncio.create_task(stop.wait())
+        broken = asyncio.create_task(self._supervisor.broken())
+        try:
+            await asyncio.wait({stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
+            if broken.done():
+                raise SettingsError(f"no worker can be started: {broken.result()}")
+        finally:
+            stopped.cancel()
+            broken.cancel()
+            await asyncio.gather(stopped, broken, return_exceptions=True)
 
     async def close(self) -> None:
         """Live runs get their final event first, so that every reader sees the end."""

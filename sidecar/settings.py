@@ -35,6 +35,8 @@ class Settings:
     """`package.module:attribute` of a user's own Python crew."""
     log: str = "sqlite"
     workers: WorkerKind = "fork"
+    zygote: Path | None = None
+    """Socket of a zygote that several sidecars share; None = each has its own."""
     warm: int = 1
     """Idle workers kept ready."""
     memory_mb: int = 0
@@ -79,6 +81,7 @@ class Settings:
             crew=read.text("CREW", "") or None,
             log=read.text("LOG", "sqlite"),
             workers=_worker_kind(read.text("WORKERS", "auto"), platform),
+            zygote=Path(path) if (path := read.text("ZYGOTE", "")) else None,
             warm=read.integer("WARM", 1, 0, 16),
             memory_mb=read.integer("MEMORY_MB", 0, 0, 1 << 24),
             max_runs=read.integer("MAX_RUNS", 4, 1, 1_000),

@@ -67,7 +67,7 @@ async def _answers(url: str) -> bool:
             session.get(f"{url}/healthz") as response,
         ):
             return response.status == 200
-    except (aiohttp.ClientError, asyncio.TimeoutError):
+    except (aiohttp.ClientError, TimeoutError):
         return False
 
 

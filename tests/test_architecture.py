@@ -2,71 +2,86 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.rooms import DOORLESS, FLOORS, Import, imports, modules
 from tests.support.sidecar import ROOT
 
-# From the bottom up; a module may import from its own layer's left and from all layers above here.
-LAYERS = [
-    {"channel", "deadline", "errors", "sse", "tasks"},
-    {"codec", "settings", "states"},
-    {"protocol", "run", "datafolder"},
-    {"log"},
-    {"fanout", "workers"},
-    {"recorder"},
-    {"steering", "attempt"},
-    {"execution"},
-    {"supervisor"},
-    {"web"},
-    {"gateway"},
-    {"client"},
-    {"terminal", "compare"},
-    {"__main__"},
-]
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-FILES = sorted(p for p in (ROOT / "sidecar").rglob("*.py") if p.parent.name != "__pycache__")
+IMPORTS = [found for module in modules() for found in imports(module)]
+RANK = {room: rank for rank, floor in enumerate(FLOORS) for room in floor}
 
 
-def imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found
+def told(found: list[Import]) -> list[str]:
+    return [f"{one.importer} imports {one.imported}" for one in found]
 
 
-def room(path: Path) -> str:
-    parts = path.relative_to(ROOT / "sidecar").with_suffix("").parts
-    return parts[0]
+def test_every_module_is_in_a_room_that_the_picture_has() -> None:
+    assert {module.room for module in modules()} == set(RANK)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_down(path: Path) -> None:
-    if path == ROOT / "sidecar" / "__init__.py":
-        assert imports(path) == set()
-        return
-    here = room(path)
-    for name in imports(path):
-        parts = name.split(".")
-        assert parts[0] not in ("crew", "crewai"), f"{path.name} imports {name}"
-        if parts[0] == "aiohttp":
-            allowed = ("web", "gateway", "client", "terminal", "compare")
-            assert here in allowed, f"{path.name} imports aiohttp"
-        if parts[0] == "sidecar" and len(parts) > 1 and parts[1] in RANK and parts[1] != here:
-            assert RANK[parts[1]] < RANK[here], f"{here} imports {parts[1]}"
+def test_imports_between_rooms_point_down() -> None:
+    upwards = [
+        one for one in IMPORTS if one.room != one.source and RANK[one.room] >= RANK[one.source]
+    ]
+    assert told(upwards) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "crew").glob("*.py")), ids=lambda p: p.name)
-def test_crew_knows_of_the_sidecar_only_the_channel(path: Path) -> None:
-    ours = {name for name in imports(path) if name.split(".")[0] == "sidecar"}
-    assert {".".join(name.split(".")[:2]) for name in ours} <= {"sidecar.channel"}
+def test_a_room_is_entered_by_its_door() -> None:
+    past = [
+        one
+        for one in IMPORTS
+        if one.room != one.source and one.room not in DOORLESS and one.inside is not None
+    ]
+    assert told(past) == []
+
+
+def test_inside_a_room_nothing_goes_round_in_circles() -> None:
+    graph: dict[str, set[str]] = {}
+    for one in IMPORTS:
+        if one.at_import:
+            graph.setdefault(one.importer, set()).add(one.imported)
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in graph.get(name, ()):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_the_worker_knows_of_the_gateway_only_the_channel() -> None:
+    foreign = {
+        one.room
+        for one in IMPORTS
+        if one.source.startswith("worker/") and not one.room.startswith("worker")
+    }
+    assert foreign == {"channel"}
+
+
+@pytest.mark.parametrize(
+    ("package", "rooms"),
+    [
+        ("crewai", {"worker/engine"}),
+        ("aiohttp", {"web", "gateway", "client", "terminal", "compare"}),
+        ("crew", set()),
+        ("config", set()),
+    ],
+)
+def test_who_may_import(package: str, rooms: set[str]) -> None:
+    users = {
+        module.room
+        for module in modules()
+        for name in module.foreign
+        if name.split(".")[0] == package
+    }
+    assert users <= rooms
 
 
 def test_the_gateway_loads_no_crewai() -> None:

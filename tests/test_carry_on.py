@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sidecar.client import CrewClient
+from sidecar.client.client import CrewClient
 from tests.conftest import StartSidecar
+from tests.faults.proxy import FaultProxy
 from tests.support.openai_server import OpenAIServer, Script
-from tests.support.proxy import FaultProxy
 from tests.support.sidecar import (
     Frame,
     Raw,

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartSidecar
-from tests.support.proxy import FaultProxy
+from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 
 

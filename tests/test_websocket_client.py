@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sidecar.client import CrewClient, Disconnected, backoff
+from sidecar.client.client import CrewClient
+from sidecar.client.reach import Disconnected, backoff
 from sidecar.errors import CommandError
 from tests.support.sidecar import Sidecar, assert_whole
 

@@ -12,9 +12,9 @@ from itertools import count
 import aiohttp
 import pytest
 
-from sidecar.client import CrewClient
+from sidecar.client.client import CrewClient
 from tests.conftest import StartSidecar
-from tests.support.proxy import Connection, FaultProxy, Way
+from tests.faults.proxy import Connection, FaultProxy, Way
 from tests.support.sidecar import Raw, Sidecar, TransportName, assert_whole
 
 _ids = count(1)

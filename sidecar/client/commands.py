@@ -12,16 +12,7 @@ from typing import Final
 import aiohttp
 import orjson
 
-from sidecar.client.wire import (
-    UNREACHED,
-    Disconnected,
-    Frame,
-    Socket,
-    Wire,
-    answer_of,
-    backoff,
-)
-from sidecar.deadline import within
+from sidecar.client.reach import UNREACHED, Disconnected, Frame, Reach, Socket, answer_of, backoff
 
 __all__ = ["Commands"]
 
@@ -31,15 +22,15 @@ _TRIES: Final = 4
 class Commands:
     """The commands of one client. In `auto` nobody waits for a WebSocket while POST will do."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
         self._link: _Link | None = None
         self._opening: asyncio.Task[_Link] | None = None
         self._not_before = 0.0
 
     async def ask(self, body: Frame) -> Frame:
         """The ack, good or bad, of the command `body`. Raises Disconnected when nobody answers."""
-        mode = self._wire.mode
+        mode = self._reach.mode
         by_link = mode == "ws"
         if mode == "auto":
             by_link = self._link is not None and self._link.up
@@ -51,51 +42,55 @@ class Commands:
             except UNREACHED:
                 by_link = mode == "ws" or (mode == "auto" and not by_link)
                 await asyncio.sleep(backoff(failures))
-        raise Disconnected(f"no answer from {self._wire.url}; is the sidecar running? `make serve`")
+        raise Disconnected(
+            f"no answer from {self._reach.url}; is the sidecar running? `make serve`"
+        )
 
     async def _ask_link(self, body: Frame) -> Frame:
         link = self._link
         if link is None or not link.up:
             link = await asyncio.shield(self._open_link())
         try:
-            return await within(self._wire.answer, link.ask(body))
-        except asyncio.TimeoutError:
+            async with asyncio.timeout(self._reach.answer):
+                return await link.ask(body)
+        except TimeoutError:
             link.close()
             raise
 
     async def _post(self, body: Frame) -> Frame:
-        timeout = aiohttp.ClientTimeout(total=self._wire.answer)
-        async with self._wire.http.post(
-            f"{self._wire.url}/control", json=body, timeout=timeout
+        timeout = aiohttp.ClientTimeout(total=self._reach.answer)
+        async with self._reach.http.post(
+            f"{self._reach.url}/control", json=body, timeout=timeout
         ) as response:
             answer = await answer_of(response)
             return answer if "ok" in answer else {"ok": False, **answer}
 
     def _open_link(self) -> asyncio.Task[_Link]:
         if self._opening is None or self._opening.done():
-            self._opening = self._wire.tasks.spawn(self._open())
+            self._opening = self._reach.tasks.spawn(self._open())
             # Whoever waits for it hears of a failure; if nobody does, it is no news.
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._opening
 
     async def _open(self) -> _Link:
         try:
-            ws = await within(self._wire.answer, self._wire.open_socket({}))
+            async with asyncio.timeout(self._reach.answer):
+                ws = await self._reach.open_socket({})
         except Exception:
-            self._not_before = asyncio.get_running_loop().time() + self._wire.probe
+            self._not_before = asyncio.get_running_loop().time() + self._reach.probe
             raise
-        self._link = _Link(self._wire, ws)
+        self._link = _Link(self._reach, ws)
         return self._link
 
 
 class _Link:
     """A WebSocket for commands: many may be under way, each finds its ack by its id."""
 
-    def __init__(self, wire: Wire, ws: Socket) -> None:
-        self._wire = wire
+    def __init__(self, reach: Reach, ws: Socket) -> None:
+        self._reach = reach
         self._ws = ws
         self._asked: dict[str, asyncio.Future[Frame]] = {}
-        self._reading = wire.tasks.spawn(self._read())
+        self._reading = reach.tasks.spawn(self._read())
 
     @property
     def up(self) -> bool:
@@ -120,7 +115,7 @@ class _Link:
         try:
             while True:
                 # The sidecar pings every socket: one that is silent is dead.
-                message = await self._ws.receive(timeout=self._wire.silence)
+                message = await self._ws.receive(timeout=self._reach.silence)
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     break
                 frame: Frame = orjson.loads(message.data)
@@ -133,4 +128,4 @@ class _Link:
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(ConnectionError("the connection was lost"))
-            await self._wire.close_socket(self._ws)
+            await self._reach.close_socket(self._ws)

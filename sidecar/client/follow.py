@@ -14,8 +14,8 @@ import math
 from collections.abc import AsyncGenerator
 from typing import Final
 
+from sidecar.client.reach import UNREACHED, Disconnected, Frame, Kind, Reach, backoff
 from sidecar.client.stream import Stream
-from sidecar.client.wire import UNREACHED, Disconnected, Frame, Kind, Wire, backoff
 
 __all__ = ["Follower"]
 
@@ -26,8 +26,8 @@ _PROVEN_SECONDS: Final = 60.0
 class Follower:
     """Follows `run` from the cursor `after` (None: from its beginning). For one use."""
 
-    def __init__(self, wire: Wire, run: str, after: str | None) -> None:
-        self._wire = wire
+    def __init__(self, reach: Reach, run: str, after: str | None) -> None:
+        self._reach = reach
         self._run = run
         self._cursor = after
         self._seq = 0
@@ -35,7 +35,7 @@ class Follower:
         self._rival: Stream | None = None
         self._rival_until = 0.0
         self._probing = False
-        self._probes = _Probes(wire.probe)
+        self._probes = _Probes(reach.probe)
         self._loop = asyncio.get_running_loop()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._heard_at = self._loop.time()
@@ -89,16 +89,16 @@ class Follower:
 
     async def _come_back(self) -> Stream:
         """A connection that has its first frame, however long that takes."""
-        wire = self._wire
+        reach = self._reach
         while True:
             if self._tried:
-                if self._loop.time() - self._heard_at > wire.patience:
-                    raise Disconnected(f"{wire.url} was away for more than {wire.patience:g} s")
+                if self._loop.time() - self._heard_at > reach.patience:
+                    raise Disconnected(f"{reach.url} was away for more than {reach.patience:g} s")
                 await asyncio.sleep(backoff(self._failures))
                 self._failures += 1
             self._tried = True
-            other = self._other(wire.kind)
-            for kind in (wire.kind,) if other == wire.kind else (wire.kind, other):
+            other = self._other(reach.kind)
+            for kind in (reach.kind,) if other == reach.kind else (reach.kind, other):
                 stream = self._open(kind)
                 while not (stream.opened or stream.over or self._loop.time() >= self._rival_until):
                     await self._news_by(self._rival_until)
@@ -116,16 +116,16 @@ class Follower:
             # Counted from here and not from the last frame: meanwhile the caller had its turn.
             self._quiet_since = now
         probe_at = math.inf
-        if self._wire.mode == "auto" and stream.kind == "sse":
+        if self._reach.mode == "auto" and stream.kind == "sse":
             probe_at = self._probes.at
         if self._rival is None:
-            if now >= self._quiet_since + self._wire.silence:
+            if now >= self._quiet_since + self._reach.silence:
                 self._open(self._other(stream.kind))
             elif now >= probe_at:
                 self._probes.begin()
                 self._open("ws", probing=True)
         if self._rival is None:
-            await self._news_by(min(self._quiet_since + self._wire.silence, probe_at))
+            await self._news_by(min(self._quiet_since + self._reach.silence, probe_at))
         else:
             await self._news_by(self._rival_until)
 
@@ -137,13 +137,13 @@ class Follower:
         elif rival.over or now >= self._rival_until:
             self._abandon()
             self._probes.fail(now)
-            if self._quiet_since is not None and now >= self._quiet_since + self._wire.silence:
+            if self._quiet_since is not None and now >= self._quiet_since + self._reach.silence:
                 self._drop()
 
     def _open(self, kind: Kind, *, probing: bool = False) -> Stream:
         query = {"run": self._run, **({"after": self._cursor} if self._cursor else {})}
-        self._rival = Stream(self._wire, kind, query, self._wake)
-        self._rival_until = self._loop.time() + self._wire.answer
+        self._rival = Stream(self._reach, kind, query, self._wake)
+        self._rival_until = self._loop.time() + self._reach.answer
         self._probing = probing
         return self._rival
 
@@ -152,7 +152,7 @@ class Follower:
             self._stream.close()
         self._stream, self._rival, self._quiet_since = stream, None, None
         self._probes.changed(stream.kind, self._loop.time())
-        self._wire.kind = stream.kind
+        self._reach.kind = stream.kind
 
     def _abandon(self) -> None:
         if self._rival is not None:
@@ -167,7 +167,7 @@ class Follower:
 
     def _other(self, kind: Kind) -> Kind:
         """The rival's kind; with a fixed transport a fresh connection of the same."""
-        if self._wire.mode != "auto":
+        if self._reach.mode != "auto":
             return kind
         return "sse" if kind == "ws" else "ws"
 

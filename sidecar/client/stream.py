@@ -11,9 +11,9 @@ from typing import Final
 import aiohttp
 import orjson
 
-from sidecar.client.wire import Frame, Kind, Wire, answer_of, refusal
+from sidecar.client.reach import Frame, Kind, Reach, answer_of, refusal
+from sidecar.client.sse_parser import SseParser
 from sidecar.errors import CommandError
-from sidecar.sse import SseParser
 
 __all__ = ["Stream"]
 
@@ -30,7 +30,7 @@ class Stream:
     `wake` is called whenever `pop` or `over` may have changed.
     """
 
-    def __init__(self, wire: Wire, kind: Kind, query: dict[str, str], wake: Callable[[], None]):
+    def __init__(self, reach: Reach, kind: Kind, query: dict[str, str], wake: Callable[[], None]):
         self.kind: Kind = kind
         self.opened = False
         """The first frame was here: no proxy swallows the rest."""
@@ -39,8 +39,8 @@ class Stream:
         self._held = 0
         self._room = asyncio.Event()
         self._wake = wake
-        texts = _ws_texts(wire, query) if kind == "ws" else _sse_texts(wire, query)
-        self._reading = wire.tasks.spawn(self._read(texts))
+        texts = _ws_texts(reach, query) if kind == "ws" else _sse_texts(reach, query)
+        self._reading = reach.tasks.spawn(self._read(texts))
 
     @property
     def over(self) -> bool:
@@ -93,8 +93,8 @@ class Stream:
             await self._room.wait()
 
 
-async def _ws_texts(wire: Wire, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
-    ws = await wire.open_socket(query)
+async def _ws_texts(reach: Reach, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
+    ws = await reach.open_socket(query)
     try:
         while True:
             message = await ws.receive()
@@ -102,13 +102,13 @@ async def _ws_texts(wire: Wire, query: dict[str, str]) -> AsyncGenerator[bytes, 
                 break
             yield message.data
     finally:
-        await wire.close_socket(ws)
+        await reach.close_socket(ws)
     if ws.close_code in _FOR_GOOD:
         raise CommandError("forbidden", f"closed for good with {ws.close_code}")
 
 
-async def _sse_texts(wire: Wire, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
-    async with wire.http.get(f"{wire.url}/sse", params=query) as response:
+async def _sse_texts(reach: Reach, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
+    async with reach.http.get(f"{reach.url}/sse", params=query) as response:
         if response.status == 204:
             # P11: the cursor is the final event's.
             yield orjson.dumps(

@@ -8,3 +8,9 @@
     report, chart      a table in the terminal, JSON, a page of HTML
     command            the command line
 """
+
+from __future__ import annotations
+
+from sidecar.compare.command import add_arguments, compare
+
+__all__ = ["add_arguments", "compare"]

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from sidecar.client import CrewClient
-from sidecar.client.wire import Kind
+from sidecar.client import CrewClient, Kind
 from sidecar.compare.figures import Figures, Sample, figures
 from sidecar.compare.subscriber import Recording, Subscriber
-from sidecar.deadline import within
 from sidecar.errors import CommandError
 from sidecar.settings import SYNTHETIC
 
@@ -174,8 +172,9 @@ async def _follow(subscribers: list[Subscriber]) -> None:
     try:
         for subscriber in subscribers:
             following.append(asyncio.create_task(subscriber.follow()))
-            with contextlib.suppress(asyncio.TimeoutError):
-                await within(_TURN_SECONDS, subscriber.connected.wait())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TURN_SECONDS):
+                    await subscriber.connected.wait()
         await asyncio.gather(*following)
     finally:
         for task in following:

@@ -17,9 +17,7 @@ import aiohttp
 import orjson
 
 from sidecar import protocol
-from sidecar.client.wire import Kind
-from sidecar.deadline import within
-from sidecar.sse import SseParser
+from sidecar.client import Kind, SseParser
 
 __all__ = ["Recording", "Subscriber"]
 
@@ -94,7 +92,7 @@ class Subscriber:
                 if await self._connection():
                     return
                 await asyncio.sleep(self._away)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self.recording.failure = "nothing came any more"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             self.recording.failure = _reason(error)
@@ -158,16 +156,14 @@ class Subscriber:
         async with contextlib.AsyncExitStack() as stack:
             session = self._session()
             stack.push_async_callback(session.close)
-            ws = await within(
-                _HANDSHAKE_SECONDS,
-                session.ws_connect(
+            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+                ws = await session.ws_connect(
                     f"{self._url}/ws",
                     params=query,
                     protocols=(protocol.SUBPROTOCOL,),
                     max_msg_size=_MAX_MESSAGE,
                     decode_text=False,
-                ),
-            )
+                )
             # On a connection that is gone by then: a cut says no goodbye.
             stack.push_async_callback(ws.close)
             stack.push_async_callback(session.close)

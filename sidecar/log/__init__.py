@@ -1,16 +1,34 @@
-"""Log kinds: memory and sqlite, behind one interface. `make_store` picks by SIDECAR_LOG."""
+"""The log and those who read it::
+
+base, memory, sqlite   a run's append-only sequence, and the store that holds all of them
+health                 whether the storage can be written
+feed                   one log's readers, each a cursor and a transport
+"""
 
 from __future__ import annotations
 
 from sidecar.log.base import Log, LogStore, StoredAck
+from sidecar.log.feed import STALL_SECONDS, Feed, Subscription, TooSlow, Transport, resolve_cursor
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
 from sidecar.settings import Settings
 
-__all__ = ["Log", "LogStore", "StoredAck", "make_store"]
+__all__ = [
+    "STALL_SECONDS",
+    "Feed",
+    "Log",
+    "LogStore",
+    "StoredAck",
+    "Subscription",
+    "TooSlow",
+    "Transport",
+    "make_store",
+    "resolve_cursor",
+]
 
 
 def make_store(settings: Settings) -> LogStore:
+    """The kind that SIDECAR_LOG names."""
     if settings.log == "memory":
         return MemoryStore(retain=settings.retain, keep_runs=settings.keep_runs)
     return SqliteStore(

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from sidecar.channel import now_ms
-from sidecar.codec import Draft, Event, encode_event
+from sidecar.clock import now_ms
 from sidecar.log.health import Health
+from sidecar.protocol import Draft, Event, encode_event
 
 __all__ = ["SLICE", "Log", "LogStore", "StoredAck", "new_epoch"]
 
 SLICE: Final = 128
-"""Most events a reader takes at once: about one write's worth (fanout.WRITE_BYTES)."""
+"""Most events a reader takes at once: about one write's worth (feed.WRITE_BYTES)."""
 
 _TAIL: Final = 512
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"

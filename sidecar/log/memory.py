@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from sidecar.codec import Event
 from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
 from sidecar.log.health import Health
-from sidecar.states import FINAL_STATES
+from sidecar.protocol import FINAL_STATES, Event
 
 __all__ = ["MemoryStore"]
 

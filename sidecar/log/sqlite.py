@@ -17,11 +17,10 @@ from typing import Any, Final
 
 import orjson
 
-from sidecar.codec import Event, format_cursor
 from sidecar.errors import StoreError
 from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
 from sidecar.log.health import Health
-from sidecar.states import FINAL_STATES
+from sidecar.protocol import FINAL_STATES, Event, format_cursor
 
 __all__ = ["SqliteStore"]
 

@@ -1,1 +1,18 @@
-"""The gateway's face: aiohttp routes over the supervisor. aiohttp is used here and in `client`."""
+"""The gateway's face: aiohttp routes over the supervisor. From the bottom up::
+
+gatekeeper, refusals   which hosts and origins are let in; errors on their way out
+rounds, frames         many members visited by one timer; RFC 6455 frames read
+socket                 a socket taken over from aiohttp, with flow control
+connections            the open streams, their heartbeat and their end
+keys                   what handlers find in the application
+sse, ws                the two transports
+requests, pages        commands and questions over plain HTTP; GET /compare
+app                    routes, and what every answer carries
+"""
+
+from __future__ import annotations
+
+from sidecar.web.app import make_app, make_runner
+from sidecar.web.keys import CONNECTIONS
+
+__all__ = ["CONNECTIONS", "make_app", "make_runner"]

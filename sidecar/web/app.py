@@ -9,13 +9,15 @@ from aiohttp.typedefs import Handler
 
 from sidecar import protocol
 from sidecar.errors import CommandError
+from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.supervisor import Supervisor
-from sidecar.web import compare, control, sse, ws
+from sidecar.web import pages, requests
 from sidecar.web.connections import Connections
+from sidecar.web.gatekeeper import Gatekeeper
 from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR
-from sidecar.web.problems import error_response, errors
-from sidecar.web.security import Gatekeeper
+from sidecar.web.refusals import error_response, errors
+from sidecar.web.sse import sse
+from sidecar.web.ws import websocket
 
 __all__ = ["make_app", "make_runner"]
 
@@ -44,14 +46,14 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app[GATEKEEPER] = Gatekeeper.build(settings, port)
     app[CONNECTIONS] = Connections(settings.max_connections, settings.ping)
     app.router.add_get("/", _index)
-    app.router.add_get("/ws", ws.websocket, allow_head=False)
-    app.router.add_get("/sse", sse.sse, allow_head=False)
-    app.router.add_post("/control", control.control)
-    app.router.add_post("/runs", control.post_run)
-    app.router.add_get("/runs", control.get_runs)
-    app.router.add_get("/runs/{run}", control.get_run)
-    app.router.add_get("/runs/{run}/events", control.page)
-    compare.add_routes(app)
+    app.router.add_get("/ws", websocket, allow_head=False)
+    app.router.add_get("/sse", sse, allow_head=False)
+    app.router.add_post("/control", requests.control)
+    app.router.add_post("/runs", requests.post_run)
+    app.router.add_get("/runs", requests.get_runs)
+    app.router.add_get("/runs/{run}", requests.get_run)
+    app.router.add_get("/runs/{run}/events", requests.page)
+    pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
     app.on_response_prepare.append(_headers)

@@ -7,10 +7,10 @@ import logging
 from abc import abstractmethod
 from typing import Final
 
-from sidecar.deadline import Rounds, within
-from sidecar.fanout import Subscription, TooSlow
+from sidecar.log import Subscription, TooSlow
 from sidecar.tasks import Tasks
-from sidecar.web.wire import Wire
+from sidecar.web.rounds import Rounds
+from sidecar.web.socket import PeerSocket
 
 __all__ = ["Connection", "Connections"]
 
@@ -23,7 +23,7 @@ _GOODBYE_SECONDS: Final = 2.0
 """What readers have, when the gateway stops, to take what is on its way to them."""
 
 
-class Connection(Wire):
+class Connection(PeerSocket):
     """A wire that is visited now and then, and the end of its subscriptions."""
 
     __slots__ = ("_connections",)
@@ -102,8 +102,9 @@ class Connections:
             connection.goodbye()
         try:
             if self._open:
-                await within(_GOODBYE_SECONDS, self._empty.wait())
-        except asyncio.TimeoutError:
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._empty.wait()
+        except TimeoutError:
             for connection in tuple(self._open):
                 connection.abort()
         await self.tasks.close()

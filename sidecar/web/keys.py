@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.supervisor import Supervisor
 from sidecar.web.connections import Connections
-from sidecar.web.security import Gatekeeper
+from sidecar.web.gatekeeper import Gatekeeper
 
 __all__ = ["CONNECTIONS", "GATEKEEPER", "SETTINGS", "SUPERVISOR"]
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.codec import Piece, http_chunk, parse_cursor, sse_control, unchunked
 from sidecar.errors import CommandError
-from sidecar.fanout import Feed, Subscription
+from sidecar.log import Feed, Subscription
+from sidecar.protocol import Piece, http_chunk, parse_cursor, sse_control, unchunked
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.keys import CONNECTIONS, SUPERVISOR
-from sidecar.web.wire import take_over
+from sidecar.web.socket import take_over
 
 __all__ = ["cursor_of", "sse", "stream"]
 

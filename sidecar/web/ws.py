@@ -12,21 +12,28 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar import protocol
-from sidecar.codec import Piece, ws_close, ws_frame, ws_text
-from sidecar.deadline import within
 from sidecar.errors import CommandError
-from sidecar.fanout import STALL_SECONDS, Subscription
-from sidecar.protocol import Command, Reply, Subscribe, Unsubscribe
-from sidecar.supervisor import Supervisor
+from sidecar.log import STALL_SECONDS, Subscription
+from sidecar.protocol import (
+    Command,
+    Piece,
+    Reply,
+    Subscribe,
+    Unsubscribe,
+    ws_close,
+    ws_frame,
+    ws_text,
+)
+from sidecar.runs import Supervisor
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.frames import CLOSE, PING, PONG, TEXT, BadFrame, FrameReader, Message
 from sidecar.web.keys import CONNECTIONS, SUPERVISOR
-from sidecar.web.problems import opaque
-from sidecar.web.wire import take_over
+from sidecar.web.refusals import opaque
+from sidecar.web.socket import take_over
 
 __all__ = ["websocket"]
 
-logger = logging.getLogger("sidecar.ws")
+logger = logging.getLogger("sidecar.web")
 
 _MAX_FRAME: Final = 2 * 1024 * 1024
 """Closed with 1009 above it; from MAX_COMMAND up to here the answer is `too_large`."""
@@ -173,8 +180,9 @@ class _Session(Connection):
                     self._socket.resume_reading()
                 if not self.writable:
                     # Acks are as much as events: who takes none gets no more of them.
-                    await within(STALL_SECONDS, self.drain())
-        except asyncio.TimeoutError:
+                    async with asyncio.timeout(STALL_SECONDS):
+                        await self.drain()
+        except TimeoutError:
             self.too_slow()
         except ConnectionError:
             self.abort()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crewai import Agent, Crew, Task
 
-from crew.offline import OfflineLLM
+from sidecar.worker.engine.offline import OfflineLLM
 
 
 def writer() -> Crew:

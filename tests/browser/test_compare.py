@@ -14,11 +14,11 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
 from tests.browser.chat import PATIENCE, VIEWPORTS, Look, get, log_of, newest_run
-from tests.sidecar.test_compare_figures import ECDFS, HELD, PERCENTILES
-from tests.sidecar.test_compare_verdict import NUMBERS, VERDICTS, Changes, side
-from tests.support.proxy import FaultProxy, Way
+from tests.compare.test_command import buffering_proxy
+from tests.compare.test_figures import ECDFS, HELD, PERCENTILES
+from tests.compare.test_verdict import NUMBERS, VERDICTS, Changes, side
+from tests.faults.proxy import FaultProxy, Way
 from tests.support.sidecar import ROOT, Sidecar
-from tests.test_compare import buffering_proxy
 
 OVERFLOW = """
   [document.documentElement, document.querySelector(".scroll")]

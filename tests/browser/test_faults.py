@@ -19,7 +19,7 @@ from tests.browser.chat import (
     words,
 )
 from tests.conftest import StartSidecar
-from tests.support.proxy import BLACKHOLE, FaultProxy
+from tests.faults.proxy import BLACKHOLE, FaultProxy
 from tests.support.sidecar import Sidecar, assert_whole
 
 

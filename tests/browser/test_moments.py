@@ -24,7 +24,7 @@ from tests.browser.chat import (
 )
 from tests.browser.tabs import hidden_tabs
 from tests.conftest import StartSidecar
-from tests.support.proxy import FaultProxy
+from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar, assert_whole
 
 PLAN = "create_content_plan"

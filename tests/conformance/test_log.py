@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from sidecar.codec import Draft
 from sidecar.errors import StoreError
 from sidecar.log.base import LogStore, StoredAck
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
+from sidecar.protocol.events import Draft
 
 MakeStore = Callable[..., LogStore]
 

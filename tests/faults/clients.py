@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from sidecar.sse import SseParser
+from sidecar.client.sse_parser import SseParser
 from tests.faults.checkers import Command, Connection, Frame, Reader, Received
 
 __all__ = ["Commander", "Follower", "Progress", "new_session", "read_log"]

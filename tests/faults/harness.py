@@ -20,8 +20,8 @@ import orjson
 from tests.faults.checkers import History, violations
 from tests.faults.clients import Commander, Follower, Progress, new_session, read_log
 from tests.faults.gateway import Gateway, send
+from tests.faults.proxy import BLACKHOLE, STALL, Connection, FaultProxy
 from tests.faults.schedule import Act, Freeze, Kill, Schedule, Send, Window
-from tests.support.proxy import BLACKHOLE, STALL, Connection, FaultProxy
 
 __all__ = ["Tally", "play_all", "play_kills", "play_on"]
 
@@ -220,7 +220,7 @@ async def play_on(gateway: Gateway, schedule: Schedule, tally: Tally) -> None:
         play = _Play(schedule, gateway, proxy, tally)
         try:
             history = await play.perform()
-        except (asyncio.TimeoutError, AssertionError, aiohttp.ClientError) as error:
+        except (TimeoutError, AssertionError, aiohttp.ClientError) as error:
             tally.violations.append(
                 f"{schedule.name} --seed {schedule.seed}: {error!r}: {play.state()}"
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, Literal
 
-from tests.support.proxy import BLACKHOLE, STALL, End, Kind, Way
+from tests.faults.proxy import BLACKHOLE, STALL, End, Kind, Way
 
 __all__ = [
     "END",

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 import pytest
 
-from sidecar.sse import SseParser
+from sidecar.client.sse_parser import SseParser
 from tests.faults.checkers import Frame, TransportName, is_event
 from tests.faults.conftest import StartGateway, begin
 from tests.faults.counters import resident, sockets, threads, until

@@ -12,7 +12,7 @@ from typing import Any
 from crewai import Agent, Crew, Task
 from crewai.tools import tool
 
-from crew.offline import OfflineLLM
+from sidecar.worker.engine.offline import OfflineLLM
 
 
 def _with(the_tool: Any) -> Crew:

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import aiohttp
 
-from sidecar.client import CrewClient
-from sidecar.sse import SseParser
+from sidecar.client.client import CrewClient
+from sidecar.client.sse_parser import SseParser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOUND = 60.0
@@ -222,7 +222,7 @@ def idle_worker(sidecar: Sidecar) -> int:
     for pid in descendants(sidecar.pid):
         program = Path(f"/proc/{pid}/cmdline").read_bytes()
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        if (parent == sidecar.pid) == (b"crew.worker" in program):
+        if (parent == sidecar.pid) == (b"\0main\0" in program):
             return pid
     raise AssertionError(f"no idle worker among {descendants(sidecar.pid)}")
 

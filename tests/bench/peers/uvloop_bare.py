@@ -8,7 +8,7 @@ from typing import cast
 
 import uvloop
 
-from sidecar.codec import ws_text
+from sidecar.protocol.framing import ws_text
 from tests.bench.peers.pace import Peer
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sidecar.client import CrewClient
+from sidecar.client.client import CrewClient
 from tests.bench.figures import Figure, Result
 from tests.bench.sizes import Sizes
 from tests.support.openai_server import OpenAIServer, Script

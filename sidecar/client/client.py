@@ -1,0 +1,122 @@
+"""CrewClient: one sidecar as a program sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from sidecar.client.commands import Commands
+from sidecar.client.follow import Follower
+from sidecar.client.reach import Frame, Kind, Mode, Reach, refusal
+
+__all__ = ["CrewClient"]
+
+
+class CrewClient:
+    """A connection to one sidecar. `transport` is `auto` (WebSocket, else SSE), `ws` or `sse`.
+
+    `patience` is how many seconds of nothing but failures `follow` sits through. A connection that
+    says nothing for `silence` seconds, which must be more than the sidecar's SIDECAR_PING, gets
+    another one beside it. On SSE, `auto` tries WebSocket again after `probe` seconds, then each
+    time after twice as long, up to five minutes.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8770",
+        *,
+        transport: Mode = "auto",
+        patience: float = 60.0,
+        silence: float = 12.0,
+        probe: float = 15.0,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._reach = Reach(self.url, transport, patience=patience, silence=silence, probe=probe)
+        self._commands = Commands(self._reach)
+
+    async def __aenter__(self) -> CrewClient:
+        self._reach.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._reach.close()
+
+    @property
+    def transport(self) -> Kind:
+        """The one that `follow` uses, or used last."""
+        return self._reach.kind
+
+    async def start(
+        self,
+        inputs: dict[str, Any] | None = None,
+        *,
+        crew: str | None = None,
+        review: Sequence[str] = (),
+    ) -> str:
+        """Queue a run and return its id; `review` names the tasks to be asked about.
+
+        Raises CommandError as the sidecar refuses.
+        """
+        fields: dict[str, Any] = {"inputs": inputs or {}}
+        if crew is not None:
+            fields["crew"] = crew
+        if review:
+            fields["review"] = list(review)
+        return str((await self.command("start", **fields))["run"])
+
+    async def cancel(self, run: str, reason: str | None = None) -> Frame:
+        return await self.command("cancel", run=run, **({"reason": reason} if reason else {}))
+
+    async def pause(self, run: str) -> Frame:
+        return await self.command("pause", run=run)
+
+    async def resume(self, run: str) -> Frame:
+        return await self.command("resume", run=run)
+
+    async def modify(self, run: str, **change: Any) -> Frame:
+        """`instruction=` (and `now=True`), or `task=` and `description=`, or `inputs=`."""
+        return await self.command("modify", run=run, **change)
+
+    async def answer(self, run: str, input: str, text: str = "") -> Frame:
+        """Answer the question `input`; an empty text accepts."""
+        return await self.command("answer", run=run, input=input, text=text)
+
+    async def status(self, run: str) -> Frame:
+        """The run's snapshot."""
+        result: Frame = (await self.command("status", run=run))["result"]
+        return result
+
+    async def runs(self, *, state: str | None = None, limit: int = 50) -> list[Frame]:
+        """Snapshots, newest first."""
+        fields: dict[str, Any] = {"limit": limit}
+        if state is not None:
+            fields["state"] = state
+        result: list[Frame] = (await self.command("list", **fields))["result"]["runs"]
+        return result
+
+    async def command(self, cmd: str, *, id: str | None = None, **fields: Any) -> Frame:
+        """Send one command and return its ack.
+
+        An ack that is lost with its connection is asked for again under the same id, which has no
+        second effect. Raises CommandError for a refusal, Disconnected when nobody answers.
+        """
+        body = {"id": id or f"py-{uuid.uuid4().hex}", "cmd": cmd, **fields}
+        ack = await self._commands.ask(body)
+        if not ack["ok"]:
+            raise refusal(ack["error"], id=body["id"])
+        return ack
+
+    async def follow(
+        self, run: str, *, after: str | None = None, controls: bool = False
+    ) -> AsyncGenerator[Frame, None]:
+        """Every event of `run` that follows the cursor `after`, once, in order, to the final one.
+
+        With `controls` the control frames too, as they come. Raises CommandError for an unknown
+        run, Disconnected when the sidecar stays away.
+        """
+        async with contextlib.aclosing(Follower(self._reach, run, after).frames()) as frames:
+            async for frame in frames:
+                if controls or not frame["type"].startswith("stream."):
+                    yield frame

@@ -1,0 +1,16 @@
+"""One run's life, and the owner of all of them. From the bottom up::
+
+run          the pure state of a run: what its events have come to
+deadline     counted time that can be held
+recorder     the only writer of one run's log
+controls     what people may do to a run: pause, resume, modify, answer
+attempt      one worker's try at a run
+execution    attempt after attempt, until one ends it
+supervisor   owner of all runs; every command ends there
+"""
+
+from __future__ import annotations
+
+from sidecar.runs.supervisor import Supervisor
+
+__all__ = ["Supervisor"]

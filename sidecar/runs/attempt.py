@@ -1,0 +1,148 @@
+"""One attempt at a run: takes a worker, hears it out, and tells how it ended.
+
+A run has more than one when its gateway died, or its worker did and another try is allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from sidecar.channel import TERMINAL, Order, RunSpec
+from sidecar.pool import KILL, CannotImport, Pool, Worker
+from sidecar.protocol import Draft
+
+__all__ = ["Attempt"]
+
+logger = logging.getLogger("sidecar.runs")
+
+_EXIT_SECONDS: Final = 1.0
+"""Between a worker's last word and its exit, which is one os._exit away."""
+
+_SIGKILL: Final = 9
+
+
+class Attempt:
+    """`take`, then `drafts` until there are none; `close` in any case."""
+
+    def __init__(self, run: str, pool: Pool) -> None:
+        self._run = run
+        self._pool = pool
+        self._worker: Worker | None = None
+        self._exit_code: int | None = None
+        self._lacking: str | None = None
+        """Why there is no worker."""
+        self._out_of_memory_kills = _out_of_memory_kills()
+        self.verdict: dict[str, Any] | None = None
+        """The worker's last word, a terminal fact of the channel."""
+
+    async def take(self) -> bool:
+        """Wait for a worker that is ready; False when there can be none, as `error` says."""
+        try:
+            self._worker = await self._pool.take()
+        except CannotImport as error:
+            self._lacking = str(error)
+        return self._worker is not None
+
+    def start(self, spec: RunSpec, brief: Sequence[Order]) -> None:
+        """Have the worker taken run `spec`, told of all that `brief` says before it begins."""
+        self.order({"order": "start", "spec": spec})
+        for order in brief:
+            self.order(order)
+
+    def order(self, order: Order) -> None:
+        """Tell the worker; nobody while there is none. Never waits."""
+        if self._worker is not None:
+            self._worker.order(order)
+
+    def signal(self, number: int) -> None:
+        if self._worker is not None:
+            self._worker.signal(number)
+
+    async def drafts(self) -> list[Draft]:
+        """The next batch of what the worker says; empty once it has said its last and is gone."""
+        worker = self._worker
+        if worker is None:
+            return []
+        while self.verdict is None and (lines := await worker.facts()):
+            if drafts := self._parse(lines):
+                return drafts
+        await self._await_exit(worker)
+        return []
+
+    def close(self) -> None:
+        """Leave nothing of the worker behind."""
+        if self._worker is not None:
+            self._worker.signal(KILL)
+            self._worker.close()
+
+    def error(self) -> dict[str, str]:
+        """What `run.failed` says of an attempt that did not complete: {code, message}."""
+        if self.verdict is not None:
+            error = self.verdict["data"].get("error") or {}
+            return {
+                "code": str(error.get("code", "error")),
+                "message": str(error.get("message", "the crew failed without saying why")),
+            }
+        if self._lacking is not None:
+            return {"code": "crashed", "message": f"no worker could be started: {self._lacking}"}
+        code = self._exit_code
+        if code == -_SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
+            return {
+                "code": "out_of_memory",
+                "message": "the system ran out of memory and killed the worker",
+            }
+        how = "for an unknown reason" if code is None else f"with exit code {code}"
+        if code is not None and code < 0:
+            how = f"by signal {-code} ({signal.Signals(-code).name})"
+        return {"code": "crashed", "message": f"the worker process ended {how}"}
+
+    async def _await_exit(self, worker: Worker) -> None:
+        try:
+            async with asyncio.timeout(_EXIT_SECONDS):
+                self._exit_code = await worker.exit_code()
+        except TimeoutError:
+            worker.signal(KILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_EXIT_SECONDS):
+                    self._exit_code = await worker.exit_code()
+
+    def _parse(self, lines: Sequence[bytes]) -> list[Draft]:
+        """A batch of facts, up to the worker's last word if it is among them."""
+        drafts = []
+        for line in lines:
+            try:
+                fact = orjson.loads(line)
+                type, data = fact["type"], fact["data"]
+                if type in TERMINAL:
+                    self.verdict = fact
+                    break
+                drafts.append(
+                    Draft(
+                        type,
+                        float(fact["ts"]),
+                        data,
+                        fact.get("task"),
+                        fact.get("agent"),
+                        fact.get("cause"),
+                    )
+                )
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+                logger.error("run %s: not a fact: %r", self._run, line[:200])
+        return drafts
+
+
+def _out_of_memory_kills() -> int:
+    """How often this kernel's OOM killer has struck; 0 where nobody counts (not Linux)."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,277 @@
+"""One run from its queue to its final event: attempt after attempt, until one ends it.
+
+What it says goes through the run's recorder; what people say to the run through its steering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sidecar.channel import Order, RunSpec
+from sidecar.clock import now_ms
+from sidecar.log import Log
+from sidecar.pool import KILL, Pool
+from sidecar.protocol import Cancel, Command, Draft, Reply
+from sidecar.runs.attempt import Attempt
+from sidecar.runs.controls import Controls
+from sidecar.runs.deadline import Deadline
+from sidecar.runs.recorder import Recorder
+from sidecar.runs.run import Run
+
+__all__ = ["Ending", "Execution"]
+
+logger = logging.getLogger("sidecar.runs")
+
+# The cancel ladder. A worker that was told ends itself: at its next token, else after 0.3 s, or
+# after 2.5 s while a tool is at work (worker/main.py). One that does not is deaf; SIGTERM, then
+# SIGKILL, end it within the 3.5 s that PROTOCOL.md promises.
+_COOPERATIVE_SECONDS: Final = 2.7
+_SIGTERM_SECONDS: Final = 0.3
+_SIGKILL_SECONDS: Final = 0.3
+
+_MAX_ATTEMPTS: Final = 50
+"""A run whose gateway died that often is likely what kills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the gateway itself ends a run."""
+
+    kind: Literal["cancelled", "timeout", "interrupted"]
+    reason: str | None = None
+    cause: str | None = None
+
+
+class Execution:
+    """`execute` is a task of the supervisor's; it returns after the final event, always.
+
+    `spec` is that of the run's first attempt. `timeout` in seconds, over all attempts of this
+    gateway; `retries` is how many fresh attempts a crash of the worker gets.
+    """
+
+    def __init__(
+        self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float, retries: int
+    ) -> None:
+        self.run = run
+        self.recorder = Recorder(
+            run, log, is_stale=lambda fact: self.controls.is_stale(fact), noticed=self._noticed
+        )
+        self.controls = Controls(self.recorder, self._order, input_timeout=spec["input_timeout"])
+        self._pool = pool
+        self._spec = spec
+        self._timeout = timeout
+        self._retries = retries
+        self._deadline = Deadline(timeout, lambda: self.end(Ending("timeout")))
+        self._stop = asyncio.Event()
+        self._going_on = asyncio.Event()
+        """Set when a pause has been taken back."""
+        self._ending: Ending | None = None
+        self._number = 1
+        """Of the attempt under way or next."""
+        self._attempt: Attempt | None = None
+        self._began: float | None = None
+
+    def carry_on(self) -> None:
+        """Begin where the log of a dead gateway ends; before `execute`."""
+        run = self.run
+        if run.state == "cancelling":
+            self.end(Ending("cancelled", run.reason, run.cancel))
+        if run.started is None:
+            return
+        self._number = run.attempt + 1
+        self._began = time.monotonic() - max(0.0, now_ms() - run.started) / 1000
+        if self._number > _MAX_ATTEMPTS:
+            self.end(Ending("interrupted", f"the sidecar died {_MAX_ATTEMPTS} times over it"))
+        elif run.allows("run.starting"):
+            run.begin()
+
+    async def queue(self, command: Command, *, review: Sequence[str], position: int) -> Reply:
+        """The first event, with the ack of the `start` that asked for it."""
+        data = {
+            "crew": self.run.crew,
+            "inputs": self.run.inputs,
+            "review": list(review),
+            "position": position,
+        }
+        async with self.recorder.lock:
+            return await self.recorder.answer(command, "run.queued", data)
+
+    async def cancel(self, command: Cancel) -> Reply:
+        """Log the wish and start the ladder. Raises CommandError when the run has ended."""
+        async with self.recorder.lock:
+            if self.run.state in ("cancelling", "cancelled"):
+                return self.recorder.noop(command)
+            self.recorder.require("run.cancelling", command)
+            data = {"reason": command.reason} if command.reason else {}
+            reply = await self.recorder.answer(command, "run.cancelling", data)
+            self.end(Ending("cancelled", command.reason, command.id))
+            return reply
+
+    def end(self, ending: Ending) -> None:
+        """Have the run ended from outside. The first reason counts, but a logged cancel is kept."""
+        if self._ending is None or ending.kind == "cancelled":
+            self._ending = ending
+            self._stop.set()
+
+    async def execute(self, slots: asyncio.Semaphore) -> None:
+        """Wait for a slot, run, and append the final event, whatever happens."""
+        work = asyncio.create_task(self._work(slots))
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await self._bring_down(work)
+            trouble = work.exception() if not work.cancelled() else None
+            if trouble is not None:
+                logger.error("run %s broke in the gateway", self.run.id, exc_info=trouble)
+        finally:
+            stop.cancel()
+            work.cancel()
+            await asyncio.gather(work, stop, return_exceptions=True)
+            await self.controls.close()
+        await self.recorder.persist(lambda: [self._final(broken=trouble is not None)])
+
+    async def _work(self, slots: asyncio.Semaphore) -> None:
+        while self._ending is None:
+            await self._unpaused()
+            async with slots:
+                if self._ending is None and self.run.allows("run.starting"):
+                    await self._try()
+            if self._attempt is not None and not self._may_try_again(self._attempt):
+                return
+
+    async def _unpaused(self) -> None:
+        """A paused run that has no worker needs none until somebody resumes it."""
+        while self.run.state in ("pausing", "paused"):
+            self._going_on.clear()
+            await self.recorder.persist(self._stands_still)
+            if self.run.state == "paused":
+                await self._going_on.wait()
+
+    def _stands_still(self) -> list[Draft]:
+        if self.run.state != "pausing":
+            return []
+        return [Draft("run.paused", now_ms(), {"boundary": "task"}, cause=self.run.pause)]
+
+    async def _try(self) -> None:
+        """One attempt, from taking a worker until it has gone."""
+        run, log = self.run, self.recorder.log
+        run.begin()
+        superseded = run.superseded(log.head)
+        self._began = self._began or time.monotonic()
+        self._deadline.go()
+        self._attempt = attempt = Attempt(run.id, self._pool)
+        try:
+            if not await attempt.take():
+                return
+            spec: RunSpec = {
+                **self._spec,
+                "attempt": self._number,
+                "kept": run.kept(),
+                "superseded": superseded,
+            }
+            attempt.start(spec, self.controls.brief())
+            while drafts := await attempt.drafts():
+                await self._record(drafts)
+        finally:
+            self._deadline.hold()
+            attempt.close()
+
+    async def _record(self, drafts: Sequence[Draft]) -> None:
+        await self.recorder.persist(lambda: drafts)
+        if self.run.pause is not None and any(draft.type == "run.started" for draft in drafts):
+            await self.controls.renew_pause(self.run.pause)
+
+    def _may_try_again(self, attempt: Attempt) -> bool:
+        """Whether a crash of the worker gets a fresh attempt."""
+        if attempt.verdict is not None or attempt.error()["code"] != "crashed":
+            return False
+        if self._retries <= 0 or self._number >= _MAX_ATTEMPTS:
+            return False
+        logger.warning("run %s: %s; it is tried again", self.run.id, attempt.error()["message"])
+        self._retries -= 1
+        self._number += 1
+        self._attempt = None
+        return True
+
+    async def _bring_down(self, work: asyncio.Task[None]) -> None:
+        """The ladder; each rung has a deadline and `work` ends when the worker is gone."""
+        attempt = self._attempt
+        if attempt is not None:
+            if self._ending is not None and self._ending.kind == "cancelled":
+                attempt.order({"order": "cancel", "cause": self._ending.cause or ""})
+                if await _done(work, _COOPERATIVE_SECONDS):
+                    return
+            attempt.signal(signal.SIGTERM)
+            if await _done(work, _SIGTERM_SECONDS):
+                return
+            attempt.signal(KILL)
+            if await _done(work, _SIGKILL_SECONDS):
+                return
+        work.cancel()
+        await asyncio.wait({work})
+
+    def _noticed(self, draft: Draft) -> None:
+        self.controls.notice(draft)
+        if draft.type == "run.resumed":
+            self._going_on.set()
+        # Neither a person's thinking nor a pause counts towards SIDECAR_RUN_TIMEOUT.
+        if self.run.state in ("paused", "waiting") or not self.run.live:
+            self._deadline.hold()
+        elif self._attempt is not None:
+            self._deadline.go()
+
+    def _order(self, order: Order) -> None:
+        if self._attempt is not None:
+            self._attempt.order(order)
+
+    def _final(self, *, broken: bool) -> Draft:
+        """The one event that ends the log, from what the worker said and how it went."""
+        attempt = self._attempt
+        verdict = attempt.verdict if attempt is not None and not broken else None
+        output = ((verdict or {}).get("data") or {}).get("output")
+        seconds = time.monotonic() - self._began if self._began is not None else 0.0
+        data = self.run.final_data(output=output, seconds=seconds)
+        cause = None
+        ending = self._ending
+        if ending is not None and ending.kind != "timeout":
+            type = f"run.{ending.kind}"
+            data["reason"] = ending.reason
+            cause = ending.cause
+        elif self._completed(verdict):
+            type = "run.completed"
+        else:
+            type = "run.failed"
+            data["error"] = self._error(verdict)
+        return Draft(type, now_ms(), data, cause=cause, final=True)
+
+    def _completed(self, verdict: dict[str, Any] | None) -> bool:
+        return (
+            verdict is not None
+            and verdict["type"] == "run.completed"
+            and self.run.allows("run.completed")
+        )
+
+    def _error(self, verdict: dict[str, Any] | None) -> dict[str, str]:
+        if self._ending is not None:
+            return {
+                "code": "timeout",
+                "message": f"the run took longer than {self._timeout:g} s (SIDECAR_RUN_TIMEOUT)",
+            }
+        if verdict is not None and verdict["type"] != "run.failed":
+            message = f"the worker said {verdict['type']!r} of a run that is {self.run.state}"
+            return {"code": "crashed", "message": message}
+        if self._attempt is None:
+            return {"code": "crashed", "message": "the sidecar could not run it; see its log"}
+        return self._attempt.error()
+
+
+async def _done(task: asyncio.Task[None], seconds: float) -> bool:
+    await asyncio.wait({task}, timeout=seconds)
+    return task.done()

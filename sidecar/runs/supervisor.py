@@ -1,0 +1,350 @@
+"""The supervisor: owner of all runs, their workers and their logs; every command ends here.
+
+Commands address runs, not connections, so it does not know which transport one came by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from typing import Any, Final
+
+from sidecar.channel import RunSpec
+from sidecar.clock import now_ms
+from sidecar.datafolder import DataFolder
+from sidecar.errors import CommandError, StoreError
+from sidecar.log import Feed, Log, LogStore, StoredAck
+from sidecar.pool import Pool
+from sidecar.protocol import (
+    FINAL_STATES,
+    LIVE_STATES,
+    Answer,
+    Cancel,
+    Command,
+    List,
+    Modify,
+    Pause,
+    Ping,
+    Reply,
+    Resume,
+    Start,
+    Status,
+    ack_error,
+    ack_ok,
+    as_duplicate,
+    encode,
+)
+from sidecar.runs.controls import already_answered
+from sidecar.runs.execution import Ending, Execution
+from sidecar.runs.recorder import illegal
+from sidecar.runs.run import Run
+from sidecar.settings import SYNTHETIC, Settings
+
+__all__ = ["Supervisor", "new_run_id"]
+
+logger = logging.getLogger("sidecar.runs")
+
+_CLOSE_SECONDS: Final = 10.0
+"""For the final events of the runs that are live when the gateway stops. Only a log that can't be
+written takes longer; what it lacks is made up for at the next start."""
+
+_MAX_LIVE: Final = 100_000
+_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_run_id() -> str:
+    """`r_` and a ULID in lower case: 48 bits of Unix ms, 80 random; sorts by time."""
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return "r_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+class Supervisor:
+    """Starts and ends with the gateway; `handle` answers every command but the stream's own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: LogStore,
+        pool: Pool,
+        folder: DataFolder,
+        synthetic: Pool | None = None,
+    ) -> None:
+        """`synthetic` has the workers of the crew of that name, if there is one."""
+        self._settings = settings
+        self._store = store
+        self._pool = pool
+        self._synthetic = synthetic
+        self._folder = folder
+        self._live: dict[str, Execution] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._slots = asyncio.Semaphore(settings.max_runs)
+        self._commands = asyncio.Lock()
+        """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
+        self._closing = False
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not ready, in words for a person; None when it is."""
+        if self._closing:
+            return "shutting down"
+        if self._store.health.trouble is not None:
+            return self._store.health.trouble
+        lacking = [pool for pool in self._pools if not pool.ready]
+        return (lacking[0].trouble or "a worker is warming up") if lacking else None
+
+    async def open(self) -> None:
+        """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
+        await self._store.open()
+        left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+        for record in reversed(left):  # the oldest gets its worker first
+            await self._carry_on(record)
+        for pool in self._pools:
+            pool.start()
+
+    async def broken(self) -> str:
+        """Wait until it turns out that there can be no workers; why."""
+        waits = {asyncio.create_task(pool.broken.wait()): pool for pool in self._pools}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return str(waits[done.pop()].trouble)
+        finally:
+            for task in waits:
+                task.cancel()
+
+    async def end_runs(self) -> None:
+        """Take no more commands and end every live run as interrupted."""
+        self._closing = True
+        for execution in self._live.values():
+            execution.end(Ending("interrupted", "the sidecar was stopped"))
+        tasks = set(self._tasks)
+        if not tasks:
+            return
+        _, stuck = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+        for task in stuck:
+            logger.error("%s could not be ended: %s", task.get_name(), self._store.health.trouble)
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Return once every run that is live now has its final event."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop the workers and close the log; `end_runs` comes first."""
+        await asyncio.gather(*(pool.stop() for pool in self._pools))
+        await self._store.close()
+
+    @property
+    def _pools(self) -> list[Pool]:
+        return [self._pool] if self._synthetic is None else [self._pool, self._synthetic]
+
+    async def handle(self, command: Command) -> Reply:
+        """The ack of a command; refusals are acks too, but see `refuse`.
+
+        Raises CommandError for refusals that say nothing lasting (temporary ones).
+        """
+        try:
+            if isinstance(command, Status):
+                return ack_ok(command.id, run=command.run, result=await self.snapshot(command.run))
+            if isinstance(command, List):
+                runs = await self.snapshots(command.state, command.limit)
+                return ack_ok(command.id, result={"runs": runs})
+            if isinstance(command, Ping):
+                return ack_ok(command.id, result={"server_time": now_ms()})
+            # A task of ours: a command under way is not undone by its sender's leaving.
+            task = asyncio.create_task(self._in_turn(command), name=f"command {command.id}")
+            self._own(task)
+            return await asyncio.shield(task)
+        except StoreError as error:
+            why = self._store.health.trouble or "the log cannot be read"
+            raise CommandError("unavailable", f"nothing was done: {why}", id=command.id) from error
+
+    async def feed(self, run: str) -> Feed:
+        """What a subscription reads. Raises CommandError `unknown_run`."""
+        execution = self._live.get(run)
+        if execution is not None:
+            return execution.recorder.feed
+        log = await self._store.find(run)
+        if log is None:
+            raise _unknown(run)
+        state = (await self.snapshot(run))["state"]
+        return Feed(log, lambda: state)
+
+    async def snapshot(self, run: str) -> dict[str, Any]:
+        """Raises CommandError `unknown_run`."""
+        execution = self._live.get(run)
+        if execution is not None:
+            return execution.recorder.snapshot()
+        stored = await self._store.snapshot(run)
+        if stored is None:
+            raise _unknown(run)
+        return stored
+
+    async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
+        """Newest first. Raises CommandError `bad_request` for a state that there is not."""
+        if state is None:
+            stored = await self._store.snapshots(states=None, limit=limit)
+            live = {run: e.recorder.snapshot() for run, e in self._live.items()}
+            return [live.get(snapshot["run"], snapshot) for snapshot in stored]
+        if state in FINAL_STATES:
+            return await self._store.snapshots(states=[state], limit=limit)
+        if state not in LIVE_STATES:
+            known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
+            raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
+        newest = reversed(self._live.values())
+        return [e.recorder.snapshot() for e in newest if e.run.state == state][:limit]
+
+    async def _in_turn(self, command: Command) -> Reply:
+        async with self._commands:
+            return await self._once(command)
+
+    def _own(self, task: asyncio.Task[Any]) -> None:
+        """Keep it until it is done; `settled` awaits it."""
+        self._tasks.add(task)
+        task.add_done_callback(self._disown)
+
+    def _disown(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Seen here, so that a refusal whose sender has left is no "never retrieved".
+            task.exception()
+
+    async def _once(self, command: Command) -> Reply:
+        """At most one effect per id: a repeat gets the stored ack, another body is refused."""
+        stored = await self._store.ack(command.id)
+        if stored is not None:
+            if stored.digest == command.digest:
+                return as_duplicate(stored.body)
+            raise CommandError(
+                "id_reused", "this id was used for another command; mint a new one", id=command.id
+            )
+        if self._closing:
+            raise CommandError("shutting_down", "the sidecar is stopping", id=command.id)
+        try:
+            reply = await self._apply(command)
+        except CommandError as error:
+            error.id = command.id
+            if error.temporary:
+                raise
+            reply = ack_error(error)
+        if reply.get("noop") or not reply["ok"]:
+            # What led to an event was stored with it, in one transaction.
+            await self._store.record(StoredAck(command.id, command.digest, encode(reply)))
+        return reply
+
+    async def _apply(self, command: Command) -> Reply:
+        if isinstance(command, Start):
+            return await self._start(command)
+        if not isinstance(command, (Pause, Resume, Cancel, Modify, Answer)):
+            raise CommandError("bad_request", "this command belongs on a WebSocket")
+        execution = self._live.get(command.run)
+        if execution is None:
+            return await self._too_late(command)
+        if isinstance(command, Pause):
+            return await execution.controls.pause(command)
+        if isinstance(command, Resume):
+            return await execution.controls.resume(command)
+        if isinstance(command, Modify):
+            return await execution.controls.modify(command)
+        if isinstance(command, Answer):
+            return await execution.controls.answer(command)
+        return await execution.cancel(command)
+
+    async def _too_late(self, command: Pause | Resume | Cancel | Modify | Answer) -> Reply:
+        """The run has ended, or there never was one."""
+        snapshot = await self.snapshot(command.run)
+        if isinstance(command, Cancel) and snapshot["state"] == "cancelled":
+            return ack_ok(command.id, run=command.run, seq=snapshot["seq"], noop=True)
+        if isinstance(command, Answer) and command.input in snapshot["answered"]:
+            raise already_answered()
+        raise illegal(command, snapshot["state"])
+
+    async def _start(self, command: Start) -> Reply:
+        crews = self._settings.crews
+        if command.crew not in crews:
+            raise CommandError(
+                "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
+            )
+        position = max(0, len(self._live) - self._settings.max_runs + 1)
+        if position > self._settings.queue:
+            raise CommandError(
+                "at_capacity",
+                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
+                "try again when one has ended",
+            )
+        run = Run(
+            new_run_id(),
+            command.crew,
+            created=now_ms(),
+            inputs=command.inputs,
+            review=list(command.review),
+        )
+        execution = self._execution(run, self._store.create(run.id))
+        reply = await execution.queue(command, review=command.review, position=position)
+        self._see_to(execution)
+        return reply
+
+    async def _carry_on(self, record: dict[str, Any]) -> None:
+        """Go on with a run that a dead gateway left unfinished, or end it (SIDECAR_RESUME)."""
+        log = await self._store.find(record["run"])
+        if log is None:
+            return
+        run = Run.restore(record)
+        execution = self._execution(run, log)
+        if self._settings.resume == "never" and run.state != "cancelling":
+            execution.end(Ending("interrupted", "the sidecar died while the run was going on"))
+        logger.warning("run %s was left %s by a sidecar that died", run.id, run.state)
+        execution.carry_on()
+        self._see_to(execution)
+
+    def _execution(self, run: Run, log: Log) -> Execution:
+        pool = self._pool
+        if run.crew == SYNTHETIC and self._synthetic is not None:
+            pool = self._synthetic
+        return Execution(
+            run,
+            log,
+            pool,
+            self._spec(run),
+            timeout=self._settings.run_timeout,
+            retries=self._settings.retries,
+        )
+
+    def _see_to(self, execution: Execution) -> None:
+        self._live[execution.run.id] = execution
+        self._own(asyncio.create_task(self._see_through(execution), name=execution.run.id))
+
+    async def _see_through(self, execution: Execution) -> None:
+        try:
+            await execution.execute(self._slots)
+        except Exception:
+            logger.exception("run %s has no final event", execution.run.id)
+        finally:
+            del self._live[execution.run.id]
+            self._folder.tidy(execution.run.id)
+
+    def _spec(self, run: Run) -> RunSpec:
+        config = self._settings.config
+        return {
+            "run": run.id,
+            "crew": run.crew,
+            "inputs": run.inputs,
+            "config": str((config if run.crew == "default" else config / run.crew).resolve()),
+            "target": self._settings.crew,
+            "directory": str(self._folder.run_folder(run.id)),
+            "environ": dict(os.environ),
+            "folder": os.getcwd(),
+            "attempt": 1,
+            "kept": {},
+            "superseded": None,
+            "memory_mb": self._settings.memory_mb,
+            "review": list(run.review),
+            "input_timeout": self._settings.input_timeout,
+        }
+
+
+def _unknown(run: str) -> CommandError:
+    return CommandError("unknown_run", f"no run {run[:80]!r}")

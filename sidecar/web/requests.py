@@ -1,0 +1,133 @@
+"""Commands and questions over plain HTTP: POST /control, /runs and what hangs below it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+
+from sidecar import protocol
+from sidecar.errors import CommandError
+from sidecar.log import resolve_cursor
+from sidecar.protocol import Reply, Start
+from sidecar.web.keys import SUPERVISOR
+from sidecar.web.refusals import refusal_response
+from sidecar.web.sse import cursor_of, stream
+
+__all__ = ["control", "get_run", "get_runs", "page", "post_run"]
+
+_BODY_SECONDS: Final = 10.0
+"""A body that drips in for longer is dropped; aiohttp itself would wait for ever."""
+
+_MAX_PAGE: Final = 10_000
+_DEFAULT_PAGE: Final = 1_000
+
+
+async def control(request: web.Request) -> web.Response:
+    """One command, answered by its ack, with the HTTP status of its code."""
+    _, reply = await _command(request)
+    return _answer(reply)
+
+
+async def post_run(request: web.Request) -> web.StreamResponse:
+    """A start; with `Accept: text/event-stream` the response is the run itself."""
+    command, reply = await _command(request, cmd="start")
+    if not reply["ok"]:
+        return _answer(reply)
+    assert isinstance(command, Start)
+    run = reply["run"]
+    headers = {"Location": f"/runs/{run}"}
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        feed = await request.app[SUPERVISOR].feed(run)
+        return await stream(request, feed, None, status=201, headers=headers)
+    response = _answer(reply, status=201)
+    response.headers.update(headers)
+    return response
+
+
+async def get_runs(request: web.Request) -> web.Response:
+    limit = _limit(request, 50, 1_000)
+    runs = await request.app[SUPERVISOR].snapshots(request.query.get("state"), limit)
+    return _json({"runs": runs})
+
+
+async def get_run(request: web.Request) -> web.Response:
+    return _json(await request.app[SUPERVISOR].snapshot(request.match_info["run"]))
+
+
+async def page(request: web.Request) -> web.Response:
+    """A slice of the log: the same bytes per event as on a stream, in one JSON body.
+
+    A cursor that can't be honoured is answered as on a stream, with everything still kept and a
+    `reset` that says why.
+    """
+    log = (await request.app[SUPERVISOR].feed(request.match_info["run"])).log
+    limit = _limit(request, _DEFAULT_PAGE, _MAX_PAGE)
+    after, reason = resolve_cursor(log, cursor_of(request))
+    events = await log.read(after, limit)
+    seq = events[-1].seq if events else after
+    rest: dict[str, Any] = {
+        "next": f"{log.epoch}-{seq}",
+        "end": log.sealed and seq == log.head,
+    }
+    if reason is not None:
+        rest["reset"] = {"reason": reason, "from": log.first}
+    head = protocol.encode({"run": log.run, "epoch": log.epoch})[:-1]
+    body = b'%b,"events":[%b],%b' % (
+        head,
+        b",".join([event.json for event in events]),
+        protocol.encode(rest)[1:],
+    )
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _command(
+    request: web.Request, *, cmd: str | None = None
+) -> tuple[protocol.Command | None, Reply]:
+    """Parse and apply the request's body. A refusal is a reply too."""
+    command = None
+    try:
+        if request.content_type != "application/json":
+            raise CommandError(
+                "unsupported_media_type", "send Content-Type: application/json and a JSON body"
+            )
+        command = protocol.parse_command(await _body(request), cmd=cmd)
+        return command, await request.app[SUPERVISOR].handle(command)
+    except CommandError as error:
+        if command is not None:
+            error.id = command.id
+        return command, protocol.ack_error(error)
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise CommandError(
+            "too_large", f"a command may have at most {protocol.MAX_COMMAND} bytes"
+        ) from None
+    except TimeoutError:
+        raise CommandError(
+            "bad_request", f"the body did not arrive within {_BODY_SECONDS:g} s"
+        ) from None
+
+
+def _answer(reply: Reply, *, status: int = 200) -> web.Response:
+    if not reply["ok"]:
+        return refusal_response(reply["error"], reply)
+    return web.Response(status=status, body=protocol.encode(reply), content_type="application/json")
+
+
+def _json(body: dict[str, Any]) -> web.Response:
+    return web.Response(body=protocol.encode(body), content_type="application/json")
+
+
+def _limit(request: web.Request, default: int, most: int) -> int:
+    text = request.query.get("limit")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise CommandError("bad_request", f"'limit' must be a whole number from 1 to {most}")
+    return int(text)

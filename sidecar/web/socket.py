@@ -1,0 +1,136 @@
+"""A reader's socket without the machinery of HTTP: what a stream keeps once its head is sent.
+
+aiohttp answers the request; then the socket is taken from it. Of the 13.4 KB that an idle WebSocket
+of aiohttp takes (11.0 an SSE reader), nearly all is for requests that will not come any more
+(docs/decisions/11). `take_over` is the one place that knows how aiohttp lets go of a socket;
+tests/sidecar/test_wire.py pins it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final, cast
+
+from aiohttp import web
+
+from sidecar.log import Transport
+
+__all__ = ["PeerSocket", "take_over"]
+
+_SEND_BUFFER: Final = 65_536
+"""The kernel otherwise grows to 4 MB for a stalled reader: 200 of them took 763 MB, now 47 MB."""
+
+_HIGH_WATER: Final = 16_384
+"""Bytes waiting in user space above which `drain` waits."""
+
+_USER_TIMEOUT_MS: Final = 25_000
+"""The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
+(STALL_SECONDS of the fan-out, and what a WebSocket has to hear why)."""
+
+_TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+class PeerSocket(asyncio.Protocol, Transport):
+    """Bytes to one peer, with flow control. What they mean is the subclass's."""
+
+    __slots__ = ("_draining", "_paused", "_socket")
+
+    _socket: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._paused = False
+        self._draining: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what the kernel buffers for this reader, and how long a dead one goes unnoticed."""
+        self._socket = cast(asyncio.Transport, transport)  # uvloop's own is not derived from it
+        self._socket.set_write_buffer_limits(high=_HIGH_WATER)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if _TCP_USER_TIMEOUT is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._draining is not None and not self._draining.done():
+            self._draining.set_exception(ConnectionResetError("the reader is gone"))
+            self._draining.exception()  # looked at: there may be nobody waiting any more
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._draining is not None and not self._draining.done():
+            self._draining.set_result(None)
+        self._draining = None
+
+    @property
+    def closing(self) -> bool:
+        """`close` was called, or the peer is gone."""
+        return self._socket.is_closing()
+
+    @property
+    def writable(self) -> bool:
+        return self._socket.get_write_buffer_size() <= _HIGH_WATER
+
+    async def drain(self) -> None:
+        if self.closing:
+            raise ConnectionResetError("the reader is gone")
+        if self._paused:
+            if self._draining is None:
+                self._draining = asyncio.get_running_loop().create_future()
+            # Shielded: one that gives up must not take the others along.
+            await asyncio.shield(self._draining)
+
+    def abort(self) -> None:
+        """Free the socket now: `close` would wait for a flush that a stalled peer never takes."""
+        self._socket.abort()
+
+    def close(self) -> None:
+        """Free the socket when all is sent."""
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        if not self.closing:
+            self._socket.write(data)
+
+
+class _Head(web.StreamResponse):
+    """A response of which aiohttp sends the head and nothing more."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        pass
+
+
+async def take_over(
+    request: web.Request, wire: PeerSocket, *, status: int, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send the head of the response, and give the socket to `wire` from then on.
+
+    What the peer has sent already behind its request is given to `wire` too. The handler has to
+    return the response given here without another await: what is left of aiohttp's side ends then.
+    """
+    response = _Head(status=status, headers=headers)
+    response.force_close()  # aiohttp's loop for this socket ends with this request
+    if status != 101 and request.version >= (1, 1):
+        response.enable_chunked_encoding()
+    await response.prepare(request)
+    assert response._payload_writer is not None
+    response._payload_writer.send_headers()
+
+    handler, task = request.protocol, request.task
+    transport, early = handler.transport, handler._message_tail
+    if transport is None:
+        raise ConnectionResetError("the reader is gone")
+    transport.set_protocol(wire)
+    # Without it aiohttp would close the socket at the end of `handler.start`, and with it there
+    # is nothing that its `connection_lost` could close: that only drops its references.
+    handler.transport = None
+    task.add_done_callback(lambda _: handler.connection_lost(None))
+    wire.connection_made(transport)
+    if not transport.is_reading():
+        transport.resume_reading()
+    if early:
+        wire.data_received(early)
+    return response

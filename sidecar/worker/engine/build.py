@@ -1,0 +1,320 @@
+"""CrewAI's objects: from a checked config, or from a user's own Python."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
+from crewai.agents.agent_builder.base_agent import BaseAgent
+from crewai.tools import BaseTool
+from crewai.tools import tool as as_tool
+
+from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
+from sidecar.worker.engine.mapping import task_names
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
+
+__all__ = [
+    "BadCrew",
+    "Job",
+    "agents_of",
+    "attach",
+    "check_review",
+    "fill",
+    "from_config",
+    "from_target",
+    "make_agents",
+    "review",
+]
+
+StepCallback = Callable[[Any], Any]
+
+
+class BadCrew(Exception):
+    """A crew that can't be built; the text says what is wrong and where, for the user."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to kick off."""
+
+    run: Callable[[dict[str, Any]], Any]
+    crew: Crew | None
+    """None for a Flow, which has crews only when it comes to them."""
+    model: str | None
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """CrewAI's, as far as they are known before kickoff."""
+        return () if self.crew is None else self.crew.tasks
+
+
+def from_config(
+    config: CrewConfig, choice: ModelChoice, inputs: Mapping[str, Any], directory: Path
+) -> Job:
+    """A sequential crew without memory, whose models stream.
+
+    Tasks' `output_file`s are written under `directory`. Raises BadCrew.
+    """
+    try:
+        agents = make_agents(config, choice)
+        tasks: dict[str, Task] = {}
+        for task in config.tasks:
+            tasks[task.name] = _task(task, agents, tasks, inputs, directory, config.toolbox)
+        used: list[BaseAgent] = [
+            agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
+        ]
+        crew = Crew(
+            agents=used,
+            tasks=list(tasks.values()),
+            process=Process.sequential,
+            memory=False,
+            verbose=False,
+        )
+    except (ValueError, ImportError) as error:
+        raise BadCrew(_one_line(error)) from error
+    return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
+
+
+def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
+    """By name. Raises ValueError or ImportError for what CrewAI refuses."""
+    llms: dict[ModelChoice, BaseLLM] = {}
+    return {
+        name: _agent(agent, choice, llms, config.toolbox) for name, agent in config.agents.items()
+    }
+
+
+def from_target(target: str, choice: ModelChoice) -> Job:
+    """The user's `package.module:attribute`: a @CrewBase class, Crew, Flow, or function.
+
+    A function is called without arguments and returns one of the others. The working directory is
+    importable. Raises BadCrew with what was found instead.
+    """
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise BadCrew(f"{target!r} must look like package.module:attribute")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise BadCrew(
+                f"there is no module {module_name!r} (looked in {os.getcwd()} and the installed "
+                "packages)"
+            ) from error
+        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise BadCrew(f"{module_name!r} has no {path!r}")
+        found = getattr(found, name)
+    return _job(found, target, choice)
+
+
+def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
+    """Make a crew, or an agent without one, that is about to start stream and report its steps.
+
+    The user's own callbacks are kept and called as well. Models that can't work are replaced by
+    the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
+    model where there is no key for it.
+    """
+    for agent in agents_of(starting):
+        _attach_model(agent, "llm", choice)
+    if not isinstance(starting, Crew):
+        return
+    _attach_model(starting, "manager_llm", choice)
+    starting.step_callback = _both(step, starting.step_callback)
+    for agent in agents_of(starting):
+        own = getattr(agent, "step_callback", None)
+        if own is not None and agent is not starting.manager_agent:
+            agent.step_callback = _both(step, own)
+
+
+def agents_of(starting: Any) -> list[Any]:
+    """Everyone who works in a crew, each once; an agent without a crew alone."""
+    if not isinstance(starting, Crew):
+        return [starting]
+    everyone: list[Any] = [
+        *starting.agents,
+        *(task.agent for task in starting.tasks),
+        starting.manager_agent,
+    ]
+    return list({id(agent): agent for agent in everyone if agent is not None}.values())
+
+
+def review(starting: Any, names: Collection[str]) -> None:
+    """Make a person be asked about the output of those tasks of a crew."""
+    tasks = starting.tasks if isinstance(starting, Crew) else []
+    for name, task in zip(task_names(tasks), tasks, strict=True):
+        if name in names:
+            task.human_input = True
+
+
+def check_review(names: Sequence[str], known: Sequence[str | None]) -> None:
+    """Raise BadCrew when a task to be reviewed is not among the known ones."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        listed = ", ".join(map(str, known))
+        raise BadCrew(f"review: there is no task {unknown[0]!r}; there are {listed}")
+
+
+def fill(text: str, inputs: Mapping[str, Any]) -> str:
+    """`text` with each {name} of `inputs` filled in, as CrewAI does at kickoff."""
+    return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
+
+
+def _agent(
+    config: AgentConfig,
+    choice: ModelChoice,
+    llms: MutableMapping[ModelChoice, BaseLLM],
+    toolbox: Toolbox,
+) -> Agent:
+    if config.llm is not None and not choice.offline:
+        choice = named(config.llm)
+    # One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
+    # certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong
+    # then, once for each agent; ours comes from the events.
+    if choice not in llms:
+        llms[choice] = create(choice)
+    return Agent(
+        role=config.role,
+        goal=config.goal,
+        backstory=config.backstory,
+        llm=llms[choice],
+        tools=_tools(config.tools, toolbox),
+        **config.options,
+    )
+
+
+def _task(
+    config: TaskConfig,
+    agents: Mapping[str, Agent],
+    before: Mapping[str, Task],
+    inputs: Mapping[str, Any],
+    directory: Path,
+    toolbox: Toolbox,
+) -> Task:
+    options: dict[str, Any] = dict(config.options)
+    if config.context is not None:
+        options["context"] = [before[name] for name in config.context]
+    if config.output_file is not None:
+        # Written by us: CrewAI fills {inputs} into the path after it has checked it.
+        options["callback"] = _writer(directory, fill(config.output_file, inputs))
+    return Task(
+        name=config.name,
+        description=config.description,
+        expected_output=config.expected_output,
+        agent=agents[config.agent],
+        tools=_tools(config.tools, toolbox),
+        **options,
+    )
+
+
+def _tools(names: Sequence[str], toolbox: Toolbox) -> list[BaseTool]:
+    found = [(name, toolbox[name]) for name in names]
+    return [one if isinstance(one, BaseTool) else as_tool(name)(one) for name, one in found]
+
+
+def _writer(directory: Path, path: str) -> Callable[[Any], None]:
+    def write(output: Any) -> None:
+        root = directory.resolve()
+        file = (root / path).resolve()
+        if root not in file.parents:
+            raise ValueError(f"output_file {path!r} leads out of the run's directory")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(output.raw), encoding="utf-8", errors="replace")
+
+    return write
+
+
+def _job(found: Any, target: str, choice: ModelChoice) -> Job:
+    try:
+        if inspect.isfunction(found) or inspect.ismethod(found):
+            found = found()
+        if inspect.isclass(found) and getattr(found, "is_crew_class", False):
+            decorated: Any = found
+            found = decorated().crew()
+        elif inspect.isclass(found) and issubclass(found, Flow):
+            found = found()
+    except Exception as error:
+        raise BadCrew(f"{target} failed to make a crew: {_one_line(error)}") from error
+    if isinstance(found, Crew):
+        crew = found
+        # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
+        crew.stream = False
+        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew, _model(crew, choice))
+    if isinstance(found, Flow):
+        flow = found
+        flow.stream = False
+        return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None)
+    if inspect.iscoroutine(found):
+        found.close()
+    raise BadCrew(
+        f"{target} is {_described(found)}; it must be a @CrewBase class, a Crew, a Flow, or a "
+        "function that returns one"
+    )
+
+
+def _model(crew: Crew, choice: ModelChoice) -> str | None:
+    """What the first agent's model will be, in the manner of `ModelChoice.label`."""
+    llms = [getattr(agent, "llm", None) for agent in crew.agents]
+    llm: Any = next((llm for llm in llms if llm is not None), None)
+    if llm is None or isinstance(llm, str):
+        return llm
+    if _hopeless(llm, choice):
+        return OFFLINE
+    provider = getattr(llm, "provider", None)
+    model = str(getattr(llm, "model", "") or "")
+    bare = not provider or provider == model or model.startswith(f"{provider}/")
+    return model if bare else f"{provider}/{model}"
+
+
+def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
+    llm = getattr(owner, name, None)
+    if llm is None or isinstance(llm, str):
+        return
+    if _hopeless(llm, choice):
+        setattr(owner, name, create(named(OFFLINE)))
+    elif getattr(llm, "stream", None) in (None, False):
+        llm.stream = True
+
+
+def _hopeless(llm: Any, choice: ModelChoice) -> bool:
+    """Whether the offline model must stand in for `llm`."""
+    if not choice.offline or getattr(llm, "llm_type", "") == OFFLINE:
+        return False
+    if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
+        return True
+    keyless = not getattr(llm, "api_key", None) and not getattr(llm, "base_url", None)
+    return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
+
+
+def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
+    if second is None:
+        return first
+
+    def both(answer: Any) -> Any:
+        first(answer)
+        # CrewAI awaits what an asynchronous callback returns.
+        return second(answer)
+
+    return both
+
+
+def _described(value: Any) -> str:
+    if inspect.iscoroutine(value):
+        return "an async function"
+    if inspect.isclass(value):
+        return f"the class {value.__name__}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,183 @@
+"""Modifications of a running crew: what goes into its conversations, and into tasks to come.
+
+An instruction is a message of the user's before the next model call. CrewAI hands the hook the
+executor's own list of messages, so it stays in that agent's conversation. `now` cuts the reply
+that is being written off: an exception from the stream's sink, caught around the model's `call`
+before the agent sees it, which then asks again with the instruction.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from crewai import BaseLLM
+from crewai.hooks import HookAborted, InterceptionPoint, register_hook
+
+from sidecar.worker.engine.build import agents_of, fill
+from sidecar.worker.engine.gates import Change, Gates
+
+__all__ = ["Modifications"]
+
+_answering: Final[ContextVar[bool]] = ContextVar("crew_answering", default=False)
+"""Whether this context is inside a model's call that can be asked again."""
+
+
+class _CutOff(HookAborted):
+    """A reply must be asked for again. A HookAborted, because the layers between the stream and
+    the call let nothing else through; `again` gives the messages to ask with, for a call with
+    these messages on behalf of this task."""
+
+    def __init__(self, again: Callable[[Any, Any], list[Any]]) -> None:
+        super().__init__("cut off, to be asked again with an instruction", source="sidecar")
+        self.again = again
+
+
+class Modifications:
+    """Applies the changes that `gates` keeps, where they apply, and says so.
+
+    `say(type, data, cause)` tells a fact of the calling thread's place in the crew; `name_of`
+    gives the name by which the outside knows one of CrewAI's tasks.
+    """
+
+    def __init__(
+        self,
+        gates: Gates,
+        say: Callable[[str, dict[str, Any], str | None], None],
+        name_of: Callable[[Any], str | None],
+    ) -> None:
+        self._gates = gates
+        self._say = say
+        self._name_of = name_of
+        self._inputs: dict[str, Any] = {}
+        """Inputs that were modified; they hold for every task to come."""
+        self._given: dict[str, list[str]] = {}
+        """The instructions that each task's conversation was given, by CrewAI's task id."""
+
+    def install(self) -> None:
+        """Register with CrewAI's hooks; after the gates, so that what is ordered during a pause
+        is applied by the call that the pause held up."""
+        register_hook(InterceptionPoint.PRE_MODEL_CALL, self._before_model_call)
+        register_hook(InterceptionPoint.PRE_STEP, self._before_step)
+
+    def attach(self, starting: Any) -> None:
+        """Make the models of a crew, or of an agent without one, able to be cut off."""
+        for agent in agents_of(starting):
+            llm = getattr(agent, "llm", None)
+            if isinstance(llm, BaseLLM):
+                _ask_again_when_cut(type(llm))
+
+    def interrupt(self) -> None:
+        """Cut the reply that this thread is hearing off, when an instruction says `now`."""
+        if self._gates.urgent() and _answering.get():
+            changes = self._gates.take(_is_instruction)
+            if changes:
+                raise _CutOff(lambda messages, task: self._again(messages, task, changes))
+
+    def _again(self, messages: Any, task: Any, changes: list[Change]) -> list[Any]:
+        # No hook comes between: CrewAI ran those of this call before the first attempt.
+        self._gates.stand("llm")
+        self._gates.check()
+        asked: list[Any] = (
+            [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+        )
+        self._instruct(asked, task, [*changes, *self._gates.take(_is_instruction)])
+        return asked
+
+    def _before_model_call(self, context: Any) -> None:
+        self._instruct(context.messages, context.task, self._gates.take(_is_instruction))
+
+    def _instruct(self, messages: list[Any], task: Any, changes: list[Change]) -> None:
+        given = self._given.setdefault(str(task.id), []) if task is not None else []
+        # A task that is tried again, as after a guardrail, starts its conversation anew; one that
+        # outgrew the model's window was summarised. Neither may forget what it was told.
+        said = [message.get("content") for message in messages] if given else []
+        forgotten = [text for text in given if text not in said]
+        fresh = [change.body["instruction"] for change in changes]
+        given += fresh
+        messages += [{"role": "user", "content": text} for text in [*forgotten, *fresh]]
+        for change in changes:
+            self._applied(change, "model_call")
+
+    def _before_step(self, context: Any) -> None:
+        if context.kind != "task":
+            return
+        task, name = context.task, self._name_of(context.task)
+        # Of several descriptions the last one holds; the others were never applied.
+        described = self._gates.take(lambda body: body.get("task") == name)[-1:]
+        inputs = self._gates.take(lambda body: "inputs" in body)
+        for change in inputs:
+            self._inputs.update(change.body["inputs"])
+        for change in described:
+            task._original_description = change.body["description"]
+        if described or self._inputs:
+            known = {**_inputs_of(context.agent), **self._inputs}
+            _fill_in(task, "description", known)
+            if self._inputs:
+                _fill_in(task, "expected_output", known)
+                # Not its role: that is the name by which the outside knows the agent.
+                _fill_in(context.agent, "goal", known)
+                _fill_in(context.agent, "backstory", known)
+        for change in [*described, *inputs]:
+            self._applied(change, "task")
+
+    def _applied(self, change: Change, where: str) -> None:
+        if change.cause is not None:  # else an earlier attempt has said so
+            self._say("run.modified", {**change.body, "applied": where}, change.cause)
+
+
+def _is_instruction(body: Mapping[str, Any]) -> bool:
+    return "instruction" in body
+
+
+def _inputs_of(agent: Any) -> dict[str, Any]:
+    """What the crew of `agent` was kicked off with."""
+    return getattr(getattr(agent, "crew", None), "_inputs", None) or {}
+
+
+def _fill_in(owner: Any, name: str, inputs: Mapping[str, Any]) -> None:
+    """Fill a task's or an agent's text in again from its template, which CrewAI keeps."""
+    template = getattr(owner, f"_original_{name}", None)
+    setattr(owner, name, fill(getattr(owner, name) if template is None else template, inputs))
+
+
+def _ask_again_when_cut(model: type[BaseLLM]) -> None:
+    """Wrap `call` and `acall` of a model's class. Of the class, so that copies of the model are
+    wrapped as well; this process is one run's."""
+    if "call" in vars(model) and hasattr(model.call, "asks_again"):
+        return
+    call: Any = model.call
+    acall: Any = model.acall
+
+    @functools.wraps(call)
+    def call_again(self: Any, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        if _answering.get():  # a class that calls its parent's, or an `acall` that uses a thread
+            return call(self, messages, *args, **kwargs)
+        token = _answering.set(True)
+        try:
+            while True:
+                try:
+                    return call(self, messages, *args, **kwargs)
+                except _CutOff as cut:
+                    messages = cut.again(messages, kwargs.get("from_task"))
+        finally:
+            _answering.reset(token)
+
+    @functools.wraps(acall)
+    async def acall_again(self: Any, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        if _answering.get():
+            return await acall(self, messages, *args, **kwargs)
+        token = _answering.set(True)
+        try:
+            while True:
+                try:
+                    return await acall(self, messages, *args, **kwargs)
+                except _CutOff as cut:
+                    messages = cut.again(messages, kwargs.get("from_task"))
+        finally:
+            _answering.reset(token)
+
+    call_again.asks_again = True  # type: ignore[attr-defined]
+    model.call, model.acall = call_again, acall_again  # type: ignore[method-assign]

@@ -1,0 +1,6 @@
+"""The socket's side of a worker: what the gateway orders, and what is said to it::
+
+orders              lines in
+outbox, coalesce    facts out, deltas merged; who is halted says nothing
+redact, capture     no secret in what is said; what the crew prints
+"""

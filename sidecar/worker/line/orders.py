@@ -1,0 +1,54 @@
+"""The gateway's orders as they arrive: whole, one by one."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections import deque
+from typing import Final, cast
+
+from sidecar.channel import LineSplitter, Order, RunSpec
+
+__all__ = ["Orders"]
+
+_RECEIVE: Final = 64 * 1024
+
+
+class Orders:
+    """The read side of a worker's channel. One thread takes at a time, any may `wait`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._splitter = LineSplitter()
+        self._lines: deque[bytes] = deque()
+
+    def spec(self) -> RunSpec:
+        """Wait for `start`, the first order; its spec. Raises EOFError as `take` does."""
+        while (order := self.take(None)) is None or order["order"] != "start":
+            continue
+        return order["spec"]
+
+    def take(self, timeout: float | None) -> Order | None:
+        """The next order, or None when none has come within `timeout` seconds (None = for ever).
+
+        Raises EOFError when the gateway has closed the channel.
+        """
+        while not self._lines:
+            if not self.wait(timeout):
+                return None
+            try:
+                data = self._sock.recv(_RECEIVE)
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                raise EOFError("the gateway has closed the channel")
+            self._lines.extend(self._splitter.feed(data))
+        # Not orjson: an input may be NaN or a lone surrogate, and is the crew's to judge.
+        return cast(Order, json.loads(self._lines.popleft()))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether something arrives within `timeout` seconds; takes nothing."""
+        return bool(select.select([self._sock], [], [], timeout)[0])

@@ -1,0 +1,352 @@
+"""One run in this process: orders in, facts out, over one socket.
+
+`main` is what a forked child of the zygote runs; the program `main` is the same in a
+process of its own, where fork is unsafe or missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from sidecar.channel import WORKER_BROKEN, WORKER_READY, Fact, Order, RunSpec, encode_line, fact
+from sidecar.worker import config as configs
+from sidecar.worker import environment, process, user
+from sidecar.worker.engine import models
+from sidecar.worker.engine.gates import Gates
+from sidecar.worker.engine.tap import Tap
+from sidecar.worker.journal import Journal
+from sidecar.worker.line.capture import Capture
+from sidecar.worker.line.orders import Orders
+from sidecar.worker.line.outbox import Outbox
+from sidecar.worker.line.redact import Redactor
+from sidecar.worker.started import kept_of, started
+
+if TYPE_CHECKING:
+    from sidecar.worker.engine.build import Job
+
+__all__ = ["main", "message_of"]
+
+_CANCEL_SECONDS: Final = 0.3
+"""How long a cancelled crew may take to reach a gate before the process ends without it; a model
+that streams reaches one at its next token. PROTOCOL.md promises the end within 0.5 s."""
+_CANCEL_TOOL_SECONDS: Final = 2.5
+"""The same while a tool is at work, so that it isn't cut off in the middle of a write; PROTOCOL.md
+promises the end within 3.5 s."""
+_DRAIN_SECONDS: Final = 2.0
+"""Limit for hearing the rest of what the crew printed, which is in the pipe already."""
+_CANCEL_DRAIN_SECONDS: Final = 0.05
+
+
+def main(sock: socket.socket) -> NoReturn:
+    """Say that this worker is ready, wait for `start`, run it, say how it ended, and exit.
+
+    Never returns: the process ends with `os._exit`, because a cancelled model's HTTP stream and
+    CrewAI's exit handlers can hold an orderly exit up for seconds.
+    """
+    sock.setblocking(True)
+    sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
+    orders = Orders(sock)
+    try:
+        if not orders.wait(0):
+            _rehearse()
+        spec = orders.spec()
+    except EOFError:  # the gateway wants no run of it
+        process.leave(0)
+    environment.adopt(spec["environ"], Path(spec["folder"]))
+    user.enter(Path(spec["folder"]))
+    _Run(sock, spec, orders).execute()
+
+
+def _rehearse() -> None:
+    from sidecar.worker.engine import warm
+
+    with contextlib.suppress(Exception):  # then the run is slower, and says itself what is wrong
+        warm.rehearse()
+
+
+class _Run:
+    """One run: the owner of its threads, its ending and its exit."""
+
+    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Orders) -> None:
+        self._spec = spec
+        self._orders = orders
+        self._hearing = threading.Lock()
+        self._redactor = Redactor(environment.secret_values(os.environ))
+        self._outbox = Outbox(sock, self._redactor)
+        self._capture = Capture(
+            lambda stream, text: self._tell(fact("log", {"stream": stream, "text": text}))
+        )
+        self._gates = Gates(self._halt, self._outbox.go)
+        self._ending = threading.Lock()
+        self._directory = Path(spec["directory"])
+        self._journal = Journal(self._directory, self._redactor.text)
+        self._tasks: list[str] = []
+        """Names, as far as they are known before kickoff."""
+        self._kept: dict[str, str] = {}
+        """Outputs of those that an earlier attempt finished."""
+        self._reader = threading.Thread(target=self._listen, name="orders", daemon=True)
+
+    def execute(self) -> NoReturn:
+        try:
+            self._reader.start()
+            self._settle()
+            output = self._work()
+        except BaseException as error:  # a SystemExit from a tool must not end the run unsaid
+            self._fail(error)
+        self._complete(output)
+
+    def _settle(self) -> None:
+        """Make this process the run's own: directory, storage, randomness, memory."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        # CrewAI looks it up at each use; its task outputs database is reset at every kickoff.
+        os.environ["CREWAI_STORAGE_DIR"] = str(self._directory / "crewai")
+        random.seed()
+        _limit_memory(self._spec["memory_mb"])
+        threading.excepthook = self._thread_failed
+
+    def _work(self) -> str:
+        spec, inputs = self._spec, self._spec["inputs"]
+        choice = models.choose(os.environ)
+        tap = Tap(self._tell, self._gates, self._fail)
+        if spec["target"] is None:
+            crew = configs.load(Path(spec["config"]), configs.toolbox())
+            from sidecar.worker.engine.build import check_review, fill, from_config
+
+            check_review(spec["review"], [task.name for task in crew.tasks])
+            named = [
+                {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+                for task in crew.tasks
+            ]
+            # Before anything slow, so that a browser sees life within milliseconds.
+            self._started(choice.label, named)
+            self._capture.start()
+            job = from_config(crew, choice, inputs, self._directory)
+        else:
+            from sidecar.worker.engine.build import check_review, from_target
+
+            self._capture.start()
+            job = from_target(spec["target"], choice)
+            planned = tap.mapper.plan(job.tasks)
+            if planned:  # a Flow's tasks are known only when it comes to them
+                check_review(spec["review"], [task["name"] for task in planned])
+            self._started(job.model or choice.label, planned)
+        return self._kickoff(job, tap, choice)
+
+    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
+        from sidecar.worker.engine.build import attach, review
+        from sidecar.worker.engine.kept import put_back
+        from sidecar.worker.engine.modifications import Modifications
+        from sidecar.worker.engine.questions import Questions
+
+        spec = self._spec
+        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+
+        def prepare(starting: Any) -> None:
+            attach(starting, tap.step, choice)
+            modifications.attach(starting)
+            review(starting, spec["review"])
+
+        tap.install(prepare, modifications.interrupt)
+        modifications.install()
+        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        if job.crew is not None:
+            put_back(job.crew, self._journal.restore(self._kept), spec["inputs"])
+        # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
+        self._hear()
+        self._gates.stand("task")
+        self._gates.check()
+        return output_of(job.run(dict(spec["inputs"])))
+
+    def _started(self, model: str, tasks: Sequence[dict[str, Any]]) -> None:
+        self._tasks = [task["name"] for task in tasks]
+        self._kept = kept_of(self._spec, self._tasks)
+        self._tell(started(self._spec, model, tasks, self._kept))
+
+    def _tell(self, said: Fact) -> None:
+        if said["type"] == "task.completed" and said["data"]["name"] in self._tasks:
+            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
+            # Flow: it begins anew, and one that loops would fill the disk.
+            self._keep(said["data"]["name"], said["data"]["output"])
+        try:
+            self._outbox.put(said)
+        except OSError:
+            process.abandon()
+
+    def _keep(self, task: str, output: str) -> None:
+        try:
+            self._journal.write(task, output)
+        except OSError as error:
+            text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+
+    def _halt(self, paused: Fact) -> None:
+        try:
+            self._outbox.halt(paused)
+        except OSError:
+            process.abandon()
+
+    def _complete(self, output: str) -> NoReturn:
+        self._gates.hold()
+        if self._gates.cancelled:
+            self._cancelled()
+        self._end(fact("run.completed", {"output": output}))
+
+    def _cancelled(self) -> NoReturn:
+        self._end(fact("run.cancelled", {}, cause=self._gates.cause), _CANCEL_DRAIN_SECONDS)
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        """End the run because of `error`; from any thread."""
+        _lift_memory_limit()
+        self._gates.hold()
+        if self._gates.cancelled:
+            self._cancelled()
+        code = _code_of(error, self._spec["memory_mb"])
+        self._note(error)
+        message = (
+            f"the crew used more than its {self._spec['memory_mb']} MiB of memory"
+            if code == "out_of_memory" and self._spec["memory_mb"]
+            else message_of(error)
+        )
+        self._end(fact("run.failed", {"error": {"code": code, "message": message}}))
+
+    def _end(self, last: Fact, drain: float = _DRAIN_SECONDS) -> NoReturn:
+        """Say the run's last word and exit. The first thread to come here speaks for all."""
+        self._ending.acquire()
+        try:
+            self._capture.finish(drain)
+            self._outbox.close(last)
+        except OSError:
+            process.abandon()
+        finally:
+            process.leave(0)
+
+    def _listen(self) -> None:
+        while True:
+            self._hear()
+            self._orders.wait()
+
+    def _hear(self) -> None:
+        """Obey all that has been ordered by now."""
+        try:
+            with self._hearing:
+                while order := self._orders.take(0):
+                    self._obey(order)
+        except EOFError:
+            process.abandon()
+
+    def _obey(self, order: Order) -> None:
+        gates, cause = self._gates, order.get("cause")
+        if order["order"] == "cancel":
+            gates.cancel(cause)
+            patience = _CANCEL_TOOL_SECONDS if gates.in_tool else _CANCEL_SECONDS
+            deadline = threading.Timer(patience, self._cancelled)
+            deadline.daemon = True
+            deadline.start()
+        elif order["order"] == "pause":
+            gates.pause(cause)
+        elif order["order"] == "resume":
+            gates.resume()
+        elif order["order"] == "modify":
+            gates.modify(order["change"], cause)
+        elif order["order"] == "answer":
+            gates.answer(order["input"], order["text"])
+        elif order["order"] == "expire":
+            gates.answer(order["input"], "")  # go on as if it had been accepted
+
+    def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, MemoryError):
+            self._fail(args.exc_value)
+        threading.__excepthook__(args)
+
+    def _note(self, error: BaseException) -> None:
+        """The traceback, for whoever runs the sidecar; clients get one line."""
+        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        with contextlib.suppress(OSError):
+            log = self._directory / "worker.log"
+            log.write_text(self._redactor.text(lines), encoding="utf-8", errors="replace")
+
+
+def output_of(result: Any) -> str:
+    """A run's output as text: a CrewOutput's `raw`, else whatever a Flow returned."""
+    raw = getattr(result, "raw", result)
+    return "" if raw is None else str(raw)
+
+
+def message_of(error: BaseException) -> str:
+    """`error` in words for the user: no traceback; our own errors without their class."""
+    text = str(error).strip()
+    if _is_bad_crew(error):
+        return text
+    line = " ".join(text.split())
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def _is_bad_crew(error: BaseException) -> bool:
+    # By name, so that a broken config needs no import of crewai to be told.
+    return isinstance(error, configs.ConfigError) or type(error).__name__ == "BadCrew"
+
+
+def _code_of(error: BaseException, memory_mb: int) -> str:
+    if _is_bad_crew(error):
+        return "bad_crew"
+    chain: BaseException | None = error
+    for _ in range(32):
+        if chain is None:
+            break
+        no_thread = memory_mb > 0 and "can't start new thread" in str(chain)
+        if isinstance(chain, MemoryError) or no_thread:
+            return "out_of_memory"
+        chain = chain.__cause__ or chain.__context__
+    return "error"
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Make allocations beyond the limit raise MemoryError, where the system can."""
+    if sys.platform == "win32" or mebibytes <= 0:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    # Only the soft limit, so that the ending can lift it again.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, hard))
+
+
+def _lift_memory_limit() -> None:
+    """Saying that memory ran out takes some."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def spawned(arguments: list[str]) -> NoReturn:
+    """The spawned worker's whole life: import crewai ahead of need, then `main`."""
+    sock = process.own_channel(arguments, "main")
+    process.detach()
+    process.guard()
+    # A gateway that is gone by now has closed the channel, which ends this worker before any run.
+    process.die_with(os.getppid())
+    try:
+        environment.prepare()
+        from sidecar.worker.engine import warm
+
+        warm.up()
+    except BaseException as error:
+        traceback.print_exc()
+        text = f"{type(error).__name__}: {error}"
+        sock.sendall(encode_line(fact(WORKER_BROKEN, {"message": text})))
+        process.leave(1)
+    main(sock)

@@ -1,0 +1,202 @@
+"""A run without the gateway: `python -m crew.run "message"`, or JSON in with `--stdin`.
+
+The contract of PROTOCOL.md, as a Next route calls it: exactly one JSON object on stdout,
+`{"status": "success", "output", "task_outputs": [{name, agent, output}], "token_usage"}`, or with
+exit code 1 `{"status": "error", "error"}`; on stderr a line
+`{"type": "progress", "agent", "task", "timestamp"}` when an agent starts on a task and at each of
+its steps. What the crew prints goes to stderr. Ctrl-C exits with 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, NoReturn
+
+from sidecar.channel import Fact
+from sidecar.worker import config as configs
+from sidecar.worker import environment, user
+from sidecar.worker.engine import models
+
+__all__ = ["BadInput", "inputs_from", "main"]
+
+_MAX_STDIN: Final = 16 * 1024 * 1024
+_PROGRESS: Final = frozenset({"agent.started", "step"})
+
+
+class BadInput(Exception):
+    """What was given on the command line or stdin can't be used; the text says why."""
+
+
+class _Collected:
+    """What a run's facts come to: the parts of the answer."""
+
+    def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.usage = {
+            "total_tokens": 0,
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "successful_requests": 0,
+        }
+        self._progress = progress
+
+    def add(self, said: Fact) -> None:
+        data, task, agent = said["data"], said.get("task"), said.get("agent")
+        if said["type"] in _PROGRESS:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+            self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
+        elif said["type"] == "task.completed":
+            self.tasks[str(task)] = {"name": task, "agent": agent, "output": data["output"]}
+        elif said["type"] == "llm.completed":
+            usage = data["usage"]
+            prompt = usage.get("prompt_tokens", 0)
+            completion = usage.get("completion_tokens", 0)
+            self.usage["prompt_tokens"] += prompt
+            self.usage["completion_tokens"] += completion
+            self.usage["total_tokens"] += prompt + completion
+            self.usage["successful_requests"] += 1
+
+
+def inputs_from(text: str) -> dict[str, Any]:
+    """The crew's inputs from a JSON text.
+
+    Accepts `{"message": "…", …}` (further keys are inputs too), `{"inputs": {…}}` and a bare JSON
+    string, which is the message. Raises BadInput.
+    """
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"stdin is not JSON: {error}") from None
+    if isinstance(given, str):
+        given = {"message": given}
+    if isinstance(given, dict) and isinstance(given.get("inputs"), dict):
+        given = {
+            **{key: value for key, value in given.items() if key != "inputs"},
+            **given["inputs"],
+        }
+    if not isinstance(given, dict):
+        raise BadInput('stdin must be {"message": "…"}, {"inputs": {…}} or a JSON string')
+    if not given:
+        raise BadInput('no message: give {"message": "…"} or {"inputs": {…}}')
+    if "message" in given:
+        message = given["message"]
+        if not isinstance(message, str):
+            raise BadInput("message must be a string")
+        if not message.strip():
+            raise BadInput("the message is empty")
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run once and exit: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    answer, code = {"status": "error", "error": "interrupted"}, 130
+    with _only_answer_on_stdout() as out:
+        try:
+            answer, code = _run(options), 0
+        except KeyboardInterrupt:
+            pass
+        except BaseException as error:  # a SystemExit from a tool is a failure like any other
+            from sidecar.worker.line.redact import Redactor
+            from sidecar.worker.main import message_of
+
+            code = 1
+            text = str(error) if isinstance(error, BadInput) else message_of(error)
+            secrets = environment.secret_values(os.environ)
+            answer = {"status": "error", "error": Redactor(secrets).text(text)}
+        # ensure_ascii: a lone surrogate from a model has no UTF-8 form.
+        out.write(json.dumps(answer) + "\n")
+        out.flush()
+    with contextlib.suppress(Exception):
+        sys.stderr.flush()
+    # CrewAI's exit handlers wait for threads that may still read from a model.
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m crew.run", description="Run a crew once and print its result as JSON."
+    )
+    parser.add_argument("message", nargs="?", help="the brief")
+    parser.add_argument("--stdin", action="store_true", help="read JSON from stdin instead")
+    parser.add_argument(
+        "--config",
+        default=os.environ.get("SIDECAR_CONFIG", "").strip() or "config",
+        help="folder with agents.yaml and tasks.yaml (SIDECAR_CONFIG)",
+    )
+    parser.add_argument(
+        "--crew",
+        default=os.environ.get("SIDECAR_CREW", "").strip() or None,
+        help="package.module:attribute of a Python crew instead (SIDECAR_CREW)",
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    inputs = _inputs(options)
+    environment.prepare(Path.cwd())
+    user.enter(Path.cwd())
+    choice = models.choose(os.environ)
+    # Before crewai, so that a mistake in a file is told at once.
+    crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
+    collected = _Collected(lambda line: print(json.dumps(line), file=sys.stderr, flush=True))
+    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as storage:
+        os.environ["CREWAI_STORAGE_DIR"] = storage
+        from sidecar.worker.engine.build import attach, from_config, from_target
+        from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.tap import Tap
+        from sidecar.worker.main import output_of
+
+        tap = Tap(collected.add, Gates(), _raise)
+        job = (
+            from_target(options.crew, choice)
+            if crew is None
+            else from_config(crew, choice, inputs, Path.cwd())
+        )
+        tap.mapper.plan(job.tasks)
+        tap.install(lambda starting: attach(starting, tap.step, choice))
+        output = output_of(job.run(inputs))
+    return {
+        "status": "success",
+        "output": output,
+        "task_outputs": list(collected.tasks.values()),
+        "token_usage": collected.usage,
+    }
+
+
+def _inputs(options: argparse.Namespace) -> dict[str, Any]:
+    if options.stdin:
+        if options.message is not None:
+            raise BadInput("give a message or --stdin, not both")
+        raw = sys.stdin.buffer.read(_MAX_STDIN + 1)
+        if len(raw) > _MAX_STDIN:
+            raise BadInput(f"stdin is larger than {_MAX_STDIN >> 20} MiB")
+        try:
+            return inputs_from(raw.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise BadInput(f"stdin is not UTF-8: {error.reason} at byte {error.start}") from None
+    if options.message is None:
+        raise BadInput('no message: python -m crew.run "your brief", or --stdin with JSON')
+    return inputs_from(json.dumps(options.message))
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+@contextlib.contextmanager
+def _only_answer_on_stdout() -> Any:
+    """Yields the real stdout; whatever else writes to descriptor 1 writes to stderr instead."""
+    sys.stdout.flush()
+    out: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    with out:
+        yield out

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sidecar.log.feed as module
+from sidecar.log.base import Log
+from sidecar.log.feed import Feed, Subscription, TooSlow, Transport, resolve_cursor
+from sidecar.log.memory import MemoryStore
+from sidecar.protocol.events import Draft, format_cursor
+from sidecar.protocol.framing import Piece
+
+
+class Reader(Transport):
+    """A socket in memory: takes everything, or stalls until it is let go."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.controls: list[dict[str, Any]] = []
+        self.writes = 0
+        self.most = 0
+        """Bytes of the largest write of more than one event."""
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def stall(self) -> None:
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        self._flowing.set()
+
+    def write(self, piece: Piece) -> None:
+        self.writes += 1
+        if len(piece.events) > 1:
+            self.most = max(self.most, sum(len(event.json) for event in piece.events))
+        self.seqs += [event.seq for event in piece.events]
+
+    def write_control(self, message: dict[str, Any]) -> None:
+        self.controls.append(message)
+
+    @property
+    def writable(self) -> bool:
+        return self._flowing.is_set()
+
+    async def drain(self) -> None:
+        await self._flowing.wait()
+
+
+async def publish(log: Log, feed: Feed, count: int, *, final: bool = False) -> None:
+    drafts = [Draft("llm.delta", 1.0, {"text": "x"}) for _ in range(count)]
+    if final:
+        drafts.append(Draft("run.completed", 1.0, {}, final=True))
+    feed.publish(await log.append(drafts, snapshot={"run": "r", "state": "running"}))
+
+
+async def settle() -> None:
+    """Let every task that can run do so; nothing here waits for a clock."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def new_log(retain: int = 100_000) -> Log:
+    return MemoryStore(retain=retain, keep_runs=10).create("r")
+
+
+@given(
+    st.integers(0, 300),
+    st.integers(1, 400),
+    st.one_of(st.none(), st.text(max_size=12), st.integers(-5, 500)),
+)
+def test_any_cursor_is_honoured_or_answered_with_everything_kept(
+    first: int, kept: int, after: str | int | None
+) -> None:
+    log = new_log()
+    log.first, log.head = first + 1, first + kept
+    cursor = format_cursor(log.epoch, after) if isinstance(after, int) else after
+    seq, reason = resolve_cursor(log, cursor)
+    assert log.first - 1 <= seq <= log.head
+    if reason is not None:
+        assert seq == log.first - 1
+    elif isinstance(after, int):
+        assert seq == after
+    else:
+        assert not cursor
+        assert log.first == 1
+
+
+async def test_a_reader_that_keeps_up_is_written_to_in_the_tick_of_the_commit() -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    await settle()
+    await publish(log, feed, 3)
+    assert reader.seqs == [1, 2, 3]
+    await publish(log, feed, 1, final=True)
+    await following
+    assert reader.seqs == [1, 2, 3, 4, 5]
+    types = [message["type"] for message in reader.controls]
+    assert types == ["stream.hello", "stream.live", "stream.end"]
+
+
+async def test_a_reader_that_lags_catches_up_in_slices_and_holds_nothing_back() -> None:
+    log = new_log()
+    feed, slow, quick = Feed(log, lambda: "running"), Reader(), Reader()
+    tasks = [asyncio.create_task(Subscription(feed, r, None).run()) for r in (slow, quick)]
+    await settle()
+    await publish(log, feed, 1)
+    slow.stall()
+    for _ in range(50):
+        await publish(log, feed, 40)
+        await settle()
+    assert quick.seqs == list(range(1, 2_002))
+    assert len(slow.seqs) < 1_000, "the lag is not kept in the reader"
+    slow.flow()
+    await publish(log, feed, 0, final=True)
+    await asyncio.gather(*tasks)
+    assert slow.seqs == quick.seqs == list(range(1, 2_003))
+    assert slow.writes < quick.writes
+
+
+@pytest.mark.parametrize("size", [10, 300, 5_000, 60_000])
+async def test_no_write_is_large_however_much_there_is_to_say(size: int) -> None:
+    log = new_log()
+    feed, late, early = Feed(log, lambda: "running"), Reader(), Reader()
+    tasks = [asyncio.create_task(Subscription(feed, early, None).run())]
+    await settle()
+    drafts = [Draft("llm.delta", 1.0, {"text": "x" * size}) for _ in range(700)]
+    feed.publish(await log.append(drafts, snapshot={"run": "r", "state": "running"}))
+    tasks.append(asyncio.create_task(Subscription(feed, late, None).run()))
+    await settle()
+    await publish(log, feed, 0, final=True)
+    await asyncio.gather(*tasks)
+    for reader in (late, early):
+        assert reader.seqs == list(range(1, 702))
+        assert reader.most <= module.WRITE_BYTES
+
+
+async def test_a_reader_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALL_SECONDS", 0.01)
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    await publish(log, feed, 5)
+    reader.stall()
+    with pytest.raises(TooSlow):
+        await Subscription(feed, reader, None).run()
+
+
+async def test_a_reader_that_lags_behind_the_retention_is_told_so() -> None:
+    log = new_log(retain=100)
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    await settle()
+    reader.stall()
+    for _ in range(100):
+        await publish(log, feed, 20)
+    reader.flow()
+    await publish(log, feed, 0, final=True)
+    await following
+    resets = [message for message in reader.controls if message["type"] == "stream.reset"]
+    assert [reset["reason"] for reset in resets] == ["evicted"]
+    gap = reader.seqs.index(resets[0]["from"])
+    assert reader.seqs[gap:] == list(range(resets[0]["from"], log.head + 1))
+
+
+async def test_events_published_while_a_reader_subscribes_are_neither_lost_nor_doubled() -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    await publish(log, feed, 1_500)
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    for _ in range(30):
+        await publish(log, feed, 7)
+        await asyncio.sleep(0)
+    await publish(log, feed, 0, final=True)
+    await following
+    assert reader.seqs == list(range(1, log.head + 1))
+    assert orjson.loads((await log.read(log.head - 1))[0].json)["final"]

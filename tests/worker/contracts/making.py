@@ -1,0 +1,164 @@
+"""How crews and their models are made: build.py, models.py, config.py, environment.py."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.worker.contracts import check, kickoff, make_crew
+
+
+@check
+def check_storage_is_looked_up_at_each_use() -> None:
+    """worker/main.py sets CREWAI_STORAGE_DIR after the fork. If CrewAI reads it at import, runs
+    share one database, which each kickoff resets."""
+    from crewai_core.paths import db_storage_path
+
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["CREWAI_STORAGE_DIR"] = folder
+            assert Path(db_storage_path()) == Path(folder)
+            make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
+            assert list(Path(folder).glob("*.db"))
+    os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+
+
+@check
+def check_inputs_are_filled_in_once() -> None:
+    """build.py: a brief with {braces} is data. If CrewAI fills them in again, escape them."""
+    prompts: list[str] = []
+
+    def sink(_source: Any, event: Any) -> None:
+        if event.type == "llm_call_started":
+            prompts.append(str(event.messages))
+
+    kickoff(make_crew(), sink, "a {kind} of {unknown} {message}")
+    assert "a {kind} of {unknown} {message}" in prompts[0]
+
+
+@check
+def check_hosted_models_are_made_natively_and_stream() -> None:
+    """models.py: OpenAI, compatible servers and OpenRouter without litellm. If a route moved,
+    `create` fails with CrewAI's own words; adjust `provider`."""
+    from sidecar.worker.engine.models import choose, create
+
+    for variables, name in (
+        ({"OPENAI_API_KEY": "sk-0123456789"}, "OpenAICompletion"),
+        ({"OPENROUTER_API_KEY": "sk-0123456789"}, "OpenAICompatibleCompletion"),
+        (
+            {"OPENAI_API_KEY": "sk-0123456789", "OPENAI_BASE_URL": "http://localhost:1/v1"}
+            | {"OPENAI_MODEL": "vendor/any"},
+            "OpenAICompletion",
+        ),
+    ):
+        llm = create(choose(variables))
+        assert type(llm).__name__ == name
+        assert llm.stream is True
+        assert type(llm).__module__.startswith("crewai.llms.providers.openai")
+    assert llm.model == "vendor/any"
+    assert llm.base_url == "http://localhost:1/v1"
+
+
+@check
+def check_default_model_without_a_key_can_be_recognised() -> None:
+    """build.py `_hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
+    key, and the offline model takes its place. If CrewAI refuses such an agent at once, catch that
+    in `from_target`."""
+    from crewai import Agent
+
+    from sidecar.worker.engine.build import _hopeless
+    from sidecar.worker.engine.models import named
+
+    agent = Agent(role="R", goal="G", backstory="B")
+    assert _hopeless(agent.llm, named("offline"))
+
+
+@check
+def check_config_options_are_crewais_own() -> None:
+    """load.py: each option of an agent or task must be an argument of CrewAI's; remove or
+    rename those that are not."""
+    from crewai import Agent, Task
+
+    from sidecar.worker.config.load import _AGENT_OPTIONS, _TASK_OPTIONS
+
+    assert not set(_AGENT_OPTIONS) - set(Agent.model_fields)
+    assert not set(_TASK_OPTIONS) - set(Task.model_fields)
+
+
+@check
+def check_telemetry_is_off() -> None:
+    """environment.py: with these variables CrewAI sends nothing. If a check fails, prompts may
+    be leaving the machine: find the new switch before anything else."""
+    from crewai.telemetry.telemetry import Telemetry
+
+    assert Telemetry().ready is False
+    assert not any(
+        "Span" in thread.name or "Otel" in thread.name for thread in threading.enumerate()
+    )
+
+
+@check
+def check_template_variables_look_as_ours() -> None:
+    """build.py `fill` replaces the same placeholders as CrewAI does at kickoff, so that a
+    description given later reads like one given at the start."""
+    from crewai.utilities.string_utils import interpolate_only
+
+    from sidecar.worker.engine.build import fill
+
+    text = 'a {x} {x-y} {_z1} {"json": 1} { x } {1} {{x}}'
+    inputs: dict[str, Any] = {"x": 1, "x-y": "two", "_z1": [3]}
+    assert fill(text, inputs) == interpolate_only(text, inputs)
+
+
+@check
+def check_an_executors_state_needs_no_class_of_its_own() -> None:
+    """CrewAI derives a class for every executor and makes a state of it which the executor then
+    drops; crew.warm gives it one class that is derived already. If this breaks, the first task of
+    a run begins some 25 ms later: see Flow._create_initial_state for where the class comes from."""
+    from crewai.agents import agent_executor
+
+    from sidecar.worker.engine import warm
+
+    executor: Any = agent_executor.AgentExecutor
+    plain = executor._initial_state_t
+
+    def derived_for_an_agent() -> int:
+        gc.disable()  # a class that nobody uses any more counts too
+        before = len(plain.__subclasses__())
+        [agent] = make_crew().agents
+        agent.create_agent_executor()
+        assert type(agent.agent_executor._state) is plain
+        after = len(plain.__subclasses__())
+        gc.enable()
+        return after - before
+
+    assert derived_for_an_agent() == 1
+    warm.up()
+    assert derived_for_an_agent() == 0
+
+
+@check
+def check_a_rehearsal_leaves_nothing_on_the_disk() -> None:
+    """An idle worker rehearses (crew.warm) and may be killed at any time. If this breaks, CrewAI
+    writes when it makes an agent or its executor: rehearse less."""
+    from sidecar.worker.engine import warm
+
+    warm.up()
+    kept = {name: os.environ.get(name) for name in ("CREWAI_STORAGE_DIR", "HOME", "TMPDIR")}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(dict.fromkeys(kept, folder))
+        tempfile.tempdir = None
+        try:
+            warm.rehearse()
+            assert os.listdir(folder) == []
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+            tempfile.tempdir = None

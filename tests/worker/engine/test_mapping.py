@@ -1,0 +1,169 @@
+"""CrewAI's events to facts, on look-alikes; test_contract.py holds the look-alikes to the real."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from sidecar.channel import Fact
+from sidecar.worker.engine.mapping import Mapper, task_names
+
+AGENT = SimpleNamespace(role="Writer")
+
+
+def task(id: str, name: str | None = None, agent: Any = AGENT) -> SimpleNamespace:
+    return SimpleNamespace(id=id, name=name, agent=agent, description="D")
+
+
+def event(type: str, **fields: Any) -> SimpleNamespace:
+    base = {"task_id": None, "agent_role": None, "event_id": "e1", "started_event_id": None}
+    return SimpleNamespace(**{**base, "type": type, **fields})
+
+
+def place(fact: Fact) -> tuple[str | None, str | None]:
+    return fact.get("task"), fact.get("agent")
+
+
+class ToolUsage:
+    """What CrewAI's ReAct path names its source."""
+
+
+def test_types_without_a_word_for_them_are_passed_over() -> None:
+    mapper = Mapper()
+    for type in ("flow_started", "flow_finished", "method_execution_started", "hook_dispatched"):
+        assert mapper.facts(None, event(type)) == []
+
+
+def test_tasks_are_numbered_from_one_and_placed_by_id() -> None:
+    mapper = Mapper()
+    first, second = task("1", "plan"), task("2", "check")
+    assert mapper.plan([first, second]) == [
+        {"name": "plan", "agent": "Writer"},
+        {"name": "check", "agent": "Writer"},
+    ]
+    (started,) = mapper.facts(second, event("task_started"))
+    assert started["data"] == {"name": "check", "index": 2, "of": 2}
+    assert place(started) == ("check", "Writer")
+    (done,) = mapper.facts(first, event("task_completed", output=SimpleNamespace(raw="out")))
+    assert (done["type"], done["data"]) == ("task.completed", {"name": "plan", "output": "out"})
+
+
+def test_names_are_short_and_unique() -> None:
+    assert task_names([task("1", "a"), task("2"), task("3", "a"), task("4", "a")]) == [
+        "a",
+        "task_2",
+        "a_2",
+        "a_3",
+    ]
+
+
+def test_a_role_filled_in_at_kickoff_replaces_the_planned_one() -> None:
+    mapper = Mapper()
+    mapper.plan([task("1", "plan", SimpleNamespace(role="{topic} Writer"))])
+    started = mapper.facts(
+        task("1", "plan", SimpleNamespace(role="Tea Writer")), event("task_started")
+    )
+    assert place(started[0]) == ("plan", "Tea Writer")
+
+
+def test_a_model_call_is_told_with_its_call_and_usage() -> None:
+    mapper = Mapper()
+    mapper.plan([task("1", "plan")])
+    here: dict[str, Any] = {"task_id": "1", "agent_role": "Writer", "call_id": "c"}
+    (started,) = mapper.facts(None, event("llm_call_started", model="m", **here))
+    assert started["data"] == {"call": "c", "model": "m"}
+    (delta,) = mapper.facts(None, event("llm_stream_chunk", chunk="Hi", tool_call=None, **here))
+    assert delta["data"] == {"call": "c", "text": "Hi", "kind": "text"}
+    (tool,) = mapper.facts(None, event("llm_stream_chunk", chunk='{"', tool_call=object(), **here))
+    assert tool["data"]["kind"] == "tool"
+    (thought,) = mapper.facts(None, event("llm_thinking_chunk", chunk="Hm", **here))
+    assert thought["data"]["kind"] == "thinking"
+    assert mapper.facts(None, event("llm_stream_chunk", chunk="", tool_call=object(), **here)) == []
+    usage = {"input_tokens": 3, "output_tokens": 2, "details": {}}
+    (done,) = mapper.facts(
+        None, event("llm_call_completed", usage=usage, finish_reason="stop", **here)
+    )
+    assert done["data"] == {
+        "call": "c",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+        "finish_reason": "stop",
+    }
+    assert all(place(one) == ("plan", "Writer") for one in (started, delta, tool, thought, done))
+
+
+def test_usage_that_the_provider_did_not_give_is_not_made_up() -> None:
+    done = event("llm_call_completed", usage=None, finish_reason=None, call_id="c")
+    assert Mapper().facts(None, done)[0]["data"]["usage"] == {}
+
+
+def test_a_native_tool_call_is_timed_and_told_as_a_step() -> None:
+    times = iter([10.0, 12.5])
+    mapper = Mapper(clock=lambda: next(times))
+    (started,) = mapper.facts(
+        None, event("tool_usage_started", event_id="s", tool_name="t", tool_args={"a": 1})
+    )
+    assert started["data"] == {"call": "s", "tool": "t", "args": {"a": 1}}
+    times = iter([12.5, 12.5])
+    ended = event(
+        "tool_usage_finished", started_event_id="s", tool_name="t", tool_args={"a": 1}, output=7
+    )
+    done, step = mapper.facts(SimpleNamespace(), ended)
+    assert done["type"] == "tool.completed"
+    assert done["data"] == {"call": "s", "tool": "t", "output": "7", "seconds": 2.5}
+    assert step["data"] == {
+        "thought": "",
+        "tool": "t",
+        "tool_input": {"a": 1},
+        "result": "7",
+        "output": None,
+    }
+
+
+def test_a_react_tool_call_is_not_told_as_a_step_twice() -> None:
+    mapper = Mapper()
+    mapper.facts(None, event("tool_usage_started", tool_name="t", tool_args={}))
+    ended = event(
+        "tool_usage_finished", started_event_id="e1", tool_name="t", tool_args={}, output="x"
+    )
+    assert [one["type"] for one in mapper.facts(ToolUsage(), ended)] == ["tool.completed"]
+    action = SimpleNamespace(thought="why", tool="t", tool_input="{}", text="", result="x")
+    (step,) = mapper.step(action)
+    assert step["data"]["thought"] == "why"
+
+
+def test_a_tool_that_reports_its_failure_has_failed() -> None:
+    mapper = Mapper()
+    failure = SimpleNamespace(message="out of paper")
+    ended = event(
+        "tool_usage_finished", tool_name="t", tool_args={}, output="sorry", failure=failure
+    )
+    failed, _step = mapper.facts(None, ended)
+    assert (failed["type"], failed["data"]["error"]) == ("tool.failed", "out of paper")
+
+
+def test_an_answer_is_one_step_whether_or_not_the_callback_told_it() -> None:
+    mapper = Mapper()
+    work = task("1", "plan")
+    mapper.plan([work])
+    start = event("agent_execution_started", agent=AGENT, task=work)
+    done = event("agent_execution_completed", agent=AGENT, task=work, output="text")
+    mapper.facts(None, start)
+    assert [one["type"] for one in mapper.facts(None, done)] == ["step", "agent.completed"]
+    mapper.facts(None, start)
+    told = mapper.step(SimpleNamespace(thought="", output="text", text="text"))
+    assert [one["type"] for one in told] == ["step"]
+    assert [one["type"] for one in mapper.facts(None, done)] == ["agent.completed"]
+
+
+def test_a_tool_result_given_to_the_callback_is_passed_over() -> None:
+    assert Mapper().step(SimpleNamespace(result="x", result_as_answer=False)) == []
+
+
+def test_an_agent_without_a_crew_is_told_by_its_role() -> None:
+    started = event("lite_agent_execution_started", agent_info={"role": "Loner"})
+    (fact,) = Mapper().facts(None, started)
+    assert (fact["type"], fact["data"], place(fact)) == (
+        "agent.started",
+        {"role": "Loner"},
+        (None, "Loner"),
+    )

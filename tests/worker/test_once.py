@@ -1,0 +1,158 @@
+"""`python -m crew.run`: the contract that a Next route relies on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.worker.once import BadInput, inputs_from
+from tests.worker.harness import PROJECT, clean_environment
+
+FAST = {"CREW_MODEL": "offline", "OFFLINE_TOKEN_MS": "0"}
+
+
+def crew_run(
+    *arguments: str, stdin: str | None = None, **environment: str
+) -> tuple[int, dict[str, Any], list[str]]:
+    """Exit code, the JSON on stdout (which must be all of it), and stderr's lines."""
+    done = subprocess.run(
+        [sys.executable, "-m", "crew.run", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=PROJECT,
+        env=clean_environment(**{**FAST, **environment}),
+        check=False,
+    )
+    assert done.stdout.count("\n") == 1, done.stdout
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, answer, done.stderr.splitlines()
+
+
+def test_json_in_json_out_with_progress_on_stderr() -> None:
+    code, answer, lines = crew_run("--stdin", stdin='{"message": "Ein Café am Meer"}')
+    assert code == 0
+    assert list(answer) == ["status", "output", "task_outputs", "token_usage"]
+    assert answer["status"] == "success"
+    assert answer["output"] == answer["task_outputs"][-1]["output"]
+    assert "Café" in answer["output"]
+    assert [(task["name"], task["agent"]) for task in answer["task_outputs"]] == [
+        ("create_content_plan", "Content Planner"),
+        ("analyze_sentiment", "Sentiment Analyst"),
+        ("research_trends", "Trend Researcher"),
+    ]
+    usage = answer["token_usage"]
+    assert usage["successful_requests"] == 4
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    progress = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {tuple(line) for line in progress} == {("type", "agent", "task", "timestamp")}
+    assert {line["type"] for line in progress} == {"progress"}
+    steps = [(line["agent"], line["task"]) for line in progress]
+    assert list(dict.fromkeys(steps)) == [
+        ("Content Planner", "create_content_plan"),
+        ("Sentiment Analyst", "analyze_sentiment"),
+        ("Trend Researcher", "research_trends"),
+    ]
+    times = [datetime.datetime.fromisoformat(line["timestamp"]) for line in progress]
+    assert times == sorted(times)
+
+
+def test_what_the_crew_prints_stays_off_stdout() -> None:
+    code, answer, lines = crew_run("loud", "--crew", "tests.worker.targets:prints")
+    assert (code, answer["status"]) == (0, "success")
+    assert {"from print: grüße", "from a descriptor", "from a child"} <= set(lines)
+
+
+def test_a_crew_that_fails_exits_with_1_and_says_why() -> None:
+    code, answer, _ = crew_run("x", SIDECAR_CREW="tests.worker.targets:exits")
+    assert code == 1
+    assert answer == {"status": "error", "error": "SystemExit: 3"}
+
+
+def test_a_bad_config_exits_with_1_and_names_the_file(tmp_path: Path) -> None:
+    code, answer, _ = crew_run("x", SIDECAR_CONFIG=str(tmp_path))
+    assert code == 1
+    assert answer == {"status": "error", "error": f"{tmp_path}/agents.yaml: no such file"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "error"),
+    [
+        ((), None, "no message: python -m crew.run"),
+        (("  ",), None, "the message is empty"),
+        (("a", "--stdin"), "{}", "give a message or --stdin, not both"),
+        (("--stdin",), "", "stdin is not JSON"),
+        (("--stdin",), "[1]", "stdin must be"),
+    ],
+)
+def test_bad_input_exits_with_1_and_says_why(
+    arguments: tuple[str, ...], stdin: str | None, error: str
+) -> None:
+    code, answer, _ = crew_run(*arguments, stdin=stdin)
+    assert (code, answer["status"]) == (1, "error")
+    assert answer["error"].startswith(error)
+
+
+def test_ctrl_c_exits_with_130_and_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crew.run", "a long one"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+        env=clean_environment(CREW_MODEL="offline", OFFLINE_TOKENS="100000"),
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        for line in process.stderr:
+            if line.startswith("{"):
+                break
+        os.kill(process.pid, signal.SIGINT)
+        assert json.loads(process.stdout.read()) == {"status": "error", "error": "interrupted"}
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait(30) == 130
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ('{"message": "hi"}', {"message": "hi"}),
+        ('"hi"', {"message": "hi"}),
+        ('{"inputs": {"message": "hi", "tone": "dry"}}', {"message": "hi", "tone": "dry"}),
+        ('{"inputs": {"topic": "tea"}}', {"topic": "tea"}),
+        ('{"message": "hi", "inputs": {"tone": "dry"}}', {"message": "hi", "tone": "dry"}),
+    ],
+)
+def test_inputs_are_understood(text: str, inputs: dict[str, Any]) -> None:
+    assert inputs_from(text) == inputs
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{", "stdin is not JSON"),
+        ("[" * 100_000, "stdin is not JSON"),
+        ("null", "stdin must be"),
+        ("7", "stdin must be"),
+        ("{}", "no message"),
+        ('{"inputs": {}}', "no message"),
+        ('""', "the message is empty"),
+        ('{"message": " \\n"}', "the message is empty"),
+        ('{"message": 7}', "message must be a string"),
+        ('{"message": null}', "message must be a string"),
+    ],
+)
+def test_inputs_that_make_no_sense_are_refused(text: str, error: str) -> None:
+    with pytest.raises(BadInput, match=error):
+        inputs_from(text)

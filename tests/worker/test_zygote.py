@@ -1,0 +1,162 @@
+"""The zygote's control protocol and its promises."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.worker.harness import Zygote, clean_environment, gone, spec_for
+
+TARGETS = "tests.worker.targets"
+BROKEN_INSTALL = """
+import sys
+
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "crewai":
+            raise ImportError("broken install")
+
+sys.meta_path.insert(0, Broken())
+"""
+
+
+def test_it_reports_ready_with_the_time_it_took(zygote: Zygote) -> None:
+    assert zygote.ready["ready"] is True
+    assert 0 < zygote.ready["seconds"] < 120
+
+
+def test_it_has_exactly_one_thread_even_after_runs(zygote: Zygote, tmp_path: Path) -> None:
+    child = zygote.make()
+    child.run(spec_for(tmp_path))
+    child.kill()
+    assert os.listdir(f"/proc/{zygote.process.pid}/task") == [str(zygote.process.pid)]
+
+
+def test_a_child_that_was_killed_is_reported_with_its_signal(zygote: Zygote) -> None:
+    child = zygote.make()
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.exit_code() == -signal.SIGKILL
+    child.hang_up()
+
+
+def test_a_fork_without_a_descriptor_is_an_error_and_nothing_worse(zygote: Zygote) -> None:
+    zygote.control.send(b'{"fork": "x"}')
+    answer = zygote.receive()
+    while "exited" in answer:
+        answer = zygote.receive()
+    assert answer == {"error": "fork: ValueError: 0 descriptors came with it, not 1"}
+    zygote.make().kill()
+
+
+def test_a_message_that_is_not_json_is_an_error_and_nothing_worse(zygote: Zygote) -> None:
+    zygote.control.send(b"nonsense")
+    answer = zygote.receive()
+    while "exited" in answer:
+        answer = zygote.receive()
+    assert "JSONDecodeError" in answer["error"]
+    zygote.make().kill()
+
+
+def test_a_child_has_no_descriptor_of_the_zygotes(zygote: Zygote) -> None:
+    first, second = zygote.make(), zygote.make()
+    sockets = [
+        target
+        for entry in os.listdir(f"/proc/{second.pid}/fd")
+        if (target := os.readlink(f"/proc/{second.pid}/fd/{entry}")).startswith("socket:")
+    ]
+    assert len(sockets) == 1
+    first.kill()
+    second.kill()
+
+
+def test_when_the_gateway_goes_the_zygote_and_all_children_go(tmp_path: Path) -> None:
+    with Zygote(clean_environment(CREW_MODEL="offline")) as zygote:
+        running, idle = zygote.make(), zygote.make()
+        running.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
+        running.until("tool.started")
+        zygote.control.close()
+        assert zygote.process.wait(30) == 0
+        assert gone(running.pid)
+        assert gone(idle.pid)
+        running.hang_up()
+        idle.hang_up()
+
+
+def test_when_the_zygote_is_killed_its_children_go(tmp_path: Path) -> None:
+    with Zygote(clean_environment(CREW_MODEL="offline")) as zygote:
+        child = zygote.make()
+        child.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
+        child.until("tool.started")
+        zygote.process.kill()
+        assert gone(child.pid)
+        child.hang_up()
+
+
+def test_what_a_tool_left_running_goes_with_its_run(zygote: Zygote, tmp_path: Path) -> None:
+    child = zygote.make()
+    child.run(spec_for(tmp_path, target=f"{TARGETS}:leaves_a_child"))
+    left = int(child.of("tool.completed")[0]["data"]["output"].split()[1])
+    assert child.exit_code() == 0
+    assert gone(left)
+    child.hang_up()
+
+
+def test_a_failed_import_is_told_before_it_exits(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN_INSTALL)
+    with Zygote(clean_environment(PYTHONPATH=str(tmp_path))) as zygote:
+        assert zygote.ready == {"broken": "ImportError: broken install"}
+        assert zygote.process.wait(30) == 1
+
+
+@pytest.mark.parametrize("where", ["in the working folder", "on PYTHONPATH"])
+def test_nothing_of_the_users_stands_in_for_the_product(where: str, tmp_path: Path) -> None:
+    for name in ("sidecar", "crew", "config", "tests", "crewai", "pydantic", "socket", "json"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise SystemExit('{name} of the user')")
+    more = {"PYTHONPATH": str(tmp_path)} if where == "on PYTHONPATH" else {}
+    environ = clean_environment(CREW_MODEL="offline", **more)
+    with Zygote(environ, cwd=tmp_path) as zygote:
+        child = zygote.make()
+        last = child.run(spec_for(tmp_path))
+        assert last["type"] == "run.completed", last
+        child.hang_up()
+
+
+def test_a_zygote_serves_several_gateways_and_ends_the_children_of_who_leaves(
+    tmp_path: Path,
+) -> None:
+    with Zygote(clean_environment(CREW_MODEL="offline"), listen=tmp_path / "zygote") as zygote:
+        other = zygote.another()
+        ours, theirs = zygote.make(), other.make()
+        for child in (ours, theirs):
+            child.start(spec_for(tmp_path / str(child.pid), target=f"{TARGETS}:stuck_tool"))
+            child.until("tool.started")
+        other.control.close()
+        assert gone(theirs.pid)
+        theirs.hang_up()
+        ours.order(order="cancel", cause="c-1")
+        assert ours.rest()["type"] == "run.cancelled"
+        ours.hang_up()
+
+
+def test_it_refuses_to_fork_with_a_second_thread() -> None:
+    """The guard itself: a process with a thread is told so instead of being forked."""
+    import threading
+
+    from sidecar.worker.zygote import Zygote as Real
+    from sidecar.worker.zygote import _Gateway
+
+    ours, theirs = socket.socketpair()
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, args=(10,))
+    thread.start()
+    try:
+        with ours, theirs, pytest.raises(RuntimeError, match="can't fork safely"):
+            Real(ours)._fork(_Gateway(ours), "t", theirs.fileno())
+    finally:
+        done.set()
+        thread.join()
