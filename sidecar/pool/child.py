@@ -33,7 +33,10 @@ class Worker:
         self._lines.write(encode_line(order))
 
     async def facts(self) -> list[bytes]:
-        """The next batch of lines; empty when the worker has closed its channel."""
+        """The next batch of lines; empty when the worker has closed its channel.
+
+        Raises LineTooLong for a worker that was cut off for one.
+        """
         return await self._lines.take()
 
     @property

@@ -29,7 +29,7 @@ class WorkerLines(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._transport: asyncio.Transport | None = None
         self.closed = False
-        self.broken: str | None = None
+        self._broken: LineTooLong | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not an isinstance check: uvloop's transports do not derive from asyncio's.
@@ -39,7 +39,7 @@ class WorkerLines(asyncio.Protocol):
         try:
             self._lines.extend(self._splitter.feed(data))
         except LineTooLong as error:
-            self.broken = str(error)
+            self._broken = error
             self.close()
             return
         self._bytes += len(data)
@@ -52,13 +52,18 @@ class WorkerLines(asyncio.Protocol):
         self._arrived.set()
 
     async def take(self) -> list[bytes]:
-        """The next few lines; none once the peer has closed and all were taken."""
+        """The next few lines; none once the peer has closed and all were taken.
+
+        Raises LineTooLong instead when the peer was cut off for one.
+        """
         if self._lines:
             # What the last ones led to leaves in this turn of the loop, before there is more.
             await asyncio.sleep(0)
         while not self._lines and not self.closed:
             self._arrived.clear()
             await self._arrived.wait()
+        if not self._lines and self._broken is not None:
+            raise self._broken
         taken = [self._lines.popleft() for _ in range(min(_BATCH, len(self._lines)))]
         if not self._lines:
             if self._bytes > _BACKLOG_BYTES and self._transport is not None and not self.closed:

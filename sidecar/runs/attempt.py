@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from sidecar.channel import TERMINAL, Order, RunSpec
+from sidecar.channel import TERMINAL, LineTooLong, Order, RunSpec
 from sidecar.pool import KILL, CannotImport, Pool, Worker
 from sidecar.protocol import Draft
 
@@ -39,6 +39,8 @@ class Attempt:
         self._exit_code: int | None = None
         self._lacking: str | None = None
         """Why there is no worker."""
+        self._cut_off: str | None = None
+        """Why the worker was heard no further."""
         self._out_of_memory_kills = _out_of_memory_kills()
         self.verdict: dict[str, Any] | None = None
         """The worker's last word, a terminal fact of the channel."""
@@ -71,9 +73,12 @@ class Attempt:
         worker = self._worker
         if worker is None:
             return []
-        while self.verdict is None and (lines := await worker.facts()):
-            if drafts := self._parse(lines):
-                return drafts
+        try:
+            while self.verdict is None and (lines := await worker.facts()):
+                if drafts := self._parse(lines):
+                    return drafts
+        except LineTooLong as error:
+            self._cut_off = str(error)
         await self._await_exit(worker)
         return []
 
@@ -93,6 +98,13 @@ class Attempt:
             }
         if self._lacking is not None:
             return {"code": "crashed", "message": f"no worker could be started: {self._lacking}"}
+        if self._cut_off is not None:
+            # Its exit code tells only how it was made to go.
+            return {
+                "code": "crashed",
+                "message": f"the worker was ended, since what it said had {self._cut_off}; "
+                "have the crew hand over large data as files",
+            }
         code = self._exit_code
         if code == -_SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
             return {
