@@ -6,9 +6,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.support import zygote
 from tests.support.sidecar import Raw, Sidecar, TransportName
 
 StartSidecar = Callable[..., Sidecar]
+
+
+def pytest_sessionfinish() -> None:
+    zygote.end()
 
 
 @pytest.fixture(scope="session")

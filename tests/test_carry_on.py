@@ -23,9 +23,9 @@ from tests.support.sidecar import (
     Sidecar,
     TransportName,
     assert_whole,
-    descendants,
     gone,
     idle_worker,
+    processes_of,
 )
 
 ROLES = ("Content Planner", "Sentiment Analyst", "Trend Researcher")
@@ -75,7 +75,7 @@ async def follow(
 
 async def kill(sidecar: Sidecar) -> None:
     """kill -9, and nothing of it is left."""
-    below = descendants(sidecar.pid)
+    below = processes_of(sidecar)
     os.kill(sidecar.pid, signal.SIGKILL)
     await asyncio.to_thread(sidecar.wait)
     for pid in below:
@@ -258,7 +258,12 @@ async def test_runs_that_waited_in_the_queue_get_their_turn_after_the_restart(
 async def test_a_crashed_worker_gets_another_attempt_where_that_is_wanted(
     start_sidecar: StartSidecar, session: aiohttp.ClientSession, kind: str
 ) -> None:
-    sidecar = start_sidecar(SIDECAR_RETRIES="1", SIDECAR_WORKERS=kind, OFFLINE_TOKEN_MS="10")
+    sidecar = start_sidecar(
+        SIDECAR_RETRIES="1",
+        SIDECAR_WORKERS=kind,
+        SIDECAR_ZYGOTE="",
+        OFFLINE_TOKEN_MS="10",
+    )
     worker = idle_worker(sidecar)
     raw = Raw(session, sidecar.url, "sse")
     run = (await raw.command({"id": f"r-{next(_ids)}", "cmd": "start"}))["run"]

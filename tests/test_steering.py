@@ -142,7 +142,9 @@ async def test_time_spent_paused_or_waiting_does_not_count_towards_the_timeout(
 async def test_fifty_cancels_at_any_moment_leave_no_process_and_one_ending_each(
     start_sidecar: StartSidecar, session: aiohttp.ClientSession, raws: list[Raw]
 ) -> None:
-    sidecar = start_sidecar(SIDECAR_MAX_RUNS="3", OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="10")
+    sidecar = start_sidecar(
+        SIDECAR_MAX_RUNS="3", SIDECAR_ZYGOTE="", OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="10"
+    )
     idle = len(descendants(sidecar.pid))
     dice = random.Random(50)
     names: list[TransportName] = ["ws", "sse"]

@@ -136,26 +136,16 @@ async def until(raw: Raw, run: str, type: str) -> Frame:
     raise AssertionError(f"no {type}")
 
 
-def workers_of(sidecar: Sidecar, run: str) -> set[int]:
-    """The process whose CrewAI storage is the run's folder."""
-    found = set()
-    for pid in descendants(sidecar.pid):
-        try:
-            fds = list(Path(f"/proc/{pid}/fd").iterdir())
-            if any(run in os.readlink(fd) for fd in fds):
-                found.add(pid)
-        except OSError:
-            continue
-    return found
-
-
 @pytest.fixture(params=["fork", "spawn"])
 async def slow(
     request: pytest.FixtureRequest, start_sidecar: StartSidecar, session: aiohttp.ClientSession
 ) -> AsyncIterator[tuple[Sidecar, Raw]]:
     """A sidecar of either kind of workers with a model slow enough to interrupt."""
     sidecar = start_sidecar(
-        SIDECAR_WORKERS=request.param, OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="300"
+        SIDECAR_WORKERS=request.param,
+        SIDECAR_ZYGOTE="",
+        OFFLINE_TOKEN_MS="20",
+        OFFLINE_TOKENS="300",
     )
     raw = Raw(session, sidecar.url, "ws")
     yield sidecar, raw
@@ -257,7 +247,7 @@ async def test_a_tool_that_ignores_signals_is_killed_with_its_children(
     run = await begin(raw)
     printed = await until(raw, run, "log")
     child = int(printed["data"]["text"].split()[1])
-    assert child in descendants(sidecar.pid)
+    assert child in descendants(os.getpid())
     await raw.command({"id": f"ci-{next(_ids)}", "cmd": "cancel", "run": run})
     last = (await log_of(raw, run))[-1]
     assert last["type"] == "run.cancelled"

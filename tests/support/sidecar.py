@@ -17,6 +17,7 @@ import aiohttp
 
 from sidecar.client.client import CrewClient
 from sidecar.client.sse_parser import SseParser
+from tests.support.zygote import share
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOUND = 60.0
@@ -41,7 +42,7 @@ class Sidecar:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sidecar", "--port", "0", "--data", str(self.data)],
                 cwd=ROOT,
-                env=clean_environment(**self._environ),
+                env=share(clean_environment(**self._environ)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -225,6 +226,20 @@ def idle_worker(sidecar: Sidecar) -> int:
         if (parent == sidecar.pid) == (b"\0main\0" in program):
             return pid
     raise AssertionError(f"no idle worker among {descendants(sidecar.pid)}")
+
+
+def processes_of(sidecar: Sidecar) -> set[int]:
+    """All below its gateway, and the workers of its runs wherever they were forked: those have a
+    file of the data folder open."""
+    found = descendants(sidecar.pid)
+    for pid in descendants(os.getpid()) - {sidecar.pid}:
+        try:
+            files = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            continue
+        if any(file.startswith(f"{sidecar.data}/runs/") for file in files):
+            found.add(pid)
+    return found
 
 
 def descendants(pid: int) -> set[int]:
