@@ -1,0 +1,188 @@
+"""A folder that is not ours, with a `crew/` of its own and a venv that has the wheel and nothing of
+this checkout: the product as somebody else has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sidecar.client import CrewClient
+from tests.support.sidecar import BOUND, ROOT, assert_whole, clean_environment
+
+THEIR_RUN = '''
+    """Their own program, which has nothing to do with the sidecar."""
+    import json
+
+    from crewai import Agent, Crew, Task
+
+    from config.words import GREETING
+    from tools.counting import count_words
+
+
+    def build_crew():
+        baker = Agent(
+            role="Baker", goal="Bake", backstory="Bakes.", tools=[count_words], verbose=False
+        )
+        task = Task(
+            name="bake", description=GREETING + " {message}", expected_output="Bread", agent=baker
+        )
+        return Crew(agents=[baker], tasks=[task])
+
+
+    if __name__ == "__main__":
+        print(json.dumps({"whose": "theirs"}))
+'''
+THEIR_TOOL = '''
+    from crewai.tools import tool
+
+
+    @tool
+    def count_words(text: str = "") -> str:
+        """Count the words of a text."""
+        return f"{len(text.split())} words, counted by their own tool"
+'''
+
+
+@dataclass(frozen=True)
+class App:
+    """Somebody's project and its venv."""
+
+    folder: Path
+    bin: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**clean_environment(**more), "VIRTUAL_ENV": str(self.bin.parent)}
+
+    def python(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.bin / "python", *arguments],
+            cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=BOUND,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def serve(self, data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        with (data.parent / "stderr.log").open("a") as stderr:
+            return subprocess.Popen(
+                [self.bin / "crew-sidecar", "--port", "0", "--data", data, *flags],
+                cwd=self.folder, env=self.environment(**environ),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the files of this checkout, in a copy: a build leaves folders behind."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("sidecar", "pyproject.toml", "README.md", "LICENSE"):
+        (source / name).symlink_to(ROOT / name)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", target, source], check=True)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def app(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> App:
+    """What the wheel depends on comes from this venv: it takes a minute and a gigabyte."""
+    folder = tmp_path_factory.mktemp("bakery")
+    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
+    made = App(folder, folder / ".venv" / "bin")
+    installed = made.python("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(installed, "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    made.python(
+        "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps", str(wheel)
+    )
+    for path, text in {
+        "crew/__init__.py": "",
+        "crew/run.py": THEIR_RUN,
+        "config/__init__.py": "",
+        "config/words.py": 'GREETING = "Good morning,"',
+        "tools/__init__.py": "",
+        "tools/counting.py": THEIR_TOOL,
+        "sidecar.txt": "their own notes",
+    }.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(textwrap.dedent(text))
+    return made
+
+
+@pytest.fixture
+def served(app: App, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+    flags, environ = request.param
+    process = app.serve(tmp_path / "data", *flags, **environ)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("sidecar ready "), (tmp_path / "stderr.log").read_text()
+        yield line.split()[-1], tmp_path / "stderr.log"
+    finally:
+        process.terminate()
+        assert process.wait(BOUND) == 0
+        process.stdout.close()
+
+
+def test_the_wheel_has_one_top_level_name(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+        names = set(archive.namelist())
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"sidecar"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "sidecar"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {name for name in tracked if (ROOT / name).is_file()} <= names
+
+
+OWN = ("--crew", "crew.run:build_crew")
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        pytest.param((OWN, {"SIDECAR_WORKERS": "fork"}), id="fork"),
+        pytest.param((OWN, {"SIDECAR_WORKERS": "spawn"}), id="spawn"),
+        pytest.param((OWN, {"PYTHONPATH": "."}), id="PYTHONPATH"),
+    ],
+    indirect=True,
+)
+async def test_their_crew_is_served(served: tuple[str, Path]) -> None:
+    url, stderr = served
+    async with CrewClient(url) as crew:
+        run = await crew.start({"message": "two loaves"})
+        events = [event async for event in crew.follow(run)]
+    assert_whole(events)
+    assert events[-1]["type"] == "run.completed", (events[-1], stderr.read_text())
+    assert [task["name"] for task in events[-1]["data"]["tasks"]] == ["bake"]
+    (used,) = (event for event in events if event["type"] == "tool.completed")
+    assert "counted by their own tool" in used["data"]["output"]
+
+
+def test_their_program_stays_theirs(app: App) -> None:
+    assert json.loads(app.python("-m", "crew.run")) == {"whose": "theirs"}
+
+
+def test_nothing_of_the_product_lies_about_in_their_folder(app: App) -> None:
+    """But the data folder, which this app has elsewhere."""
+    ours = {"crew", "config", "tools", "sidecar.txt", ".venv"}
+    assert set(os.listdir(app.folder)) - ours <= {".sidecar"}
+
+
+@pytest.mark.parametrize("served", [pytest.param(((), {}), id="config")], indirect=True)
+async def test_a_folder_without_a_crew_is_told_what_is_missing(served: tuple[str, Path]) -> None:
+    """Their `config/` has no agents.yaml: the run says so, with the file's name."""
+    async with CrewClient(served[0]) as crew:
+        run = await crew.start({"message": "two loaves"})
+        last = [event async for event in crew.follow(run)][-1]
+    assert last["type"] == "run.failed"
+    assert last["data"]["error"]["code"] == "bad_crew"
+    assert "agents.yaml" in last["data"]["error"]["message"]
