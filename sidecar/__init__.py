@@ -18,3 +18,5 @@ both (`python -m tests.rooms` draws them as they are)::
     worker/              another program: one run of a crew. It is started as a command line, spoken
                          to in the vocabulary of `channel`, and the only place that imports crewai
 """
+
+__version__ = "0.1.0"

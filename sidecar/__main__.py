@@ -1,4 +1,4 @@
-"""`python -m sidecar`: the command line."""
+"""`crew-sidecar`, which is `python -m sidecar`: the command line."""
 
 from __future__ import annotations
 
@@ -6,30 +6,40 @@ import argparse
 import asyncio
 import logging
 import os
+import platform
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import Final
 
 import orjson
 
+from sidecar import __version__
 from sidecar.client import Disconnected
 from sidecar.clock import now_ms
 from sidecar.compare import add_arguments, compare
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
-from sidecar.settings import Settings
+from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
 
-_FORCED_EXIT = 130
+_FORCED_EXIT: Final = 130
+_FLAGS: Final = tuple(setting for setting in SETTINGS if setting.flag)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 after a graceful stop, 1 when the sidecar can't start, 2 for a wrong flag;
     `run` gives that of its run, `compare` 1 when an event was lost."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(sys.argv[1:] if argv is None else argv)
+    if arguments.version or arguments.command == "settings":
+        print(_versions() if arguments.version else markdown())
+        return 0
     serving = arguments.command in (None, "serve")
     _log_json_lines(logging.INFO if serving else logging.ERROR)
-    flags = {name: getattr(arguments, name) for name in ("host", "port", "data", "config", "crew")}
+    flags = {setting.name: vars(arguments).get(setting.name) for setting in _FLAGS}
     try:
         settings = Settings.load(os.environ, flags, platform=sys.platform)
         if arguments.command == "compare":
@@ -45,14 +55,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _FORCED_EXIT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sidecar",
-        description="Shows and steers a CrewAI crew in the browser, over WebSocket or SSE.",
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    name = Path(sys.argv[0]).name
+    prog = "python -m sidecar" if name == "__main__.py" else name
+    flags = _flags(prog)
+    parser = _parser(prog, flags)
+    # argparse takes the value of a flag that it does not know for the command, and blames that.
+    first = next(iter(flags.parse_known_args(words)[1]), "")
+    if first.startswith("-") and first not in ("-h", "--help", "--version"):
+        parser.error(_unknown(first, prog))
+    arguments, rest = parser.parse_known_args(words)
+    if rest:
+        parser.error(_unknown(rest[0], prog))
+    return arguments
+
+
+def _flags(prog: str) -> argparse.ArgumentParser:
+    # Without a default of their own, those of a command leave alone those before it.
+    flags = argparse.ArgumentParser(
+        prog=prog, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS
     )
+    for setting in _FLAGS:
+        origin = ", ".join(filter(None, (setting.variable, setting.default)))
+        flags.add_argument(f"--{setting.name}", help=f"{setting.says} ({origin})".replace("`", ""))
+    return flags
+
+
+def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Shows and steers a CrewAI crew in the browser, over WebSocket or SSE.",
+        epilog=f"`{prog} settings` lists every variable of the environment, with its default.",
+        parents=[flags],
+    )
+    parser.add_argument("--version", action="store_true", help="say the versions and leave")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    serve = commands.add_parser("serve", help="serve until stopped (the default)")
-    run = commands.add_parser("run", help="run a brief here, in the terminal")
+    commands.add_parser("serve", parents=[flags], help="serve until stopped (the default)")
+    run = commands.add_parser("run", parents=[flags], help="run a brief here, in the terminal")
     run.add_argument("brief", help="what the crew is to work on")
     run.add_argument("--url", help="a sidecar that runs elsewhere (one is started if none runs)")
     run.add_argument(
@@ -61,15 +100,26 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(
         commands.add_parser("compare", help="measure WebSocket against SSE, side by side")
     )
-    for target in (parser, serve, run):
-        # A flag before `serve` must survive the sub-parser's own default.
-        missing = None if target is parser else argparse.SUPPRESS
-        target.add_argument("--host", default=missing, help="address to listen on (127.0.0.1)")
-        target.add_argument("--port", default=missing, help="port, 0 = any free one (8770)")
-        target.add_argument("--data", default=missing, help="folder of the log (.sidecar)")
-        target.add_argument("--config", default=missing, help="folder of the crews (config)")
-        target.add_argument("--crew", default=missing, help="your own crew, package.module:name")
+    commands.add_parser("settings", help="list all settings, as a Markdown table")
     return parser
+
+
+def _unknown(word: str, prog: str) -> str:
+    name = word.lstrip("-").partition("=")[0].replace("-", "_")
+    for setting in SETTINGS:
+        if setting.name == name:
+            return f"unknown argument {word}: set {setting.variable} in the environment"
+    close = get_close_matches(name, [setting.name for setting in _FLAGS], 1)
+    hint = f"did you mean --{close[0]}?" if close else f"`{prog} --help` lists what there is"
+    return f"unknown argument {word}: {hint}"
+
+
+def _versions() -> str:
+    try:
+        crewai = metadata.version("crewai")
+    except metadata.PackageNotFoundError:
+        crewai = "not installed"
+    return f"crew-sidecar {__version__}, crewai {crewai}, Python {platform.python_version()}"
 
 
 def _on_loop(main: Coroutine[None, None, int]) -> int:

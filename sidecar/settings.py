@@ -1,64 +1,265 @@
-"""Settings: the environment and the command line, read once, checked, immutable. Pure."""
+"""Settings: the environment and the command line, read once, checked, immutable. Pure.
 
+Each setting stands once, as a field of `Settings`: its name, type, default, bounds and sentence.
+Variables, flags, checks, `--help` and the README's table come from there.
+"""
+
+# ruff: noqa: RUF009
+# The helpers below return dataclass fields, which are no defaults shared by instances.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from sidecar.errors import SettingsError
 
-__all__ = ["SYNTHETIC", "ResumePolicy", "Settings", "WorkerKind"]
+__all__ = ["SETTINGS", "SYNTHETIC", "ResumePolicy", "Setting", "Settings", "WorkerKind", "markdown"]
 
 WorkerKind = Literal["fork", "spawn"]
+LogKind = Literal["sqlite", "memory"]
 ResumePolicy = Literal["auto", "never"]
 
 SYNTHETIC: Final = "synthetic"
 """Name of the crew that there is with SIDECAR_SYNTHETIC=1, for measuring."""
 
-_DEFAULT_ORIGINS: Final = "http://localhost:3000,http://127.0.0.1:3000"
+_WEEK: Final = 7 * 86_400
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What somebody wrote for one setting."""
+
+    variable: str
+    text: str
+    platform: str
+
+    def refused(self, why: str) -> SettingsError:
+        return SettingsError(f"{self.variable}={self.text!r} {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of the table."""
+
+    name: str
+    """Of the attribute, and of the flag."""
+    says: str
+    """What it is for, one sentence in Markdown."""
+    takes: str
+    """What may be written, in Markdown."""
+    default: str
+    """As one would write it; empty = unset."""
+    flag: bool
+    parse: Callable[[_Given], Any]
+    """Raises SettingsError."""
+
+    @property
+    def variable(self) -> str:
+        return f"SIDECAR_{self.name.upper()}"
+
+
+def _setting(
+    value: _T,
+    says: str,
+    *,
+    takes: str,
+    parse: Callable[[_Given], _T],
+    default: str | None = None,
+    flag: bool = False,
+) -> _T:
+    """A field of `Settings`; `default` where `str(value)` is not what one would write."""
+    written = str(value) if default is None else default
+    return field(
+        default=value,
+        metadata={"says": says, "takes": takes, "default": written, "flag": flag, "parse": parse},
+    )
+
+
+def _whole(value: int, says: str, low: int, high: int, *, flag: bool = False) -> int:
+    def parse(given: _Given) -> int:
+        try:
+            number = int(given.text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise given.refused(f"must be a whole number from {low} to {high}")
+        return number
+
+    return _setting(value, says, takes=f"{low} to {high}", parse=parse, flag=flag)
+
+
+def _seconds(value: float, says: str, low: float, high: float) -> float:
+    def parse(given: _Given) -> float:
+        try:
+            number = float(given.text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise given.refused(f"must be seconds from {low:g} to {high:g}")
+        return number
+
+    takes = f"seconds, {low:g} to {high:g}"
+    return _setting(value, says, takes=takes, parse=parse, default=f"{value:g}")
+
+
+def _one_of(value: _T, says: str, known: tuple[_T, ...], refusal: str) -> _T:
+    def parse(given: _Given) -> _T:
+        for one in known:
+            if one == given.text:
+                return one
+        raise given.refused(refusal)
+
+    return _setting(value, says, takes=" or ".join(f"`{one}`" for one in known), parse=parse)
+
+
+def _folder(value: Path, says: str) -> Path:
+    return _setting(value, says, takes="path", parse=lambda given: Path(given.text), flag=True)
+
+
+def _loopback(given: _Given) -> str:
+    host = given.text
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise given.refused(
+            "is not a loopback address, and anyone who reaches the sidecar can run your crew: "
+            "use 127.0.0.1"
+        )
+    return host
+
+
+def _own_crew(given: _Given) -> str | None:
+    if given.text and ":" not in given.text:
+        raise given.refused("must look like package.module:attribute")
+    return given.text or None
+
+
+def _worker_kind(given: _Given) -> WorkerKind:
+    linux = given.platform == "linux"
+    match given.text:
+        case "auto":
+            return "fork" if linux else "spawn"
+        case "fork" if linux:
+            return "fork"
+        case "fork":
+            raise given.refused(f"needs Linux, this is {given.platform}: use auto or spawn")
+        case "spawn":
+            return "spawn"
+    raise given.refused("is not known: use auto, fork or spawn")
+
+
+def _yes_or_no(given: _Given) -> bool:
+    text = given.text.lower()
+    if text not in ("0", "1", "false", "true", "no", "yes"):
+        raise given.refused("must be 1 or 0")
+    return text in ("1", "true", "yes")
+
+
+def _origins(given: _Given) -> tuple[str, ...]:
+    origins = []
+    for part in given.text.split(","):
+        origin = part.strip()
+        if not origin:
+            continue
+        pieces = urlsplit(origin)
+        if pieces.scheme not in ("http", "https") or f"{pieces.scheme}://{pieces.netloc}" != origin:
+            raise SettingsError(
+                f"{given.variable} has {origin!r}; an origin is scheme://host[:port] and nothing "
+                "more, such as http://localhost:3000 (no path, no wildcard)"
+            )
+        origins.append(origin.lower())
+    return tuple(origins)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a user can set. Times are in seconds unless a name says otherwise."""
 
-    host: str = "127.0.0.1"
-    port: int = 8770
-    """0 = any free port; the ready line says which."""
-    data: Path = Path(".sidecar")
-    config: Path = Path("config")
-    crew: str | None = None
-    """`package.module:attribute` of a user's own Python crew."""
-    log: str = "sqlite"
-    workers: WorkerKind = "fork"
-    zygote: Path | None = None
-    """Socket of a zygote that several sidecars share; None = each has its own."""
-    warm: int = 1
-    """Idle workers kept ready."""
-    memory_mb: int = 0
-    """RLIMIT_DATA of a worker in MiB; 0 = no limit."""
-    max_runs: int = 4
-    queue: int = 100
-    run_timeout: float = 900.0
-    input_timeout: float = 0.0
-    """How long a question stays open; 0 = until it is answered."""
-    resume: ResumePolicy = "auto"
-    """What becomes of live runs after the gateway died: they carry on, or are interrupted."""
-    retries: int = 0
-    """Fresh attempts that a run gets when its worker crashed."""
-    synthetic: bool = False
-    """Whether there is a crew `synthetic`, which needs no CrewAI and is for measuring."""
-    retain: int = 100_000
-    """Events kept per run."""
-    keep_runs: int = 1_000
-    """Finished runs kept; the oldest go first. 0 = all."""
-    max_connections: int = 10_000
-    ping: float = 10.0
-    origins: tuple[str, ...] = tuple(_DEFAULT_ORIGINS.split(","))
+    host: str = _setting(
+        "127.0.0.1", "where it listens", takes="loopback address", parse=_loopback, flag=True
+    )
+    port: int = _whole(8770, "0 takes any free port; the ready line says which", 0, 65535, flag=True)
+    data: Path = _folder(
+        Path(".sidecar"), "folder of the log and the runs' files; one sidecar at a time"
+    )
+    config: Path = _folder(
+        Path("config"),
+        "folder of `agents.yaml` and `tasks.yaml`; `config/NAME/` with both is a crew `NAME`",
+    )
+    crew: str | None = _setting(
+        None,
+        "your own Python crew: a `@CrewBase` class, a `Crew`, a `Flow`, or a function that "
+        "returns one",
+        takes="`package.module:attribute`",
+        default="",
+        parse=_own_crew,
+        flag=True,
+    )
+    log: LogKind = _one_of(
+        "sqlite",
+        "where events are kept; `memory` forgets at exit",
+        ("sqlite", "memory"),
+        "is not a log: use sqlite (default) or memory",
+    )
+    origins: tuple[str, ...] = _setting(
+        ("http://localhost:3000", "http://127.0.0.1:3000"),
+        "pages that are let in, exactly",
+        takes="origins, by commas",
+        default="http://localhost:3000,http://127.0.0.1:3000",
+        parse=_origins,
+    )
+    workers: WorkerKind = _setting(
+        "fork",
+        "`fork` from a warm zygote (Linux) or `spawn` warm processes (anywhere)",
+        takes="`auto`, `fork` or `spawn`",
+        default="auto",
+        parse=_worker_kind,
+    )
+    zygote: Path | None = _setting(
+        None,
+        "socket of a zygote that several sidecars share; unset, each has its own",
+        takes="path",
+        default="",
+        parse=lambda given: Path(given.text) if given.text else None,
+    )
+    warm: int = _whole(1, "idle workers kept ready", 0, 16)
+    memory_mb: int = _whole(0, "memory limit of a worker (RLIMIT_DATA), MiB; 0 = none", 0, 1 << 24)
+    max_runs: int = _whole(4, "runs at once", 1, 1_000)
+    queue: int = _whole(100, "runs that wait for their turn", 0, 100_000)
+    run_timeout: float = _seconds(900.0, "how long a run may take", 0.1, _WEEK)
+    input_timeout: float = _seconds(
+        0.0, "how long a question of the crew stays open; 0 = until answered", 0.0, _WEEK
+    )
+    resume: ResumePolicy = _one_of(
+        "auto",
+        "what becomes of live runs after the sidecar died: they carry on where their log ends; "
+        "`never` ends them as interrupted",
+        ("auto", "never"),
+        "is not known: use auto (runs carry on after the sidecar died) or never (they are "
+        "interrupted)",
+    )
+    retries: int = _whole(0, "fresh attempts that a run gets when its worker crashed", 0, 10)
+    retain: int = _whole(100_000, "events kept per run", 10, 100_000_000)
+    keep_runs: int = _whole(
+        1_000, "finished runs kept, the oldest go first; 0 = all", 0, 10_000_000
+    )
+    max_connections: int = _whole(10_000, "open streams", 1, 1_000_000)
+    ping: float = _seconds(10.0, "time between two `stream.ping`", 0.05, 3_600)
+    synthetic: bool = _setting(
+        False,
+        "`1`: a crew `synthetic` that needs no CrewAI, for measuring",
+        takes="`1` or `0`",
+        default="0",
+        parse=_yes_or_no,
+    )
 
     @classmethod
     def load(
@@ -68,54 +269,22 @@ class Settings:
         *,
         platform: str = "linux",
     ) -> Settings:
-        """Read `SIDECAR_*` from `environ`; `flags` (host, port, data, config, crew) win.
+        """Read `SIDECAR_*` from `environ`; `flags`, by the names of settings, win.
 
         A blank variable counts as unset. Raises SettingsError naming the variable and the fix.
         """
-        read = _Reader(environ, flags or {})
-        settings = cls(
-            host=read.text("HOST", "127.0.0.1"),
-            port=read.integer("PORT", 8770, 0, 65535),
-            data=Path(read.text("DATA", ".sidecar")),
-            config=Path(read.text("CONFIG", "config")),
-            crew=read.text("CREW", "") or None,
-            log=read.text("LOG", "sqlite"),
-            workers=_worker_kind(read.text("WORKERS", "auto"), platform),
-            zygote=Path(path) if (path := read.text("ZYGOTE", "")) else None,
-            warm=read.integer("WARM", 1, 0, 16),
-            memory_mb=read.integer("MEMORY_MB", 0, 0, 1 << 24),
-            max_runs=read.integer("MAX_RUNS", 4, 1, 1_000),
-            queue=read.integer("QUEUE", 100, 0, 100_000),
-            run_timeout=read.seconds("RUN_TIMEOUT", 900.0, 0.1, 7 * 86_400),
-            input_timeout=read.seconds("INPUT_TIMEOUT", 0.0, 0.0, 7 * 86_400),
-            resume=_resume(read.text("RESUME", "auto")),
-            retries=read.integer("RETRIES", 0, 0, 10),
-            synthetic=read.flag("SYNTHETIC"),
-            retain=read.integer("RETAIN", 100_000, 10, 100_000_000),
-            keep_runs=read.integer("KEEP_RUNS", 1_000, 0, 10_000_000),
-            max_connections=read.integer("MAX_CONNECTIONS", 10_000, 1, 1_000_000),
-            ping=read.seconds("PING", 10.0, 0.05, 3_600),
-            origins=_origins(read.text("ORIGINS", _DEFAULT_ORIGINS)),
-        )
-        if settings.log not in ("sqlite", "memory"):
-            raise SettingsError(
-                f"SIDECAR_LOG={settings.log!r} is not a log: use sqlite (default) or memory"
-            )
-        if not _is_loopback(settings.host):
-            raise SettingsError(
-                f"SIDECAR_HOST={settings.host!r} is not a loopback address, and anyone who "
-                "reaches the sidecar can run your crew: use 127.0.0.1"
-            )
-        if read.text("TOKEN", ""):
+        if environ.get("SIDECAR_TOKEN", "").strip():
             raise SettingsError(
                 "SIDECAR_TOKEN is set, and this version asks nobody for one: unset it; only "
                 "programs and allowed pages of this machine reach the sidecar anyway"
             )
-        if settings.crew is not None and ":" not in settings.crew:
-            raise SettingsError(
-                f"SIDECAR_CREW={settings.crew!r} must look like package.module:attribute"
-            )
-        return settings
+        values = {}
+        for setting in SETTINGS:
+            text = (flags or {}).get(setting.name)
+            if text is None:
+                text = environ.get(setting.variable, "").strip() or setting.default
+            values[setting.name] = setting.parse(_Given(setting.variable, text, platform))
+        return cls(**values)
 
     @property
     def crews(self) -> tuple[str, ...]:
@@ -139,91 +308,18 @@ class Settings:
         return ("default", *named, *((SYNTHETIC,) if self.synthetic else ()))
 
 
-class _Reader:
-    def __init__(self, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> None:
-        self._environ = environ
-        self._flags = flags
-
-    def text(self, name: str, default: str) -> str:
-        flag = self._flags.get(name.lower())
-        if flag is not None:
-            return flag
-        return self._environ.get(f"SIDECAR_{name}", "").strip() or default
-
-    def flag(self, name: str) -> bool:
-        text = self.text(name, "0").lower()
-        if text not in ("0", "1", "false", "true", "no", "yes"):
-            raise SettingsError(f"SIDECAR_{name}={text!r} must be 1 or 0")
-        return text in ("1", "true", "yes")
-
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
-        text = self.text(name, str(default))
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise SettingsError(
-                f"SIDECAR_{name}={text!r} must be a whole number from {low} to {high}"
-            )
-        return value
-
-    def seconds(self, name: str, default: float, low: float, high: float) -> float:
-        text = self.text(name, str(default))
-        try:
-            value = float(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise SettingsError(f"SIDECAR_{name}={text!r} must be seconds from {low:g} to {high:g}")
-        return value
+SETTINGS: Final = tuple(Setting(name=one.name, **one.metadata) for one in fields(Settings))
 
 
-def _worker_kind(text: str, platform: str) -> WorkerKind:
-    if text == "auto":
-        return "fork" if platform == "linux" else "spawn"
-    if text == "fork":
-        if platform != "linux":
-            raise SettingsError(
-                f"SIDECAR_WORKERS='fork' needs Linux, this is {platform}: use auto or spawn"
-            )
-        return "fork"
-    if text == "spawn":
-        return "spawn"
-    raise SettingsError(f"SIDECAR_WORKERS={text!r} is not known: use auto, fork or spawn")
+def markdown() -> str:
+    """The table of settings as the README has it."""
+    return "\n".join(_rows())
 
 
-def _resume(text: str) -> ResumePolicy:
-    if text == "auto":
-        return "auto"
-    if text == "never":
-        return "never"
-    raise SettingsError(
-        f"SIDECAR_RESUME={text!r} is not known: use auto (runs carry on after the sidecar died) "
-        "or never (they are interrupted)"
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = []
-    for part in text.split(","):
-        origin = part.strip()
-        if not origin:
-            continue
-        pieces = urlsplit(origin)
-        if pieces.scheme not in ("http", "https") or f"{pieces.scheme}://{pieces.netloc}" != origin:
-            raise SettingsError(
-                f"SIDECAR_ORIGINS has {origin!r}; an origin is scheme://host[:port] and nothing "
-                "more, such as http://localhost:3000 (no path, no wildcard)"
-            )
-        origins.append(origin.lower())
-    return tuple(origins)
+def _rows() -> Iterator[str]:
+    yield "| variable | default | takes | |"
+    yield "|---|---|---|---|"
+    for one in SETTINGS:
+        names = f"`{one.variable}`" + (f", `--{one.name}`" if one.flag else "")
+        default = f"`{one.default}`" if one.default else "–"
+        yield f"| {names} | {default} | {one.takes} | {one.says} |"

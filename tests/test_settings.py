@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from sidecar.errors import SettingsError
-from sidecar.settings import Settings
+from sidecar.settings import SETTINGS, Settings
+from tests.support.sidecar import ROOT
 
 
 def load(platform: str = "linux", **environ: str) -> Settings:
@@ -53,6 +56,85 @@ def test_flags_win_over_the_environment_and_blanks_count_as_unset() -> None:
 def test_a_setting_that_cannot_be_honoured_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"SIDECAR_{name}"):
         load(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("PORT", "x", "SIDECAR_PORT='x' must be a whole number from 0 to 65535"),
+        ("PING", "0", "SIDECAR_PING='0' must be seconds from 0.05 to 3600"),
+        ("SYNTHETIC", "on", "SIDECAR_SYNTHETIC='on' must be 1 or 0"),
+        ("LOG", "mysql", "SIDECAR_LOG='mysql' is not a log: use sqlite (default) or memory"),
+        (
+            "RESUME",
+            "ask",
+            "SIDECAR_RESUME='ask' is not known: use auto (runs carry on after the sidecar died) "
+            "or never (they are interrupted)",
+        ),
+        ("WORKERS", "x", "SIDECAR_WORKERS='x' is not known: use auto, fork or spawn"),
+        ("CREW", "x", "SIDECAR_CREW='x' must look like package.module:attribute"),
+        (
+            "ORIGINS",
+            "http://localhost:3000, *",
+            "SIDECAR_ORIGINS has '*'; an origin is scheme://host[:port] and nothing more, such as "
+            "http://localhost:3000 (no path, no wildcard)",
+        ),
+    ],
+)
+def test_a_refusal_says_what_was_written_and_what_may_be(name: str, value: str, text: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(**{name: value})
+    assert str(refusal.value) == text
+
+
+@pytest.mark.parametrize("name", ["MAX_RUNS", "RETAIN", "RUN_TIMEOUT", "PING"])
+def test_bounds_are_as_the_table_says(name: str) -> None:
+    (setting,) = (one for one in SETTINGS if one.variable == f"SIDECAR_{name}")
+    low, high = setting.takes.removeprefix("seconds, ").split(" to ")
+    for bound in (low, high):
+        assert getattr(load(**{name: bound}), setting.name) == float(bound)
+    for outside in ("-1", high + "0"):
+        with pytest.raises(SettingsError, match=re.escape(f"from {low} to {high}")):
+            load(**{name: outside})
+
+
+def test_what_is_optional_is_none_until_it_is_set() -> None:
+    assert (load().crew, load().zygote) == (None, None)
+    settings = load(CREW="app.crews:Blog", ZYGOTE="run/zygote")
+    assert (settings.crew, settings.zygote) == ("app.crews:Blog", Path("run/zygote"))
+
+
+def test_every_setting_can_be_set_by_its_variable() -> None:
+    written = {
+        "host": "localhost",
+        "log": "memory",
+        "origins": "https://app.example.com",
+        "workers": "spawn",
+        "resume": "never",
+        "crew": "a:b",
+        "retain": "10",
+        "synthetic": "1",
+    }
+    assert [one.name for one in SETTINGS] == [one.name for one in fields(Settings)]
+    for setting in SETTINGS:
+        changed = Settings.load({setting.variable: written.get(setting.name, "2")})
+        differing = [
+            one.name
+            for one in fields(Settings)
+            if getattr(changed, one.name) != getattr(Settings(), one.name)
+        ]
+        assert differing == [setting.name]
+
+
+def test_code_and_documents_name_no_variable_that_the_table_lacks() -> None:
+    places = [*(ROOT / "sidecar").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    named = {
+        variable
+        for place in places
+        for variable in re.findall(r"SIDECAR_[A-Z_]*[A-Z]", place.read_text(encoding="utf-8"))
+    }
+    # SIDECAR_TOKEN is refused; the table has none that works.
+    assert named - {setting.variable for setting in SETTINGS} == {"SIDECAR_TOKEN"}
 
 
 def test_workers_fork_on_linux_and_spawn_elsewhere() -> None:

@@ -13,7 +13,9 @@ export default defineConfig({
       // The example's imports, as in its tsconfig.json.
       { find: /^crew-web-adapter\/react$/, replacement: join(here, "src/react/index.ts") },
       { find: /^crew-web-adapter$/, replacement: join(here, "src/index.ts") },
-      ...(peers ? PEERS.map((name) => ({ find: new RegExp(`^${name}(?=$|/)`), replacement: join(peers, "node_modules", name) })) : []),
+      ...(peers
+        ? PEERS.map((name) => ({ find: new RegExp(`^${name}(?=$|/)`), replacement: join(peers, "node_modules", name) }))
+        : []),
     ],
   },
   test: {

@@ -5,7 +5,8 @@ import { finder, isDirect, rewrites, whoAnswers } from "./finding.js";
 /** @typedef {import("./finding.js").Look} Look */
 /** @typedef {import("./finding.js").Finding} Finding */
 
-const START = "Start it: `make serve`, or `python -m sidecar`. It says its address, http://127.0.0.1:8770 unless SIDECAR_PORT is set";
+const START =
+  "Start it: `make serve`, or `python -m sidecar`. It says its address, http://127.0.0.1:8770 unless SIDECAR_PORT is set";
 
 /**
  * @param {Look} look
@@ -18,7 +19,10 @@ export async function isThere(look) {
     const body = parsed(answer.text);
     if (body?.ok === true) return find.ok(`the sidecar answers within ${Math.ceil(answer.ms)} ms`);
     if (body?.error?.code === "forbidden")
-      return find.wrong(`refused: ${body.error.message}`, `Call it 127.0.0.1 instead of ${look.url.hostname}, or name a page of that host in SIDECAR_ORIGINS`);
+      return find.wrong(
+        `refused: ${body.error.message}`,
+        `Call it 127.0.0.1 instead of ${look.url.hostname}, or name a page of that host in SIDECAR_ORIGINS`,
+      );
     const who = whoAnswers(answer);
     return isDirect(look)
       ? find.wrong(`that is ${who}, not the sidecar`, `Give the sidecar's address. ${START}`)
@@ -27,7 +31,11 @@ export async function isThere(look) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
     if (!isDirect(look)) return find.wrong(reason(error), "Start the page's server: npm run dev");
     if (code === "ECONNREFUSED") return find.wrong("nothing listens there: the sidecar is not running", START);
-    if (isTimeout(error)) return find.wrong(`the connection is taken, and nothing said for ${look.wait / 1000} s`, "Look at the output of whatever listens there; the sidecar answers in milliseconds");
+    if (isTimeout(error))
+      return find.wrong(
+        `the connection is taken, and nothing said for ${look.wait / 1000} s`,
+        "Look at the output of whatever listens there; the sidecar answers in milliseconds",
+      );
     if (code === "ENOTFOUND" || code === "EAI_AGAIN") return find.wrong(`there is no host ${look.url.hostname}`, START);
     return find.wrong(`no answer in ${look.url.protocol.slice(0, -1)}: ${reason(error)}`, START);
   }
@@ -43,7 +51,10 @@ export async function isReady(look) {
   const answer = parsed(text);
   return answer?.ready
     ? find.ok("it takes runs")
-    : find.wrong(`not yet: ${answer?.why ?? "without a reason"}`, "A worker takes seconds to import crewai. If it stays so, the sidecar's output says more");
+    : find.wrong(
+        `not yet: ${answer?.why ?? "without a reason"}`,
+        "A worker takes seconds to import crewai. If it stays so, the sidecar's output says more",
+      );
 }
 
 /**
@@ -58,7 +69,10 @@ export async function letsIn(look, { origin }) {
   const headers = { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type" };
   const answer = await ask(below(look.url, "/control"), { method: "OPTIONS", headers, wait: look.wait });
   if (parsed(answer.text)?.error?.code === "forbidden")
-    return find.wrong(`pages of ${origin} are not let in`, `Add ${origin} to SIDECAR_ORIGINS (comma between origins, no slash at the end) and start the sidecar again`);
+    return find.wrong(
+      `pages of ${origin} are not let in`,
+      `Add ${origin} to SIDECAR_ORIGINS (comma between origins, no slash at the end) and start the sidecar again`,
+    );
   const allowed = answer.headers["access-control-allow-origin"];
   if (answer.status < 300 && allowed === origin) return find.ok(`pages of ${origin} are let in`);
   return find.wrong(
@@ -85,9 +99,13 @@ export function suits(look, page) {
     );
   }
   return page.protocol === "https:" && look.url.protocol === "http:"
-    ? find.wrong("a page with https: may not open an address with http:", "Put TLS in front of the sidecar, or let the page's server pass it on: rewrites() in next.config")
+    ? find.wrong(
+        "a page with https: may not open an address with http:",
+        "Put TLS in front of the sidecar, or let the page's server pass it on: rewrites() in next.config",
+      )
     : undefined;
 }
 
 /** @param {URL} url */
-const isLoopback = ({ hostname }) => hostname === "localhost" || hostname === "[::1]" || /^127\.|\.localhost$/.test(hostname);
+const isLoopback = ({ hostname }) =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.|\.localhost$/.test(hostname);

@@ -65,4 +65,9 @@ async function* transports(look, run) {
  * @param {Promise<Finding>} finding
  */
 const survived = (look, check, finding) =>
-  finding.catch((error) => finder(look, check).wrong(isTimeout(error) ? `no answer within ${look.wait / 1000} s` : reason(error), "Look at the sidecar's output, and at whatever is in front of it"));
+  finding.catch((error) =>
+    finder(look, check).wrong(
+      isTimeout(error) ? `no answer within ${look.wait / 1000} s` : reason(error),
+      "Look at the sidecar's output, and at whatever is in front of it",
+    ),
+  );

@@ -58,7 +58,8 @@ export const rewrites = ({ url, sidecar }) =>
  * @param {{ code: string, message: string }} error
  * @returns {Finding}
  */
-export const refused = (find, { code, message }) => find.wrong(`refused as ${code}: ${message}`, FIXES[code] ?? "The sidecar's output says more");
+export const refused = (find, { code, message }) =>
+  find.wrong(`refused as ${code}: ${message}`, FIXES[code] ?? "The sidecar's output says more");
 
 /** @type {Record<string, string>} */
 const FIXES = {

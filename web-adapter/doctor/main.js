@@ -47,7 +47,9 @@ async function main(words) {
     for (const line of fix?.split("\n") ?? []) console.log(`${" ".repeat(19)}${printable(line)}`);
     if (state === "wrong") mistakes++;
   }
-  console.log(mistakes ? `\n${mistakes === 1 ? "One thing is" : `${mistakes} things are`} wrong.` : "\nNothing is wrong.");
+  console.log(
+    mistakes ? `\n${mistakes === 1 ? "One thing is" : `${mistakes} things are`} wrong.` : "\nNothing is wrong.",
+  );
   return mistakes ? 1 : 0;
 }
 
@@ -59,7 +61,11 @@ function understand(words) {
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,
-    options: { help: { type: "boolean", short: "h" }, run: { type: "boolean", default: false }, wait: { type: "string", default: "5" } },
+    options: {
+      help: { type: "boolean", short: "h" },
+      run: { type: "boolean", default: false },
+      wait: { type: "string", default: "5" },
+    },
   });
   if (values.help) return "help";
   const [name, sidecar = ownAddress(), page = "http://localhost:3000", ...more] = positionals;

@@ -47,6 +47,11 @@ export async function isLive({ sidecar, wait }, run) {
  * @param {object} body
  */
 export async function command({ url, origin, wait }, body) {
-  const answer = await ask(below(url, "/control"), { method: "POST", headers: { ...(origin && { origin }) }, json: { id: newId(), ...body }, wait });
+  const answer = await ask(below(url, "/control"), {
+    method: "POST",
+    headers: { ...(origin && { origin }) },
+    json: { id: newId(), ...body },
+    wait,
+  });
   return { answer, reply: parsed(answer.text) };
 }

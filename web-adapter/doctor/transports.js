@@ -19,11 +19,13 @@ const WATCH = 1_000;
 /** Milliseconds: events that come later than others by more than this come in lumps that one sees. */
 const LUMP = 500;
 
-const MEANWHILE = "Meanwhile `transport: \"auto\"` uses server-sent events.";
-const UPGRADES = "Whatever is in between must pass the upgrade on; nginx: `proxy_http_version 1.1`, `proxy_set_header Upgrade $http_upgrade`, `proxy_set_header Connection upgrade`.";
+const MEANWHILE = 'Meanwhile `transport: "auto"` uses server-sent events.';
+const UPGRADES =
+  "Whatever is in between must pass the upgrade on; nginx: `proxy_http_version 1.1`, `proxy_set_header Upgrade $http_upgrade`, `proxy_set_header Connection upgrade`.";
 const PASSES_ON =
   "The sidecar sends `Cache-Control: no-cache, no-transform`; whatever is in between must keep that, and neither compress nor buffer (Next: `compress: false`; nginx: `proxy_buffering off`).";
-const SHOWS_IT = "`--run` starts one and cancels it again (with a real model it costs some tokens); a sidecar with SIDECAR_SYNTHETIC=1 needs none of that.";
+const SHOWS_IT =
+  "`--run` starts one and cancels it again (with a real model it costs some tokens); a sidecar with SIDECAR_SYNTHETIC=1 needs none of that.";
 
 /**
  * @param {Look} look
@@ -34,7 +36,10 @@ export async function takesCommands(look) {
   const { answer, reply } = await command(look, { cmd: "ping" });
   if (reply?.ok) return find.ok(`POST /control is acknowledged within ${Math.ceil(answer.ms)} ms`);
   if (reply?.error?.code) return refused(find, reply.error);
-  return find.wrong(`${whoAnswers(answer)} answers POST /control with ${answer.status}`, isDirect(look) ? "Whatever is in front of the sidecar must pass POST on" : rewrites(look));
+  return find.wrong(
+    `${whoAnswers(answer)} answers POST /control with ${answer.status}`,
+    isDirect(look) ? "Whatever is in front of the sidecar must pass POST on" : rewrites(look),
+  );
 }
 
 /**
@@ -60,13 +65,22 @@ export async function opensWebSocket(look, run) {
       },
     );
     if (protocol !== undefined && protocol !== PROTOCOL) return otherProtocol(find, protocol);
-    return find.ok(`opens within ${Math.ceil(ms)} ms, takes commands${protocol ? ` and says hello, protocol ${protocol}` : ""}`);
+    return find.ok(
+      `opens within ${Math.ceil(ms)} ms, takes commands${protocol ? ` and says hello, protocol ${protocol}` : ""}`,
+    );
   } catch (error) {
     if (error instanceof NoUpgrade) {
       const refusal = parsed(error.answer.text)?.error;
-      if (refusal?.code === "bad_request") return find.wrong("the upgrade is lost on the way: the sidecar gets a plain request", `${UPGRADES}\n${MEANWHILE}`);
+      if (refusal?.code === "bad_request")
+        return find.wrong(
+          "the upgrade is lost on the way: the sidecar gets a plain request",
+          `${UPGRADES}\n${MEANWHILE}`,
+        );
       if (refusal?.code) return refused(find, refusal);
-      return find.wrong(`${whoAnswers(error.answer)} answers with ${error.answer.status} instead`, `${isDirect(look) ? "" : `${rewrites(look)}\n`}${UPGRADES}\n${MEANWHILE}`);
+      return find.wrong(
+        `${whoAnswers(error.answer)} answers with ${error.answer.status} instead`,
+        `${isDirect(look) ? "" : `${rewrites(look)}\n`}${UPGRADES}\n${MEANWHILE}`,
+      );
     }
     if (isTimeout(error))
       return find.wrong(
@@ -95,13 +109,29 @@ export async function streams(look, run) {
     const { headers, status, done } = await open(
       below(look.url, `/sse?run=${encodeURIComponent(run.id)}`),
       // As a browser asks: what may compress compresses.
-      { headers: { accept: "text/event-stream", "accept-encoding": "gzip, br", ...(look.origin && { origin: look.origin }) }, signal: stop.signal, wait: look.wait + WATCH },
+      {
+        headers: {
+          accept: "text/event-stream",
+          "accept-encoding": "gzip, br",
+          ...(look.origin && { origin: look.origin }),
+        },
+        signal: stop.signal,
+        wait: look.wait + WATCH,
+      },
       heard.take,
     );
     if (!headers["content-type"]?.startsWith("text/event-stream"))
-      return find.wrong(`GET /sse is answered with ${status} and ${headers["content-type"] ?? "nothing"}`, isDirect(look) ? PASSES_ON : rewrites(look));
-    if (headers["content-encoding"]) return find.wrong(`buffered: compressed on the way (${headers["content-encoding"]}), it comes in one piece at the end`, PASSES_ON);
-    if (!headers["cache-control"]?.includes("no-transform")) return find.wrong("`no-transform` is lost on the way, so anything may compress it", PASSES_ON);
+      return find.wrong(
+        `GET /sse is answered with ${status} and ${headers["content-type"] ?? "nothing"}`,
+        isDirect(look) ? PASSES_ON : rewrites(look),
+      );
+    if (headers["content-encoding"])
+      return find.wrong(
+        `buffered: compressed on the way (${headers["content-encoding"]}), it comes in one piece at the end`,
+        PASSES_ON,
+      );
+    if (!headers["cache-control"]?.includes("no-transform"))
+      return find.wrong("`no-transform` is lost on the way, so anything may compress it", PASSES_ON);
     await done.catch((error) => {
       if (heard.hello === undefined) throw error;
     });
@@ -156,4 +186,7 @@ function listener(onHello) {
  * @param {number} protocol
  */
 const otherProtocol = (find, protocol) =>
-  find.wrong(`the sidecar speaks protocol ${protocol}, this package ${PROTOCOL}`, "Install the crew-web-adapter that belongs to your sidecar: npm pack in its web-adapter/");
+  find.wrong(
+    `the sidecar speaks protocol ${protocol}, this package ${PROTOCOL}`,
+    "Install the crew-web-adapter that belongs to your sidecar: npm pack in its web-adapter/",
+  );

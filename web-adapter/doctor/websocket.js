@@ -64,7 +64,9 @@ export async function talk(url, { protocol, origin, commands, wait }, take) {
  */
 function shakeHands(url, protocol, origin, signal) {
   const key = randomBytes(16).toString("base64");
-  const accept = createHash("sha1").update(key + GUID).digest("base64");
+  const accept = createHash("sha1")
+    .update(key + GUID)
+    .digest("base64");
   const headers = {
     connection: "Upgrade",
     upgrade: "websocket",
@@ -92,7 +94,16 @@ function shakeHands(url, protocol, origin, signal) {
       let text = "";
       response.on("data", (chunk) => text.length < MOST && (text += chunk));
       response.on("error", reject);
-      response.on("end", () => reject(new NoUpgrade({ status: response.statusCode ?? 0, headers: response.headers, text, ms: performance.now() - begun })));
+      response.on("end", () =>
+        reject(
+          new NoUpgrade({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            ms: performance.now() - begun,
+          }),
+        ),
+      );
     });
     request.end();
   });

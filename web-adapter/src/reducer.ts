@@ -142,9 +142,11 @@ function apply(view: RunView, event: RunEvent): RunView {
       const { model, attempt, tasks, kept = [] } = event.data;
       // Of what is done again nothing stays, so its notes stand at the task; who asks, asks anew.
       const notes = close(view).notes.map((note) => (kept.includes(note.task!) ? note : { ...note, after: null }));
-      return move({ ...view, model, attempt, steps: [], notes }, { state: "running" }, tasks.map(
-        ({ name, agent }) => (kept.includes(name) && find(view, name)) || pending(name, agent),
-      ));
+      return move(
+        { ...view, model, attempt, steps: [], notes },
+        { state: "running" },
+        tasks.map(({ name, agent }) => (kept.includes(name) && find(view, name)) || pending(name, agent)),
+      );
     }
     case "run.pausing":
       return move(view, { state: "pausing" });
@@ -161,7 +163,15 @@ function apply(view: RunView, event: RunEvent): RunView {
       return amend(view, event.cause, { state: "applied" });
     case "input.requested": {
       const { input, prompt, output, expires } = event.data;
-      const asked = note(view, event, { kind: "question", id: input, state: "open", prompt, output, expires, text: null });
+      const asked = note(view, event, {
+        kind: "question",
+        id: input,
+        state: "open",
+        prompt,
+        output,
+        expires,
+        text: null,
+      });
       return move(asked, { state: "waiting", input: event.data });
     }
     case "input.answered":
@@ -291,12 +301,7 @@ const changed = <T extends object>(before: T, change: Update<T>): T => ({
 });
 
 /** Changes the task of that name, which is appended if there is none. */
-function withTask(
-  view: RunView,
-  event: RunEvent,
-  change: Update<TaskView>,
-  name = event.task,
-): RunView {
+function withTask(view: RunView, event: RunEvent, change: Update<TaskView>, name = event.task): RunView {
   const next = awake(view);
   if (name === undefined) return next;
   const tasks = find(next, name) ? next.tasks : [...next.tasks, pending(name, event.agent ?? "")];

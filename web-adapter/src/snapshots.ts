@@ -7,7 +7,11 @@ import { sleep } from "./timer.ts";
  * 16 ms is a frame of a display; a timer and not requestAnimationFrame, which rests in hidden tabs.
  * `view`: what is known already.
  */
-export async function* snapshots(frames: AsyncIterable<Frame>, ms = 16, view = emptyRun): AsyncGenerator<RunView, void> {
+export async function* snapshots(
+  frames: AsyncIterable<Frame>,
+  ms = 16,
+  view = emptyRun,
+): AsyncGenerator<RunView, void> {
   let shown: RunView | undefined;
   let over = false;
   let wake: (() => void) | undefined;

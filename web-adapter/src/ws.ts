@@ -28,7 +28,11 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
           reject(
             // "Do not come back"; all others, also those of RFC 6455, may.
             code >= 4500 && code < 5000
-              ? new CrewError({ code: "closed", message: reason || `Closed by the sidecar (${code}).`, temporary: false })
+              ? new CrewError({
+                  code: "closed",
+                  message: reason || `Closed by the sidecar (${code}).`,
+                  temporary: false,
+                })
               : lost(),
           );
       });

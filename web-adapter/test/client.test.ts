@@ -1,5 +1,14 @@
 import { describe, expect, test, vi } from "vitest";
-import { createCrewClient, emptyRun, reduce, snapshots, CrewError, type CrewClientOptions, type Frame, type RunEvent } from "../src/index.ts";
+import {
+  createCrewClient,
+  emptyRun,
+  reduce,
+  snapshots,
+  CrewError,
+  type CrewClientOptions,
+  type Frame,
+  type RunEvent,
+} from "../src/index.ts";
 import { fakeServer } from "./fakeServer.ts";
 import { eventsOf } from "./vectors.ts";
 
@@ -87,7 +96,10 @@ describe.each(["ws", "sse"] as const)("over %s", (transport) => {
 
   test("an unknown run is an error with its code, at once", async () => {
     const { server, client } = setUp({ transport });
-    await expect(collect(client.follow("r_nobody"))).rejects.toMatchObject({ code: "unknown_run", message: "no such run" });
+    await expect(collect(client.follow("r_nobody"))).rejects.toMatchObject({
+      code: "unknown_run",
+      message: "no such run",
+    });
     expect(server.requests).toHaveLength(1);
   });
 
@@ -145,12 +157,15 @@ describe("choosing a transport", () => {
     await following;
   });
 
-  test.each(["refuse", "hang", "mute", "throw"] as const)("where a WebSocket does not work (%s), events come by SSE", async (ws) => {
-    const { server, client } = setUp();
-    server.weather.ws = ws;
-    expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
-    expect(client.status.transport).toBe("sse");
-  });
+  test.each(["refuse", "hang", "mute", "throw"] as const)(
+    "where a WebSocket does not work (%s), events come by SSE",
+    async (ws) => {
+      const { server, client } = setUp();
+      server.weather.ws = ws;
+      expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
+      expect(client.status.transport).toBe("sse");
+    },
+  );
 
   test("where there is no WebSocket at all, events come by SSE", async () => {
     vi.stubGlobal("WebSocket", undefined);
@@ -226,7 +241,10 @@ test("waits between tries grow, with jitter, and start afresh after progress", a
   expect(waits.slice(0, 3)).toEqual([2.5, 5, 10]);
 });
 
-test.each([["sse", []], ["ws", ["stream.hello", "stream.end"]]] as const)("a run that has ended is not followed twice (%s)", async (transport, told) => {
+test.each([
+  ["sse", []],
+  ["ws", ["stream.hello", "stream.end"]],
+] as const)("a run that has ended is not followed twice (%s)", async (transport, told) => {
   const { server, client } = setUp({ transport });
   const frames = await collect(client.follow(server.run, { after: LOG.at(-1)!.id }));
   expect(frames.map(({ type }) => type)).toEqual(told);
@@ -343,7 +361,10 @@ describe("commands", () => {
   test("are given up after a few tries, and say that nobody is there", async () => {
     const { server, client } = setUp();
     server.weather.http = "refuse";
-    await expect(client.start({})).rejects.toMatchObject({ code: "unreachable", message: "No sidecar answers at http://sidecar.test." });
+    await expect(client.start({})).rejects.toMatchObject({
+      code: "unreachable",
+      message: "No sidecar answers at http://sidecar.test.",
+    });
     server.weather.http = "proxy page";
     await expect(client.start({})).rejects.toMatchObject({ code: "unreachable" });
   });
@@ -395,7 +416,10 @@ describe("tickets", () => {
     const { client } = setUp({ ...server.options, fetch, transport: "sse", getTicket: tickets() });
     const run = await client.start({});
     await collect(client.follow(run));
-    expect(urls(fetch)).toEqual(["http://sidecar.test/control?ticket=t%261", `http://sidecar.test/sse?run=${run}&ticket=t%262`]);
+    expect(urls(fetch)).toEqual([
+      "http://sidecar.test/control?ticket=t%261",
+      `http://sidecar.test/sse?run=${run}&ticket=t%262`,
+    ]);
   });
 
   test("are asked for anew when a WebSocket has to connect again", async () => {
@@ -411,7 +435,10 @@ describe("tickets", () => {
 
   test("that cannot be had fail a command with their own error, and a connection until they can", async () => {
     const trouble = new Error("sign in first");
-    const getTicket = vi.fn(async () => "t").mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble);
+    const getTicket = vi
+      .fn(async () => "t")
+      .mockRejectedValueOnce(trouble)
+      .mockRejectedValueOnce(trouble);
     const { server, client } = setUp({ transport: "ws", getTicket });
     await expect(client.start({})).rejects.toBe(trouble);
     expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);

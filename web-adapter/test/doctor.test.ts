@@ -17,7 +17,8 @@ async function run(...words: string[]): Promise<{ code: number; text: string }> 
   const { NEXT_PUBLIC_CREW_URL: _, ...env } = process.env;
   const child = spawn(process.execPath, [MAIN, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   const code = await new Promise<number>((resolve) => child.on("close", (number) => resolve(number ?? -1)));
   return { code, text };
 }
@@ -32,7 +33,14 @@ const wrong = (text: string) => [...text.matchAll(/^  FAIL  (\w+)/gm)].map(([, c
 test("a healthy sidecar is found well", async () => {
   const { code, text } = await examine({});
   expect(text).toContain("Nothing is wrong.");
-  expect([...text.matchAll(/^  ok    (\w+)/gm)].map(([, check]) => check)).toEqual(["reachable", "ready", "origin", "control", "websocket", "stream"]);
+  expect([...text.matchAll(/^  ok    (\w+)/gm)].map(([, check]) => check)).toEqual([
+    "reachable",
+    "ready",
+    "origin",
+    "control",
+    "websocket",
+    "stream",
+  ]);
   expect(code).toBe(0);
 });
 
@@ -40,7 +48,9 @@ test("a sidecar that is not running is said with the command that starts it", as
   const gone = await listening(createServer());
   await gone.close();
   const { code, text } = await run("doctor", gone.url);
-  expect(text).toMatch(/FAIL  reachable  nothing listens there: the sidecar is not running\n.*make serve.*python -m sidecar/);
+  expect(text).toMatch(
+    /FAIL  reachable  nothing listens there: the sidecar is not running\n.*make serve.*python -m sidecar/,
+  );
   expect(text).toContain("One thing is wrong.");
   expect(code).toBe(1);
 });
@@ -53,13 +63,17 @@ test("an address that is Next's is called that", async () => {
 });
 
 test("another server is not taken for the sidecar", async () => {
-  const { url } = await listening(createServer((_, response) => response.setHeader("server", "nginx\x1b[31m".slice(0, 5)).end("hi")));
+  const { url } = await listening(
+    createServer((_, response) => response.setHeader("server", "nginx\x1b[31m".slice(0, 5)).end("hi")),
+  );
   expect((await run("doctor", url, ...WAIT)).text).toMatch(/FAIL  reachable  that is another server \(nginx\)/);
 });
 
 test("what takes the connection and says nothing is given up", async () => {
   const { url } = await listening(createServer(() => {}));
-  expect((await run("doctor", url, ...WAIT)).text).toMatch(/FAIL  reachable  the connection is taken, and nothing said for 1 s/);
+  expect((await run("doctor", url, ...WAIT)).text).toMatch(
+    /FAIL  reachable  the connection is taken, and nothing said for 1 s/,
+  );
 });
 
 test("what speaks no HTTP is said", async () => {
@@ -69,22 +83,92 @@ test("what speaks no HTTP is said", async () => {
 
 /** Each mistake alone: the checks that fail, what is said, and what helps. */
 const mistakes: [string, Trouble, string[], RegExp][] = [
-  ["a sidecar that is not ready gives its reason", { ready: "a worker is warming up" }, ["ready"], /not yet: a worker is warming up/],
-  ["an origin that is not let in is named with the setting", { origins: [] }, ["origin"], /pages of http:\/\/localhost:3000 are not let in\n.*Add http:\/\/localhost:3000 to SIDECAR_ORIGINS/],
-  ["a preflight that loses its answer is named", { cors: "dropped" }, ["origin"], /preflight is answered with 204 and no Access-Control-Allow-Origin/],
-  ["a command that is refused is told in the sidecar's words", { control: { status: 401, code: "unauthorized" } }, ["control"], /refused as unauthorized: no\n.*getTicket/],
-  ["a WebSocket that hangs is Next's", { ws: "hangs" }, ["websocket"], /no answer within 1 s, as from `next dev`(.*\n)+.*the sidecar's own address(.*\n)+.*server-sent events/],
-  ["a WebSocket that is answered with a page is Next's", { ws: "not found" }, ["websocket"], /Next answers with 404 instead/],
-  ["a proxy that drops the upgrade is named", { ws: "upgrade dropped" }, ["websocket"], /the upgrade is lost on the way(.*\n)+.*proxy_set_header Upgrade/],
+  [
+    "a sidecar that is not ready gives its reason",
+    { ready: "a worker is warming up" },
+    ["ready"],
+    /not yet: a worker is warming up/,
+  ],
+  [
+    "an origin that is not let in is named with the setting",
+    { origins: [] },
+    ["origin"],
+    /pages of http:\/\/localhost:3000 are not let in\n.*Add http:\/\/localhost:3000 to SIDECAR_ORIGINS/,
+  ],
+  [
+    "a preflight that loses its answer is named",
+    { cors: "dropped" },
+    ["origin"],
+    /preflight is answered with 204 and no Access-Control-Allow-Origin/,
+  ],
+  [
+    "a command that is refused is told in the sidecar's words",
+    { control: { status: 401, code: "unauthorized" } },
+    ["control"],
+    /refused as unauthorized: no\n.*getTicket/,
+  ],
+  [
+    "a WebSocket that hangs is Next's",
+    { ws: "hangs" },
+    ["websocket"],
+    /no answer within 1 s, as from `next dev`(.*\n)+.*the sidecar's own address(.*\n)+.*server-sent events/,
+  ],
+  [
+    "a WebSocket that is answered with a page is Next's",
+    { ws: "not found" },
+    ["websocket"],
+    /Next answers with 404 instead/,
+  ],
+  [
+    "a proxy that drops the upgrade is named",
+    { ws: "upgrade dropped" },
+    ["websocket"],
+    /the upgrade is lost on the way(.*\n)+.*proxy_set_header Upgrade/,
+  ],
   ["a WebSocket that opens and stays mute is given up", { ws: "mute" }, ["websocket"], /no answer within 1 s/],
-  ["a WebSocket that closes at once is named", { ws: "closes" }, ["websocket"], /does not open: it is closed again at once/],
-  ["a WebSocket with another subprotocol is named", { ws: "other subprotocol" }, ["websocket"], /the subprotocol crew\.v1 is lost/],
-  ["a compressed stream is buffered", { sse: "compressed" }, ["stream"], /buffered: compressed on the way \(gzip\)(.*\n)+.*no-transform/],
-  ["a stream that has lost its no-transform is named", { sse: "transformable" }, ["stream"], /`no-transform` is lost on the way/],
-  ["a stream that is held back while the run is live is buffered", { sse: "held back" }, ["stream"], /buffered: nothing arrives while the run is live(.*\n)+.*proxy_buffering off/],
+  [
+    "a WebSocket that closes at once is named",
+    { ws: "closes" },
+    ["websocket"],
+    /does not open: it is closed again at once/,
+  ],
+  [
+    "a WebSocket with another subprotocol is named",
+    { ws: "other subprotocol" },
+    ["websocket"],
+    /the subprotocol crew\.v1 is lost/,
+  ],
+  [
+    "a compressed stream is buffered",
+    { sse: "compressed" },
+    ["stream"],
+    /buffered: compressed on the way \(gzip\)(.*\n)+.*no-transform/,
+  ],
+  [
+    "a stream that has lost its no-transform is named",
+    { sse: "transformable" },
+    ["stream"],
+    /`no-transform` is lost on the way/,
+  ],
+  [
+    "a stream that is held back while the run is live is buffered",
+    { sse: "held back" },
+    ["stream"],
+    /buffered: nothing arrives while the run is live(.*\n)+.*proxy_buffering off/,
+  ],
   ["a stream that comes in lumps is buffered", { sse: "in lumps" }, ["stream"], /buffered: events come in lumps/],
-  ["a stream that is answered with a page is named", { sse: "not found" }, ["stream"], /GET \/sse is answered with 404 and text\/html/],
-  ["another protocol is named on both transports", { protocol: 2 }, ["websocket", "stream"], /the sidecar speaks protocol 2, this package 1/],
+  [
+    "a stream that is answered with a page is named",
+    { sse: "not found" },
+    ["stream"],
+    /GET \/sse is answered with 404 and text\/html/,
+  ],
+  [
+    "another protocol is named on both transports",
+    { protocol: 2 },
+    ["websocket", "stream"],
+    /the sidecar speaks protocol 2, this package 1/,
+  ],
 ];
 
 test.each(mistakes)("%s", async (_, trouble, checks, says) => {
@@ -107,7 +191,12 @@ describe("through an address that is rewritten", () => {
 
   test("all is tried there too", async () => {
     const { code, through } = await examineThrough({});
-    expect([...through.matchAll(/^  ok    (\w+)/gm)].map(([, check]) => check)).toEqual(["reachable", "control", "websocket", "stream"]);
+    expect([...through.matchAll(/^  ok    (\w+)/gm)].map(([, check]) => check)).toEqual([
+      "reachable",
+      "control",
+      "websocket",
+      "stream",
+    ]);
     expect(code).toBe(0);
   });
 
@@ -136,7 +225,9 @@ describe("through an address that is rewritten", () => {
   test("a page's server that is not running is said", async () => {
     const [sidecar, gone] = [await troubledSidecar(), await listening(createServer())];
     await gone.close();
-    expect((await run("doctor", sidecar.url, `${gone.url}/crew`, ...WAIT)).text).toMatch(/FAIL  reachable  nothing listens there\n.*npm run dev/);
+    expect((await run("doctor", sidecar.url, `${gone.url}/crew`, ...WAIT)).text).toMatch(
+      /FAIL  reachable  nothing listens there\n.*npm run dev/,
+    );
   });
 });
 
@@ -148,7 +239,8 @@ test("a page that others open may not be sent to their own machine", async () =>
 });
 
 describe("a run", () => {
-  const starts = ({ commands }: { commands: Record<string, unknown>[] }) => commands.filter(({ cmd }) => cmd === "start").map(({ crew }) => crew ?? "default");
+  const starts = ({ commands }: { commands: Record<string, unknown>[] }) =>
+    commands.filter(({ cmd }) => cmd === "start").map(({ crew }) => crew ?? "default");
 
   test("that is live is watched, and none is started", async () => {
     const examined = await examine({ run: "running", crews: ["synthetic"] });

@@ -59,10 +59,22 @@ export const logOf = (run: string, log: readonly RunEvent[]): readonly RunEvent[
  */
 export function fakeServer(first: readonly RunEvent[], ...later: readonly (readonly RunEvent[])[]) {
   const run = first[0]?.run ?? "r_01jd";
-  const logs = new Map<string, Log>([first, ...later].map((events) => [events[0]?.run ?? run, { events, head: events.length }]));
+  const logs = new Map<string, Log>(
+    [first, ...later].map((events) => [events[0]?.run ?? run, { events, head: events.length }]),
+  );
   const logged = (of: string): Log => logs.get(of)!;
   let unstarted = [...logs.keys()];
-  const weather: Weather = { ws: "ok", http: "ok", breakAfter: Infinity, closeCode: 1006, loseAcks: 0, copies: 1, trouble: undefined, clock: 0, refused: {} };
+  const weather: Weather = {
+    ws: "ok",
+    http: "ok",
+    breakAfter: Infinity,
+    closeCode: 1006,
+    loseAcks: 0,
+    copies: 1,
+    trouble: undefined,
+    clock: 0,
+    refused: {},
+  };
   const requests: Request[] = [];
   const effects: Sent[] = [];
   const sockets = new Set<FakeSocket>();
@@ -74,7 +86,15 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   let saysLive = false;
 
   const troubled = () => ({ server_time: weather.clock, ...(weather.trouble && { trouble: weather.trouble }) });
-  const hello = (of: string) => ({ type: "stream.hello", protocol: 1, run: of, epoch: "k3f9", head: logged(of).head, state: "running", ...troubled() });
+  const hello = (of: string) => ({
+    type: "stream.hello",
+    protocol: 1,
+    run: of,
+    epoch: "k3f9",
+    head: logged(of).head,
+    state: "running",
+    ...troubled(),
+  });
 
   function stir(): void {
     const waiting = wake;
@@ -100,7 +120,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       yield { type: "stream.end", run, id: after };
       return "end";
     }
-    for (let told = 0; ; ) {
+    for (let told = 0; ;) {
       for (; !line.mute && line.pings > 0; line.pings--) yield { type: "stream.ping", run, seq: at, ...troubled() };
       while (at < logged(run).head && !line.mute) {
         if (told++ >= weather.breakAfter) return "break";
@@ -198,7 +218,8 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const { pathname, searchParams } = new URL(String(input));
     const { signal } = init;
     if (weather.http === "refuse") throw new TypeError("fetch failed");
-    if (weather.http === "hang") return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+    if (weather.http === "hang")
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     if (weather.http === "proxy page") return new Response("<h1>Bad Gateway</h1>", { status: 502 });
     if (pathname === "/control") {
       requests.push({ via: "post", body: JSON.parse(String(init.body)) as Sent });
@@ -247,7 +268,11 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     sockets,
     lines,
     stir,
-    options: { url: ORIGIN, fetch: fetch as typeof globalThis.fetch, WebSocket: FakeSocket as unknown as typeof WebSocket },
+    options: {
+      url: ORIGIN,
+      fetch: fetch as typeof globalThis.fetch,
+      WebSocket: FakeSocket as unknown as typeof WebSocket,
+    },
     /** Only the first `n` events exist as yet. */
     hold(n: number, of = run) {
       logged(of).head = n;

@@ -14,7 +14,14 @@ async function weigh(page: string): Promise<number> {
     plugins: [
       {
         name: "page",
-        resolveId: (id) => (id === "page" ? id : id === "crew-web-adapter" ? here("src/index.ts") : id === "crew-web-adapter/react" ? here("src/react/index.ts") : null),
+        resolveId: (id) =>
+          id === "page"
+            ? id
+            : id === "crew-web-adapter"
+              ? here("src/index.ts")
+              : id === "crew-web-adapter/react"
+                ? here("src/react/index.ts")
+                : null,
         load: (id) => (id === "page" ? page : null),
       },
     ],
@@ -40,11 +47,14 @@ test.each([
 test("there is no runtime dependency, and the peers are optional", () => {
   const manifest = JSON.parse(readFileSync(here("package.json"), "utf8"));
   expect(manifest.dependencies).toBeUndefined();
-  for (const peer of Object.keys(manifest.peerDependencies)) expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true });
+  for (const peer of Object.keys(manifest.peerDependencies))
+    expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true });
 });
 
 test("the lockfile names no download addresses", () => {
-  const lock = JSON.parse(readFileSync(here("package-lock.json"), "utf8")) as { packages: Record<string, { resolved?: string }> };
+  const lock = JSON.parse(readFileSync(here("package-lock.json"), "utf8")) as {
+    packages: Record<string, { resolved?: string }>;
+  };
   const resolved = Object.values(lock.packages).flatMap((entry) => entry.resolved ?? []);
   expect(resolved.filter((address) => address.includes("://"))).toEqual([]);
 });

@@ -25,7 +25,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const files = () => readdirSync(unpacked, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? relative(unpacked, join(entry.parentPath, entry.name)) : []));
+const files = () =>
+  readdirSync(unpacked, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? relative(unpacked, join(entry.parentPath, entry.name)) : [],
+  );
 
 test("publint has nothing to say", async () => {
   const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true });
@@ -36,20 +39,37 @@ test("the types are right wherever ESM is imported", async () => {
   const result = await checkPackage(createPackageFromTarballData(tarball));
   // Who has no ESM is not served: the package is ESM alone.
   const unserved: unknown[] = ["node10", "node16-cjs"];
-  const problems = result.types ? result.problems.filter((problem) => !("resolutionKind" in problem && unserved.includes(problem.resolutionKind))) : ["no types"];
+  const problems = result.types
+    ? result.problems.filter((problem) => !("resolutionKind" in problem && unserved.includes(problem.resolutionKind)))
+    : ["no types"];
   expect(problems).toEqual([]);
 });
 
 test("it holds the build, its source, the doctor, and no test", () => {
   const names = files();
-  for (const name of ["README.md", "package.json", "dist/index.js", "dist/index.d.ts", "dist/react/index.js", "dist/react/index.d.ts", "src/index.ts", "doctor/main.js"])
+  for (const name of [
+    "README.md",
+    "package.json",
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/react/index.js",
+    "dist/react/index.d.ts",
+    "src/index.ts",
+    "doctor/main.js",
+  ])
     expect(names).toContain(name);
-  expect(names.filter((name) => !/^(README\.md|package\.json|dist\/.*\.(js|d\.ts)|src\/.*\.tsx?|doctor\/\w+\.js)$/.test(name))).toEqual([]);
+  expect(
+    names.filter(
+      (name) => !/^(README\.md|package\.json|dist\/.*\.(js|d\.ts)|src\/.*\.tsx?|doctor\/\w+\.js)$/.test(name),
+    ),
+  ).toEqual([]);
 });
 
 test("the doctor starts from where it was unpacked", () => {
   const { bin } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as { bin: Record<string, string> };
-  const help = execFileSync(process.execPath, [join(unpacked, bin["crew-web-adapter"]!), "--help"], { encoding: "utf8" });
+  const help = execFileSync(process.execPath, [join(unpacked, bin["crew-web-adapter"]!), "--help"], {
+    encoding: "utf8",
+  });
   expect(help).toMatch(/^Usage: crew-web-adapter doctor/);
 });
 
@@ -57,18 +77,36 @@ test("the public types are complete and never `any`", () => {
   const names = files().filter((name) => name.endsWith(".d.ts"));
   const program = ts.createProgram(
     names.map((name) => join(unpacked, name)),
-    { strict: true, noEmit: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler, lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"], types: [] },
+    {
+      strict: true,
+      noEmit: true,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+      types: [],
+    },
   );
   const checker = program.getTypeChecker();
   const found: string[] = [];
   for (const name of names) {
     const source = program.getSourceFile(join(unpacked, name))!;
     // A name that does not resolve would be `any` without the word; so would a declaration without a type.
-    for (const { messageText } of [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)])
+    for (const { messageText } of [
+      ...program.getSyntacticDiagnostics(source),
+      ...program.getSemanticDiagnostics(source),
+    ])
       found.push(`${name}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
     const visit = (node: ts.Node): void => {
-      const declares = ts.isVariableDeclaration(node) || ts.isParameter(node) || ts.isPropertySignature(node) || ts.isTypeAliasDeclaration(node);
-      if (node.kind === ts.SyntaxKind.AnyKeyword || (declares && checker.getTypeAtLocation(node).flags & ts.TypeFlags.Any)) {
+      const declares =
+        ts.isVariableDeclaration(node) ||
+        ts.isParameter(node) ||
+        ts.isPropertySignature(node) ||
+        ts.isTypeAliasDeclaration(node);
+      if (
+        node.kind === ts.SyntaxKind.AnyKeyword ||
+        (declares && checker.getTypeAtLocation(node).flags & ts.TypeFlags.Any)
+      ) {
         const { line } = source.getLineAndCharacterOfPosition(node.getStart());
         found.push(`${name}:${line + 1}: ${node.parent.getText().slice(0, 80)}`);
       }

@@ -22,10 +22,13 @@ beforeEach(() => {
   document = { hidden: false };
   vi.stubGlobal("document", document);
   // Not an EventTarget: Node 20 forgets to remove all but the last of those that share a signal once it collects garbage.
-  vi.stubGlobal("addEventListener", (type: string, listener: (event: Event) => void, { signal }: { signal: AbortSignal }) => {
-    page.get(type)!.add(listener);
-    signal.addEventListener("abort", () => page.get(type)!.delete(listener));
-  });
+  vi.stubGlobal(
+    "addEventListener",
+    (type: string, listener: (event: Event) => void, { signal }: { signal: AbortSignal }) => {
+      page.get(type)!.add(listener);
+      signal.addEventListener("abort", () => page.get(type)!.delete(listener));
+    },
+  );
 });
 
 afterEach(() => {
@@ -77,4 +80,3 @@ export async function setUp(options: Partial<CrewClientOptions> = {}, { told = 4
     },
   };
 }
-

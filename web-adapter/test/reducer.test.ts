@@ -78,13 +78,27 @@ test("an accepted cancel is not undone by what the crew still says", () => {
 });
 
 test("the view says in which states a run is over", () => {
-  for (const { events, snapshot: { state } } of runs) {
+  for (const {
+    events,
+    snapshot: { state },
+  } of runs) {
     expect(isFinal(state)).toBe(events.some(({ final }) => final === true));
   }
 });
 
 const delta = (seq: number, over: Partial<RunEvent> = {}, text = "word ") =>
-  ({ type: "llm.delta", run: "r", seq, id: `e-${seq}`, ts: 0, at: 0, task: "t", agent: "A", data: { call: "c", text, kind: "text" }, ...over }) as RunEvent;
+  ({
+    type: "llm.delta",
+    run: "r",
+    seq,
+    id: `e-${seq}`,
+    ts: 0,
+    at: 0,
+    task: "t",
+    agent: "A",
+    data: { call: "c", text, kind: "text" },
+    ...over,
+  }) as RunEvent;
 
 test("words of no task, as of a Flow, stand on their own", () => {
   const { task: _, ...event } = delta(1);
@@ -111,7 +125,10 @@ test("10,000 tokens fold in linear time, with a reader at every 16th", () => {
 /** The vector's events and then these, numbered on. */
 function then(name: string, ...more: readonly Partial<RunEvent>[]): RunView {
   const told = eventsOf(name);
-  return fold([...told, ...more.map((event, n) => delta(told.at(-1)!.seq + 1 + n, { task: undefined, ...event } as Partial<RunEvent>))]);
+  return fold([
+    ...told,
+    ...more.map((event, n) => delta(told.at(-1)!.seq + 1 + n, { task: undefined, ...event } as Partial<RunEvent>)),
+  ]);
 }
 
 const steer = (cause: string) => ({ type: "run.modifying", cause, data: { instruction: cause } }) as const;
@@ -122,9 +139,20 @@ describe("notes", () => {
     const accepted = then("running in the middle of a reply, after two tool calls", steer("c-7"));
     const behind = middle.at(-1)!.data as { call: string };
     expect(accepted.notes).toEqual([
-      { kind: "steer", id: "c-7", state: "accepted", change: { instruction: "c-7" }, task: "create_content_plan", after: behind.call },
+      {
+        kind: "steer",
+        id: "c-7",
+        state: "accepted",
+        change: { instruction: "c-7" },
+        task: "create_content_plan",
+        after: behind.call,
+      },
     ]);
-    const applied = { type: "run.modified", cause: "c-7", data: { instruction: "c-7", applied: "model_call" } } as const;
+    const applied = {
+      type: "run.modified",
+      cause: "c-7",
+      data: { instruction: "c-7", applied: "model_call" },
+    } as const;
     const view = then("running in the middle of a reply, after two tool calls", steer("c-7"), applied);
     expect(view.notes).toEqual([{ ...accepted.notes[0], state: "applied" }]);
   });
@@ -137,11 +165,16 @@ describe("notes", () => {
       { type: "run.modified", cause: "c-7", data: { instruction: "c-7", applied: "model_call" } },
       { type: "run.interrupted", final: true, data: { ...ending, unapplied: ["c-8"] } },
     );
-    expect(notes.map(({ id, state }) => [id, state])).toEqual([["c-7", "applied"], ["c-8", "unapplied"]]);
+    expect(notes.map(({ id, state }) => [id, state])).toEqual([
+      ["c-7", "applied"],
+      ["c-8", "unapplied"],
+    ]);
   });
 
   test("an applied modification whose acceptance was evicted is no note", () => {
-    expect(then("pausing", { type: "run.modified", cause: "c-7", data: { instruction: "x", applied: "task" } }).notes).toEqual([]);
+    expect(
+      then("pausing", { type: "run.modified", cause: "c-7", data: { instruction: "x", applied: "task" } }).notes,
+    ).toEqual([]);
   });
 
   test.each([
@@ -151,24 +184,33 @@ describe("notes", () => {
     ["cancelling while a question is open closes it", "closed", null],
   ])("a question, %s: it is %s", (name, state, text) => {
     const { notes } = fold(eventsOf(name));
-    const asked = eventsOf(name).find(({ type }) => type === "input.requested")!.data as { input: string; prompt: string };
+    const asked = eventsOf(name).find(({ type }) => type === "input.requested")!.data as {
+      input: string;
+      prompt: string;
+    };
     expect(notes).toMatchObject([{ kind: "question", id: asked.input, prompt: asked.prompt, state, text }]);
   });
-
 });
 
 describe("a later attempt", () => {
   const again = (...kept: string[]) =>
-    ({ type: "run.started", data: { ...eventsOf("started, no task yet").at(-1)!.data, attempt: 2, kept } }) as Partial<RunEvent>;
+    ({
+      type: "run.started",
+      data: { ...eventsOf("started, no task yet").at(-1)!.data, attempt: 2, kept },
+    }) as Partial<RunEvent>;
 
-  test.each(["started, no task yet", "running in the middle of a reply, after two tool calls", "pausing", "paused", "resumed", "waiting for an answer"])(
-    "of a run that was left as: %s: it runs",
-    (name) => {
-      expect(then(name, again())).toMatchObject({ state: "running", attempt: 2 });
-      expect(then(name, again())).not.toHaveProperty("boundary");
-      expect(then(name, again())).not.toHaveProperty("input");
-    },
-  );
+  test.each([
+    "started, no task yet",
+    "running in the middle of a reply, after two tool calls",
+    "pausing",
+    "paused",
+    "resumed",
+    "waiting for an answer",
+  ])("of a run that was left as: %s: it runs", (name) => {
+    expect(then(name, again())).toMatchObject({ state: "running", attempt: 2 });
+    expect(then(name, again())).not.toHaveProperty("boundary");
+    expect(then(name, again())).not.toHaveProperty("input");
+  });
 
   test("of a run that was paused comes after its resume", () => {
     expect(then("paused", { type: "run.resumed", data: {} }, again()).state).toBe("running");
@@ -185,19 +227,28 @@ describe("a later attempt", () => {
     expect(after[0]).toEqual(before[0]);
     expect(after[0]?.steps).not.toEqual([]);
     expect(before[1]?.steps).not.toEqual([]);
-    for (const task of after.slice(1)) expect(task).toMatchObject({ state: "pending", steps: [], output: null, error: null });
+    for (const task of after.slice(1))
+      expect(task).toMatchObject({ state: "pending", steps: [], output: null, error: null });
   });
 
   test("closes the open question, which the crew asks again under another id", () => {
     const asked = eventsOf("waiting for an answer").at(-1)!;
     const anew = { ...asked, data: { ...asked.data, input: "in_2_1" } } as RunEvent;
-    const { state, notes } = then("waiting for an answer", again(), { type: anew.type, data: anew.data, task: anew.task } as Partial<RunEvent>);
+    const { state, notes } = then("waiting for an answer", again(), {
+      type: anew.type,
+      data: anew.data,
+      task: anew.task,
+    } as Partial<RunEvent>);
     expect(state).toBe("waiting");
-    expect(notes.map(({ id, state }) => [id, state])).toEqual([[(asked.data as { input: string }).input, "closed"], ["in_2_1", "open"]]);
+    expect(notes.map(({ id, state }) => [id, state])).toEqual([
+      [(asked.data as { input: string }).input, "closed"],
+      ["in_2_1", "open"],
+    ]);
   });
 
   test("leaves notes where they stand in what is kept, and at their task where its words are gone", () => {
-    const said = (task: string, call: string) => ({ task, data: { call, text: "word", kind: "text" } }) as Partial<RunEvent>;
+    const said = (task: string, call: string) =>
+      ({ task, data: { call, text: "word", kind: "text" } }) as Partial<RunEvent>;
     const view = then(
       "started, no task yet",
       { type: "task.started", data: { name: "create_content_plan", index: 0, of: 3 } },

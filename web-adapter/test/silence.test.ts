@@ -32,17 +32,15 @@ describe("a connection that falls silent", () => {
 
   test("that speaks up in time is kept, and the attempt is given up", async () => {
     const aborted = vi.fn();
-    const { server, client, states, line, seqs, end } = await setUp(
-      {
-        fetch: (_, init) =>
-          new Promise((_, reject) => {
-            init?.signal?.addEventListener("abort", () => {
-              aborted();
-              reject(init.signal?.reason);
-            });
-          }),
-      },
-    );
+    const { server, client, states, line, seqs, end } = await setUp({
+      fetch: (_, init) =>
+        new Promise((_, reject) => {
+          init?.signal?.addEventListener("abort", () => {
+            aborted();
+            reject(init.signal?.reason);
+          });
+        }),
+    });
     line().mute = true;
     server.grow(9);
     await pass(13);
@@ -72,17 +70,20 @@ describe("a connection that falls silent", () => {
     expect(seqs()).toEqual(ONCE);
   });
 
-  test.each(["ws", "sse"] as const)("is left for a fresh one of its kind where %s is the only transport", async (transport) => {
-    const { server, states, line, asked, seqs, end } = await setUp({ transport });
-    line().mute = true;
-    server.grow(9);
-    await pass(12.1);
-    expect(asked()).toEqual([`${transport} 0`, `${transport} 4`]);
-    expect(seqs()).toEqual(ONCE.slice(0, 9));
-    await end();
-    expect(seqs()).toEqual(ONCE);
-    expect(states).toEqual(["connecting null", `open ${transport}`, `idle ${transport}`]);
-  });
+  test.each(["ws", "sse"] as const)(
+    "is left for a fresh one of its kind where %s is the only transport",
+    async (transport) => {
+      const { server, states, line, asked, seqs, end } = await setUp({ transport });
+      line().mute = true;
+      server.grow(9);
+      await pass(12.1);
+      expect(asked()).toEqual([`${transport} 0`, `${transport} 4`]);
+      expect(seqs()).toEqual(ONCE.slice(0, 9));
+      await end();
+      expect(seqs()).toEqual(ONCE);
+      expect(states).toEqual(["connecting null", `open ${transport}`, `idle ${transport}`]);
+    },
+  );
 
   test("on the fallback is left for a fresh one when a WebSocket still does not open", async () => {
     const { server, line, asked, seqs, states, end } = await setUp({}, { weather: { ws: "refuse" } });

@@ -20,8 +20,18 @@ function numbers(seed: number): () => number {
  */
 function storm(random: () => number, total: number) {
   const event = (seq: number) =>
-    ({ type: "log", run: "r", seq, id: `e-${seq}`, ts: 0, at: 0, data: { stream: "stdout", text: "" }, ...(seq === total && { final: true }) }) as RunEvent;
-  const open: { name: string; speak(most: number): void; die(error?: Error): void; said: number; closed: boolean }[] = [];
+    ({
+      type: "log",
+      run: "r",
+      seq,
+      id: `e-${seq}`,
+      ts: 0,
+      at: 0,
+      data: { stream: "stdout", text: "" },
+      ...(seq === total && { final: true }),
+    }) as RunEvent;
+  const open: { name: string; speak(most: number): void; die(error?: Error): void; said: number; closed: boolean }[] =
+    [];
   let head = 0;
 
   const transport = (name: Transport["name"]): Transport => ({
@@ -68,7 +78,13 @@ describe("with both transports in hand", () => {
 
   async function begin() {
     const { order, open, grow } = storm(Math.random, 60);
-    const follow = createFollow(order, LIMITS_DEFAULT, () => 0, new Set(), () => {});
+    const follow = createFollow(
+      order,
+      LIMITS_DEFAULT,
+      () => 0,
+      new Set(),
+      () => {},
+    );
     const seqs: number[] = [];
     const controller = new AbortController();
     const following = (async () => {
@@ -142,34 +158,43 @@ describe("with both transports in hand", () => {
   });
 });
 
-test.each(Array.from({ length: 60 }, (_, n) => 1_000 + n))("whatever connections do, every event comes once and in order (seed %i)", async (seed) => {
-  const random = numbers(seed);
-  const TOTAL = 60;
-  const { order, open, any, grow } = storm(random, TOTAL);
-  const follow = createFollow(random() < 0.3 ? order.slice(0, 1) : order, { ...LIMITS_DEFAULT, inbox: 25 }, random, new Set(), () => {});
-  const seqs: number[] = [];
-  const following = (async () => {
-    for await (const frame of follow("r")) if ("data" in frame) seqs.push(frame.seq);
-  })();
+test.each(Array.from({ length: 60 }, (_, n) => 1_000 + n))(
+  "whatever connections do, every event comes once and in order (seed %i)",
+  async (seed) => {
+    const random = numbers(seed);
+    const TOTAL = 60;
+    const { order, open, any, grow } = storm(random, TOTAL);
+    const follow = createFollow(
+      random() < 0.3 ? order.slice(0, 1) : order,
+      { ...LIMITS_DEFAULT, inbox: 25 },
+      random,
+      new Set(),
+      () => {},
+    );
+    const seqs: number[] = [];
+    const following = (async () => {
+      for await (const frame of follow("r")) if ("data" in frame) seqs.push(frame.seq);
+    })();
 
-  await pass(0);
-  for (let n = 0; n < 300; n++) {
-    const dice = random();
-    if (dice < 0.5) any()?.speak(Math.floor(random() * 5));
-    else if (dice < 0.6) any()?.die(new Error("broken"));
-    else if (dice < 0.65) happens(HEARD[n % 4]!, { persisted: random() < 0.3 });
-    else if (dice < 0.75) grow(1);
-    else await pass(random() * 15);
     await pass(0);
-    expect(open.filter(({ closed }) => !closed).length).toBeLessThanOrEqual(2);
-  }
-  // Fair weather at last.
-  for (let n = 0; n < 100; n++) {
-    grow(TOTAL);
-    for (const line of open.filter(({ closed }) => !closed)) line.speak(TOTAL);
-    await pass(1);
-  }
-  await following;
-  expect(seqs).toEqual(Array.from({ length: TOTAL }, (_, n) => n + 1));
-  expect(open.every(({ closed }) => closed)).toBe(true);
-});
+    for (let n = 0; n < 300; n++) {
+      const dice = random();
+      if (dice < 0.5) any()?.speak(Math.floor(random() * 5));
+      else if (dice < 0.6) any()?.die(new Error("broken"));
+      else if (dice < 0.65) happens(HEARD[n % 4]!, { persisted: random() < 0.3 });
+      else if (dice < 0.75) grow(1);
+      else await pass(random() * 15);
+      await pass(0);
+      expect(open.filter(({ closed }) => !closed).length).toBeLessThanOrEqual(2);
+    }
+    // Fair weather at last.
+    for (let n = 0; n < 100; n++) {
+      grow(TOTAL);
+      for (const line of open.filter(({ closed }) => !closed)) line.speak(TOTAL);
+      await pass(1);
+    }
+    await following;
+    expect(seqs).toEqual(Array.from({ length: TOTAL }, (_, n) => n + 1));
+    expect(open.every(({ closed }) => closed)).toBe(true);
+  },
+);

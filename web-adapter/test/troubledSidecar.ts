@@ -24,7 +24,9 @@ const json = (response: ServerResponse, status: number, body: object) =>
 
 /** A page of Next's, for what Next does not know. */
 export const nextPage = (response: ServerResponse) =>
-  response.writeHead(404, { "content-type": "text/html", "x-powered-by": "Next.js" }).end('<script src="/_next/static/main.js"></script>');
+  response
+    .writeHead(404, { "content-type": "text/html", "x-powered-by": "Next.js" })
+    .end('<script src="/_next/static/main.js"></script>');
 
 /** A server on a free port that answers as the sidecar does, apart from one trouble. */
 export async function troubledSidecar(trouble: Trouble = {}) {
@@ -33,16 +35,33 @@ export async function troubledSidecar(trouble: Trouble = {}) {
   const snapshots = run === "none" ? [] : [{ run: "r_1", state: run }];
   const hello = { type: "stream.hello", protocol, run: "r_1", epoch: "k3f9", head: 0, state: run, server_time: 0 };
   const isForeign = ({ headers }: IncomingMessage) => headers.origin !== undefined && !origins.includes(headers.origin);
-  const forbidden = { error: { code: "forbidden", message: "pages of this origin are not let in; add it to SIDECAR_ORIGINS", temporary: false } };
+  const forbidden = {
+    error: {
+      code: "forbidden",
+      message: "pages of this origin are not let in; add it to SIDECAR_ORIGINS",
+      temporary: false,
+    },
+  };
 
   function reply(command: Record<string, unknown>): object {
     commands.push(command);
     const { id, cmd } = command;
-    if (trouble.control) return { type: "command.ack", id, ok: false, error: { code: trouble.control.code, message: "no", temporary: false } };
+    if (trouble.control)
+      return {
+        type: "command.ack",
+        id,
+        ok: false,
+        error: { code: trouble.control.code, message: "no", temporary: false },
+      };
     if (cmd !== "start") return { type: "command.ack", id, ok: true };
     const crew = command.crew ?? "default";
     if (crew !== "default" && !crews.includes(String(crew)))
-      return { type: "command.ack", id, ok: false, error: { code: "unknown_crew", message: "no such crew", temporary: false } };
+      return {
+        type: "command.ack",
+        id,
+        ok: false,
+        error: { code: "unknown_crew", message: "no such crew", temporary: false },
+      };
     snapshots.unshift({ run: `r_${commands.length}`, state: "running" });
     return { type: "command.ack", id, ok: true, run: `r_${commands.length}` };
   }
@@ -51,13 +70,24 @@ export async function troubledSidecar(trouble: Trouble = {}) {
     const pathname = new URL(request.url ?? "/", "http://sidecar").pathname.replace(/^\/crew/, "");
     if (isForeign(request)) return void json(response, 403, forbidden);
     if (request.method === "OPTIONS") {
-      return void response.writeHead(204, trouble.cors ? {} : { "access-control-allow-origin": request.headers.origin }).end();
+      return void response
+        .writeHead(204, trouble.cors ? {} : { "access-control-allow-origin": request.headers.origin })
+        .end();
     }
     if (pathname === "/healthz") return void json(response, 200, { ok: true });
-    if (pathname === "/readyz") return void json(response, trouble.ready ? 503 : 200, trouble.ready ? { ready: false, why: trouble.ready } : { ready: true });
+    if (pathname === "/readyz")
+      return void json(
+        response,
+        trouble.ready ? 503 : 200,
+        trouble.ready ? { ready: false, why: trouble.ready } : { ready: true },
+      );
     if (pathname === "/runs") return void json(response, 200, { runs: snapshots });
-    if (pathname.startsWith("/runs/")) return void json(response, 200, snapshots.find((one) => pathname.endsWith(one.run)) ?? {});
-    if (pathname === "/ws") return void json(response, 400, { error: { code: "bad_request", message: "the request is no upgrade", temporary: false } });
+    if (pathname.startsWith("/runs/"))
+      return void json(response, 200, snapshots.find((one) => pathname.endsWith(one.run)) ?? {});
+    if (pathname === "/ws")
+      return void json(response, 400, {
+        error: { code: "bad_request", message: "the request is no upgrade", temporary: false },
+      });
     if (pathname === "/sse") return stream(response);
     if (pathname !== "/control") return void nextPage(response);
     let body = "";
@@ -70,22 +100,39 @@ export async function troubledSidecar(trouble: Trouble = {}) {
     const frame = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
     const event = (seq: number, late = 0) => frame({ type: "log", run: "r_1", seq, at: Date.now() - late, data: {} });
     const first = `event: stream.hello\n${frame(hello)}`;
-    const headers = { "content-type": "text/event-stream", "cache-control": trouble.sse === "transformable" ? "no-cache" : "no-cache, no-transform" };
+    const headers = {
+      "content-type": "text/event-stream",
+      "cache-control": trouble.sse === "transformable" ? "no-cache" : "no-cache, no-transform",
+    };
     if (trouble.sse === "held back") return;
-    if (trouble.sse === "compressed") return void response.writeHead(200, { ...headers, "content-encoding": "gzip" }).write(gzipSync(first));
+    if (trouble.sse === "compressed")
+      return void response.writeHead(200, { ...headers, "content-encoding": "gzip" }).write(gzipSync(first));
     response.writeHead(200, headers).write(first);
-    if (run === "completed") return void response.end(event(1) + frame({ type: "stream.end", run: "r_1", id: "k3f9-1" }));
-    response.write(trouble.sse === "in lumps" ? [900, 600, 300, 0].map((late, n) => event(n + 1, late)).join("") : event(1) + event(2));
+    if (run === "completed")
+      return void response.end(event(1) + frame({ type: "stream.end", run: "r_1", id: "k3f9-1" }));
+    response.write(
+      trouble.sse === "in lumps"
+        ? [900, 600, 300, 0].map((late, n) => event(n + 1, late)).join("")
+        : event(1) + event(2),
+    );
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex): void {
     // Whoever hangs up early is no trouble of ours.
     socket.on("error", () => {});
     if (trouble.ws === "hangs") return;
-    const page = isForeign(request) ? JSON.stringify(forbidden) : trouble.ws === "upgrade dropped" ? '{"error": {"code": "bad_request", "message": "no upgrade"}}' : "/_next/";
+    const page = isForeign(request)
+      ? JSON.stringify(forbidden)
+      : trouble.ws === "upgrade dropped"
+        ? '{"error": {"code": "bad_request", "message": "no upgrade"}}'
+        : "/_next/";
     if (isForeign(request) || trouble.ws === "not found" || trouble.ws === "upgrade dropped")
-      return void socket.end(`HTTP/1.1 404 Not Found\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n${page}`);
-    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+      return void socket.end(
+        `HTTP/1.1 404 Not Found\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n${page}`,
+      );
+    const accept = createHash("sha1")
+      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
     const subprotocol = trouble.ws === "other subprotocol" ? "chat" : "crew.v1";
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${subprotocol}\r\n\r\n`,
@@ -96,7 +143,14 @@ export async function troubledSidecar(trouble: Trouble = {}) {
     if (trouble.ws === "mute") return;
     const say = (data: object) => {
       const payload = Buffer.from(JSON.stringify(data));
-      socket.write(Buffer.concat([payload.length < 126 ? Buffer.from([0x81, payload.length]) : Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255]), payload]));
+      socket.write(
+        Buffer.concat([
+          payload.length < 126
+            ? Buffer.from([0x81, payload.length])
+            : Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255]),
+          payload,
+        ]),
+      );
     };
     socket.on("data", (chunk: Buffer) => {
       for (const command of unmasked(chunk)) {
@@ -113,7 +167,7 @@ export async function troubledSidecar(trouble: Trouble = {}) {
 
 /** Whole frames of a client, none above 64 KiB. */
 function* unmasked(data: Buffer): Generator<Record<string, unknown>> {
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const short = data.readUInt8(at + 1) & 0x7f;
     const size = short === 126 ? data.readUInt16BE(at + 2) : short;
     const start = at + (short === 126 ? 4 : 2);

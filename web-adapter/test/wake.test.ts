@@ -59,21 +59,24 @@ describe("when the page or the network is back", () => {
     await stop();
   });
 
-  test.each(WAKES)("a connection that was silent for longer than a ping's time is checked at once (%s)", async (type) => {
-    const { server, line, asked, seqs, states, end } = await setUp();
-    const silent = line();
-    silent.mute = true;
-    server.grow(9);
-    await pass(10.5);
-    asked();
-    happens(type);
-    await pass(0);
-    expect(asked()).toEqual(["ws 4"]);
-    expect(server.lines.has(silent)).toBe(false);
-    expect(seqs()).toEqual(ONCE.slice(0, 9));
-    await end();
-    expect(states).toEqual(["connecting null", "open ws", "idle ws"]);
-  });
+  test.each(WAKES)(
+    "a connection that was silent for longer than a ping's time is checked at once (%s)",
+    async (type) => {
+      const { server, line, asked, seqs, states, end } = await setUp();
+      const silent = line();
+      silent.mute = true;
+      server.grow(9);
+      await pass(10.5);
+      asked();
+      happens(type);
+      await pass(0);
+      expect(asked()).toEqual(["ws 4"]);
+      expect(server.lines.has(silent)).toBe(false);
+      expect(seqs()).toEqual(ONCE.slice(0, 9));
+      await end();
+      expect(states).toEqual(["connecting null", "open ws", "idle ws"]);
+    },
+  );
 
   test("a page whose timers stood still is checked by the clock", async () => {
     const { line, asked, end } = await setUp();

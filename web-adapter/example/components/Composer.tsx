@@ -24,7 +24,9 @@ export function Composer() {
     const text = aui.composer.getState().text;
     const id = run?.run;
     if (!id || busy || text.trim() === "") return;
-    const accepted = await give(() => crew.modify(id, { instruction: text.trim(), ...(now && isWriting(run) && { now }) }));
+    const accepted = await give(() =>
+      crew.modify(id, { instruction: text.trim(), ...(now && isWriting(run) && { now }) }),
+    );
     if (!accepted) return;
     setNow(false);
     // What was typed in the meantime stays.
@@ -54,7 +56,11 @@ export function Composer() {
         )}
         {!live && <ReviewToggle />}
         {isWriting(run) && (
-          <Toggle checked={now} onChange={setNow} title="Cut off the reply being written and ask for it again with your instruction">
+          <Toggle
+            checked={now}
+            onChange={setNow}
+            title="Cut off the reply being written and ask for it again with your instruction"
+          >
             Interrupt
           </Toggle>
         )}
@@ -98,7 +104,11 @@ const isWriting = (run: RunView | undefined): boolean =>
 function ReviewToggle() {
   const [review, setReview] = useReview();
   return (
-    <Toggle checked={review} onChange={setReview} title="After the first task the crew shows its work and waits for your word">
+    <Toggle
+      checked={review}
+      onChange={setReview}
+      title="After the first task the crew shows its work and waits for your word"
+    >
       Ask me before moving on
     </Toggle>
   );

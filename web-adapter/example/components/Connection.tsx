@@ -12,7 +12,12 @@ export function Connection() {
   return (
     <>
       {(state !== "idle" || name) && (
-        <p className="connection" data-state={state} data-transport={transport ?? "none"} title={`Sidecar at ${crew.url}`}>
+        <p
+          className="connection"
+          data-state={state}
+          data-transport={transport ?? "none"}
+          title={`Sidecar at ${crew.url}`}
+        >
           <span className="connection-dot" aria-hidden />
           <span className="connection-name">{WORDS[state] ?? name ?? "Connecting…"}</span>
         </p>
@@ -21,7 +26,8 @@ export function Connection() {
       <p className="trouble" role="status">
         {state === "offline"
           ? "You are offline. The run goes on, and this page catches up when the network is back."
-          : trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`}
+          : trouble &&
+            `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`}
       </p>
     </>
   );

@@ -147,7 +147,10 @@ function Steps({ steps, notes, fallback = null, live = false }: StepsProps) {
       {steps.map((step) => (
         <Fragment key={`${step.kind} ${step.id}`}>
           <StepBody step={step} live={live} />
-          <Notes notes={notes.filter(({ after }) => after === step.id)} above={step.kind === "call" ? step.text : words} />
+          <Notes
+            notes={notes.filter(({ after }) => after === step.id)}
+            above={step.kind === "call" ? step.text : words}
+          />
         </Fragment>
       ))}
       {words && (
@@ -174,7 +177,11 @@ function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly abo
 function StepBody({ step, live }: { readonly step: Step; readonly live: boolean }) {
   if (step.kind === "tool") return <Tool tool={step} />;
   return step.text ? (
-    <div className="words" data-live={(live && step.state === "running") || undefined} data-cut={step.state === "failed" || undefined}>
+    <div
+      className="words"
+      data-live={(live && step.state === "running") || undefined}
+      data-cut={step.state === "failed" || undefined}
+    >
       <Markdown text={step.text} />
     </div>
   ) : null;

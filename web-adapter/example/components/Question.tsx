@@ -25,7 +25,12 @@ export function Question({ run, live, question, above }: QuestionProps) {
   const open = live && question.state === "open";
   const answer = (text: string) => give(() => crew.answer(run, question.id, text));
   return (
-    <section className="question" aria-label="Question from the crew" data-state={open ? "open" : "closed"} data-testid="question">
+    <section
+      className="question"
+      aria-label="Question from the crew"
+      data-state={open ? "open" : "closed"}
+      data-testid="question"
+    >
       <div className="question-prompt">
         <Markdown text={question.prompt} />
       </div>
@@ -84,7 +89,13 @@ function AnswerForm({ busy, expires, onAnswer }: AnswerFormProps) {
         onKeyDown={onKeyDown}
       />
       <div className="question-buttons">
-        <button type="button" className="pill" data-primary={!feedback || undefined} disabled={busy} onClick={() => onAnswer("")}>
+        <button
+          type="button"
+          className="pill"
+          data-primary={!feedback || undefined}
+          disabled={busy}
+          onClick={() => onAnswer("")}
+        >
           Accept
         </button>
         <button type="submit" className="pill" data-primary={!!feedback || undefined} disabled={busy || !feedback}>

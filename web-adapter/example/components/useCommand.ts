@@ -3,7 +3,8 @@ import { useCallback, useState } from "react";
 
 /** A refusal as a sentence, with what to do about it. */
 export const says = ({ message, temporary }: { readonly message: string; readonly temporary?: boolean }): string =>
-  message.replace(/^./, (first) => first.toUpperCase()).replace(/\.?$/, ".") + (temporary ? " Try again in a moment." : "");
+  message.replace(/^./, (first) => first.toUpperCase()).replace(/\.?$/, ".") +
+  (temporary ? " Try again in a moment." : "");
 
 /**
  * Gives one command at a time, and keeps why the last one was refused. `give` tells whether it was

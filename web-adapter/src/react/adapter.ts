@@ -99,7 +99,8 @@ function follow(
   return { jobs: [() => stopped.then(start, start)], before };
 }
 
-const BUSY = "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
+const BUSY =
+  "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
 
 const lastMessage = (messages: readonly ThreadMessage[]) => ({
   message: (messages.findLast(({ role }) => role === "user")?.content ?? [])

@@ -99,7 +99,8 @@ async function recall(client: CrewClient, run: string, signal: AbortSignal) {
     if (frame.type === "run.queued") inputs = frame.data.inputs;
     if ("data" in frame && frame.cause?.startsWith(SAID)) {
       if (frame.type === "input.answered") said.push([frame.cause, frame.data.text]);
-      if (frame.type === "run.modifying" && "instruction" in frame.data) said.push([frame.cause, frame.data.instruction]);
+      if (frame.type === "run.modifying" && "instruction" in frame.data)
+        said.push([frame.cause, frame.data.instruction]);
     }
     view = reduce(view, frame);
   }

@@ -20,7 +20,10 @@ const MOST = 20;
  * share a storage never write over what the other one noted. A storage that is blocked or full is as
  * good as an empty one.
  */
-export function conversation({ storage = () => sessionStorage }: Pick<CrewClient, "storage">, name = "crew.runs"): RunMemory {
+export function conversation(
+  { storage = () => sessionStorage }: Pick<CrewClient, "storage">,
+  name = "crew.runs",
+): RunMemory {
   const prefix = `${name}/`;
 
   function attempt<T>(use: (kept: Storage) => T): T | undefined {

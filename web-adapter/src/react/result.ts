@@ -42,7 +42,14 @@ function statusOf(view: RunView): Pick<ChatModelRunResult, "status"> {
 export const failed = (code: string, message: string) =>
   ({ type: "incomplete", reason: "error", error: { code, message } }) as const;
 
-const part = (toolCallId: string, toolName: string, args: unknown, done: boolean, result: unknown, isError: boolean) => ({
+const part = (
+  toolCallId: string,
+  toolName: string,
+  args: unknown,
+  done: boolean,
+  result: unknown,
+  isError: boolean,
+) => ({
   type: "tool-call" as const,
   toolCallId,
   toolName,

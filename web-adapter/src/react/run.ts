@@ -47,7 +47,8 @@ export function useCrewRun(client: CrewClient, run: string | null | undefined): 
     const clock = createClock();
     let view = emptyRun;
     const follow = async () => {
-      for await (view of snapshots(clock.watch(client.follow(run, { signal })))) tell({ run, view, latency: clock.latency() });
+      for await (view of snapshots(clock.watch(client.follow(run, { signal }))))
+        tell({ run, view, latency: clock.latency() });
     };
     follow().catch((error: CrewError) => {
       if (!signal.aborted) tell({ run, view, latency: clock.latency(), error });
@@ -58,7 +59,8 @@ export function useCrewRun(client: CrewClient, run: string | null | undefined): 
   if (!run) return { state: "idle" };
   const { view, latency, error } = told?.run === run ? told : { view: emptyRun, latency: null, error: undefined };
   if (error) return { state: "refused", error };
-  const question = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
+  const question =
+    view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
   return { ...view, question, connection, transport, trouble, latency };
 }
 

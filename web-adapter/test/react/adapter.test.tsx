@@ -1,5 +1,10 @@
 // @vitest-environment jsdom
-import { AssistantRuntimeProvider, type AssistantRuntime, type ChatModelRunOptions, type ChatModelRunResult } from "@assistant-ui/react";
+import {
+  AssistantRuntimeProvider,
+  type AssistantRuntime,
+  type ChatModelRunOptions,
+  type ChatModelRunResult,
+} from "@assistant-ui/react";
 import { act, useEffect, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
@@ -10,7 +15,8 @@ import { chat, clientOf, reads, show, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 const view = (name: string): RunView => eventsOf(name).reduce(reduce, emptyRun);
-const textOf = ({ content }: ChatModelRunResult) => content?.flatMap((part) => (part.type === "text" ? [part.text] : []));
+const textOf = ({ content }: ChatModelRunResult) =>
+  content?.flatMap((part) => (part.type === "text" ? [part.text] : []));
 
 function setUp(log: readonly RunEvent[] = LOG) {
   const server = fakeServer(log);
@@ -101,7 +107,9 @@ describe("the generator", () => {
     const first = run(createCrewAdapter(client), ask("x", controller.signal)).next();
     controller.abort(new AbortError(false));
     await expect(first).rejects.toBe(controller.signal.reason);
-    await vi.waitFor(() => expect(server.effects).toMatchObject([{ cmd: "start" }, { cmd: "cancel", run: server.run }]));
+    await vi.waitFor(() =>
+      expect(server.effects).toMatchObject([{ cmd: "start" }, { cmd: "cancel", run: server.run }]),
+    );
   });
 
   test("a sidecar that is not there is told as a status with its code, not thrown", async () => {
@@ -109,7 +117,9 @@ describe("the generator", () => {
     server.weather.http = "refuse";
     const results: ChatModelRunResult[] = [];
     for await (const result of run(createCrewAdapter(client), ask("x"))) results.push(result);
-    expect(results).toMatchObject([{ status: { type: "incomplete", reason: "error", error: { code: "unreachable" } } }]);
+    expect(results).toMatchObject([
+      { status: { type: "incomplete", reason: "error", error: { code: "unreachable" } } },
+    ]);
   });
 
   test("an error in the middle leaves what was written", async () => {
@@ -128,7 +138,13 @@ describe("a view as message parts", () => {
     const { content, status, metadata } = toResult(middle);
     expect(content).toEqual([
       { type: "data", name: "crew", data: middle },
-      expect.objectContaining({ type: "tool-call", toolCallId: "t1", toolName: "word_count", result: "3", isError: false }),
+      expect.objectContaining({
+        type: "tool-call",
+        toolCallId: "t1",
+        toolName: "word_count",
+        result: "3",
+        isError: false,
+      }),
       expect.objectContaining({ type: "tool-call", toolCallId: "t2", isError: true, args: {}, argsText: "{}" }),
       { type: "text", text: "A pl" },
     ]);
@@ -142,15 +158,26 @@ describe("a view as message parts", () => {
     const asking = view("waiting for an answer");
     if (asking.state !== "waiting") throw new Error("it should be waiting");
     const { input, prompt, output, expires } = asking.input;
-    expect(question(asking)).toMatchObject({ toolCallId: input, toolName: CREW_QUESTION, args: { prompt, output, expires } });
+    expect(question(asking)).toMatchObject({
+      toolCallId: input,
+      toolName: CREW_QUESTION,
+      args: { prompt, output, expires },
+    });
     expect(question(asking)).not.toHaveProperty("result");
-    const told = (type: string, data: object) => reduce(asking, { ...eventsOf("waiting for an answer").at(-1)!, seq: 99, type, data } as RunEvent);
-    expect(question(told("input.answered", { input, text: "Shorter" }))).toMatchObject({ result: "Shorter", isError: false });
+    const told = (type: string, data: object) =>
+      reduce(asking, { ...eventsOf("waiting for an answer").at(-1)!, seq: 99, type, data } as RunEvent);
+    expect(question(told("input.answered", { input, text: "Shorter" }))).toMatchObject({
+      result: "Shorter",
+      isError: false,
+    });
     expect(question(told("input.expired", { input }))).toMatchObject({ result: "expired", isError: true });
   });
 
   test.each([
-    ["failed: crashed", { type: "incomplete", reason: "error", error: { code: "crashed", message: "The worker ended with signal 9." } }],
+    [
+      "failed: crashed",
+      { type: "incomplete", reason: "error", error: { code: "crashed", message: "The worker ended with signal 9." } },
+    ],
     ["cancelled while queued", { type: "incomplete", reason: "cancelled" }],
     ["interrupted", { type: "incomplete", reason: "error", error: { code: "interrupted" } }],
     ["completed", { type: "complete", reason: "stop" }],

@@ -91,7 +91,11 @@ test("a run that was refused did not begin, and that reads well", async () => {
 });
 
 test.each([
-  ["nothing was done: database or disk is full", true, "Nothing was done: database or disk is full. Try again in a moment."],
+  [
+    "nothing was done: database or disk is full",
+    true,
+    "Nothing was done: database or disk is full. Try again in a moment.",
+  ],
   ["No sidecar answers at http://x.", true, "No sidecar answers at http://x. Try again in a moment."],
   ["somebody else has answered this question", false, "Somebody else has answered this question."],
 ])("a refusal is told as a sentence: %s", (message, temporary, sentence) => {

@@ -46,7 +46,11 @@ describe("loading", () => {
     remember(client, "r_gone", "r_gone_too", server.run);
     const { messages } = await createCrewAdapter(client).history.load();
     expect(messages.map(({ message: { role } }) => role)).toEqual(["assistant", "user", "assistant"]);
-    expect(messages[0]?.message.status).toMatchObject({ type: "incomplete", reason: "error", error: { code: "unknown_run" } });
+    expect(messages[0]?.message.status).toMatchObject({
+      type: "incomplete",
+      reason: "error",
+      error: { code: "unknown_run" },
+    });
     expect(conversation(client).list()).toEqual([server.run]);
     expect(server.requests).toHaveLength(3);
     const again = await createCrewAdapter(client).history.load();
@@ -64,7 +68,10 @@ describe("loading", () => {
   test("words the brief as the page does", async () => {
     const { server, client } = setUp();
     remember(client, server.run);
-    const history = createCrewAdapter(client, { toText: (inputs) => Object.keys(inputs).join(), toResult: () => ({ content: [{ type: "text", text: "!" }] }) });
+    const history = createCrewAdapter(client, {
+      toText: (inputs) => Object.keys(inputs).join(),
+      toResult: () => ({ content: [{ type: "text", text: "!" }] }),
+    });
     expect((await texts(history)).told).toEqual([
       ["user", { type: "text", text: "message" }],
       ["assistant", { type: "text", text: "!" }],
@@ -133,7 +140,14 @@ describe("in assistant-ui's LocalRuntime", () => {
     await until(() => expect(server.effects).toHaveLength(2));
     const { id } = server.effects[1]!;
     const said = (cause: string, n: number) =>
-      ({ ...LOG[6]!, type: "run.modifying", seq: 7, id: `k3f9-7${n}`, cause, data: { instruction: "Mention the harbour" } }) as RunEvent;
+      ({
+        ...LOG[6]!,
+        type: "run.modifying",
+        seq: 7,
+        id: `k3f9-7${n}`,
+        cause,
+        data: { instruction: "Mention the harbour" },
+      }) as RunEvent;
     await leave();
 
     const log = [...LOG.slice(0, 6), said(id, 0), said("1-2-3-4", 1), ...LOG.slice(6)];
@@ -154,10 +168,16 @@ describe("in assistant-ui's LocalRuntime", () => {
 
     const page = await chat(client);
     await until(() => expect(page.messages()).toHaveLength(4));
-    expect(page.thread.getMessageByIndex(2).getState()).toMatchObject({ id: "r_03-brief", branchNumber: 2, branchCount: 2 });
+    expect(page.thread.getMessageByIndex(2).getState()).toMatchObject({
+      id: "r_03-brief",
+      branchNumber: 2,
+      branchCount: 2,
+    });
     expect(page.thread.getMessageByIndex(0).getState()).toMatchObject({ branchCount: 1 });
     act(() => page.thread.getMessageByIndex(2).switchToBranch({ position: "previous" }));
-    await until(() => expect(page.messages().map(({ id }) => id)).toEqual(["r_01jd-brief", "r_01jd", "r_02-brief", "r_02"]));
+    await until(() =>
+      expect(page.messages().map(({ id }) => id)).toEqual(["r_01jd-brief", "r_01jd", "r_02-brief", "r_02"]),
+    );
   });
 
   test("an edit of the very first message is a branch from the start", async () => {
@@ -187,7 +207,15 @@ describe("two tabs that share a storage", () => {
     await reads(there, "> two", "Up and up (complete)");
     await leave();
     const page = await chat(one);
-    await until(() => expect(page.messages().filter(({ role }) => role === "assistant").map(({ id }) => id).sort()).toEqual(["r_01jd", "r_02"]));
+    await until(() =>
+      expect(
+        page
+          .messages()
+          .filter(({ role }) => role === "assistant")
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(["r_01jd", "r_02"]),
+    );
   });
 
   test("see the same run to its end", async () => {

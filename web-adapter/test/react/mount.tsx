@@ -54,7 +54,9 @@ export async function chat(client: CrewClient, options?: CrewAdapterOptions): Pr
     told: () =>
       messages().map(({ role, content, status }) => {
         const text = content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("|");
-        return role === "user" ? `> ${text}` : `${text} (${status && "reason" in status && status.type !== "complete" ? status.reason : status?.type})`;
+        return role === "user"
+          ? `> ${text}`
+          : `${text} (${status && "reason" in status && status.type !== "complete" ? status.reason : status?.type})`;
       }),
   };
 }

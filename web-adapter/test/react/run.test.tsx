@@ -39,7 +39,9 @@ describe("useCrewRun", () => {
   test("tells a run to its end, with few renders", async () => {
     const { server, client } = setUp();
     const { seen, last } = await follow(client, server.run);
-    await until(() => expect(last()).toMatchObject({ state: "completed", output: "Up and up", transport: "ws", question: null }));
+    await until(() =>
+      expect(last()).toMatchObject({ state: "completed", output: "Up and up", transport: "ws", question: null }),
+    );
     // Twice the usual, for StrictMode.
     expect(seen.length).toBeLessThan(20);
   });
@@ -82,7 +84,9 @@ describe("useCrewRun", () => {
   test("says for good that a run is unknown, and asks no more", async () => {
     const { server, client } = setUp();
     const { last } = await follow(client, "r_nobody");
-    await until(() => expect(last()).toMatchObject({ state: "refused", error: { code: "unknown_run", message: "no such run" } }));
+    await until(() =>
+      expect(last()).toMatchObject({ state: "refused", error: { code: "unknown_run", message: "no such run" } }),
+    );
     const asked = server.requests.length;
     server.stir();
     await act(() => new Promise((resolve) => setTimeout(resolve, 50)));

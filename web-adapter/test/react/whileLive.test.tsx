@@ -56,15 +56,18 @@ describe("a message while a run is live", () => {
     expect(page.messages()).toHaveLength(4);
   });
 
-  test.each(["already_answered", "illegal_state"])("is an instruction when the question has been answered meanwhile (%s)", async (code) => {
-    const server = fakeServer(eventsOf("waiting for an answer"));
-    server.weather.refused.answer = code;
-    const page = await chat(clientOf(server));
-    page.send("one");
-    await until(() => expect(page.last().content[0]).toMatchObject({ data: { state: "waiting" } }));
-    page.send("Shorter");
-    await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "modify", instruction: "Shorter" }));
-  });
+  test.each(["already_answered", "illegal_state"])(
+    "is an instruction when the question has been answered meanwhile (%s)",
+    async (code) => {
+      const server = fakeServer(eventsOf("waiting for an answer"));
+      server.weather.refused.answer = code;
+      const page = await chat(clientOf(server));
+      page.send("one");
+      await until(() => expect(page.last().content[0]).toMatchObject({ data: { state: "waiting" } }));
+      page.send("Shorter");
+      await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "modify", instruction: "Shorter" }));
+    },
+  );
 
   test("starts a run of its own when the live one has ended meanwhile", async () => {
     const { server, page, done } = await setUp();
@@ -115,7 +118,11 @@ describe("a message while a run is live", () => {
     server.grow();
     server.grow(Infinity, "r_02");
     await until(() => expect(page.told().at(-1)).toBe("Up and up|Up and up|Up and up (complete)"));
-    expect(server.effects.map((effect) => "inputs" in effect && effect.inputs)).toEqual([{ message: "one" }, { message: "two" }, { message: "three" }]);
+    expect(server.effects.map((effect) => "inputs" in effect && effect.inputs)).toEqual([
+      { message: "one" },
+      { message: "two" },
+      { message: "three" },
+    ]);
     expect(done()).toEqual(["start", "start", "start"]);
   });
 
@@ -139,7 +146,8 @@ describe("a message while a run is live", () => {
   test("is rejected: it says so at once, and the live run is told on to its end", async () => {
     const { server, page, done } = await setUp({ whileLive: "reject" });
     page.send("two");
-    const why = "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
+    const why =
+      "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
     await reads(page, "> one", "A (cancelled)", "> two", `${why}|A (running)`);
     server.grow();
     await reads(page, "> one", "A (cancelled)", "> two", `${why}|Up and up (error)`);

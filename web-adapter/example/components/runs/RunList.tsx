@@ -65,7 +65,9 @@ function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
         <section aria-labelledby="open-runs">
           <h2 id="open-runs">Open</h2>
           <ul className="runs">
-            {open.map((run) => (followed.includes(run) ? <Live key={run.run} run={run} /> : <Row key={run.run} run={run} />))}
+            {open.map((run) =>
+              followed.includes(run) ? <Live key={run.run} run={run} /> : <Row key={run.run} run={run} />,
+            )}
           </ul>
         </section>
       )}

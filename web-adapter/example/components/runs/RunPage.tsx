@@ -24,7 +24,11 @@ export function RunPage({ run }: { readonly run: string }) {
         <p className="back">
           <Link href="/runs">All runs</Link>
         </p>
-        {view.state === "refused" ? <Refused error={view.error} /> : view.state !== "idle" && <Run id={run} view={view} />}
+        {view.state === "refused" ? (
+          <Refused error={view.error} />
+        ) : (
+          view.state !== "idle" && <Run id={run} view={view} />
+        )}
       </main>
     </div>
   );
@@ -33,7 +37,9 @@ export function RunPage({ run }: { readonly run: string }) {
 function Refused({ error }: { readonly error: CrewError }) {
   if (error.code === "unreachable") return <NotRunning />;
   return error.code === "unknown_run" ? (
-    <Problem title="The sidecar has no such run">It keeps the newest ones only, or its data folder was emptied.</Problem>
+    <Problem title="The sidecar has no such run">
+      It keeps the newest ones only, or its data folder was emptied.
+    </Problem>
   ) : (
     <Problem title="This run can’t be shown">{says(error)}</Problem>
   );
