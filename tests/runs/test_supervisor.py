@@ -148,9 +148,7 @@ class Watcher(Transport):
 
 async def kill(supervisor: Supervisor) -> None:
     """What kill -9 does to it: nothing is said any more, what is stored stays."""
-    for task in list(supervisor._tasks):
-        task.cancel()
-    await asyncio.gather(*supervisor._tasks, return_exceptions=True)
+    await supervisor._tasks.close()
 
 
 async def play(script: list[Step], folder: Path, retries: int) -> list[dict[str, Any]]:
