@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from difflib import get_close_matches
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -115,6 +114,8 @@ def _unknown(word: str, prog: str) -> str:
 
 
 def _versions() -> str:
+    from importlib import metadata
+
     try:
         crewai = metadata.version("crewai")
     except metadata.PackageNotFoundError:

@@ -24,6 +24,7 @@ from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
+from sidecar.tasks import Tasks
 
 __all__ = ["run_in_terminal"]
 
@@ -85,23 +86,30 @@ class _Session:
         self._cancelling = False
         self._stopping = False
         self._typed = ""
-        self._commands: set[asyncio.Task[None]] = set()
+        self._commands = Tasks()
 
     async def follow(self) -> Frame:
         """Print until the final event, and return it."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(signal.SIGINT, self._cancel)
-        with _keys(self._on_keys):
-            if sys.stdin.isatty():
-                self._say("[dim]p pause · r resume · c cancel[/dim]")
-            async for frame in self._crew.follow(self._run, controls=True):
-                if frame["type"] in ("stream.hello", "stream.ping"):
-                    self._tell_trouble(frame.get("trouble"))
-                elif "data" in frame:
-                    last = frame
-                    self._show(frame)
-        await asyncio.gather(*self._commands, return_exceptions=True)
+        try:
+            with _keys(self._on_keys):
+                last = await self._until_final()
+            await self._commands.settle()
+        finally:
+            await self._commands.close()
+        return last
+
+    async def _until_final(self) -> Frame:
+        if sys.stdin.isatty():
+            self._say("[dim]p pause · r resume · c cancel[/dim]")
+        async for frame in self._crew.follow(self._run, controls=True):
+            if frame["type"] in ("stream.hello", "stream.ping"):
+                self._tell_trouble(frame.get("trouble"))
+            elif "data" in frame:
+                last = frame
+                self._show(frame)
         return last
 
     def _tell_trouble(self, trouble: str | None) -> None:
@@ -211,9 +219,7 @@ class _Session:
             except (CommandError, Disconnected) as error:
                 self._say(f"[dim]{escape(str(error))}[/dim]")
 
-        task = asyncio.ensure_future(ask())
-        self._commands.add(task)
-        task.add_done_callback(self._commands.discard)
+        self._commands.spawn(ask())
 
 
 _NOTES: Final = {

@@ -67,8 +67,8 @@ class Commands:
 
     def _open_link(self) -> asyncio.Task[_Link]:
         if self._opening is None or self._opening.done():
-            self._opening = self._reach.tasks.spawn(self._open())
-            # Whoever waits for it hears of a failure; if nobody does, it is no news.
+            self._opening = self._reach.tasks.spawn(self._open(), awaited=True)
+            # If nobody waits for it, a failure is no news.
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._opening
 

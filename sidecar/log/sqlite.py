@@ -21,6 +21,7 @@ from sidecar.errors import StoreError
 from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
 from sidecar.log.health import Health
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
+from sidecar.tasks import Tasks
 
 __all__ = ["SqliteStore"]
 
@@ -71,7 +72,7 @@ class SqliteStore(LogStore):
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks
         self.health = Health(str(path))
-        self._chores: list[asyncio.Task[None]] = []
+        self._chores = Tasks()
         self._dirty = False
 
     async def open(self) -> None:
@@ -79,15 +80,11 @@ class SqliteStore(LogStore):
             self._db = _connect(self.path)
         except sqlite3.Error as error:
             raise StoreError(f"cannot use the log {self.path}: {_words(error)}") from error
-        self._chores = [
-            asyncio.create_task(self._keep_checkpointing()),
-            asyncio.create_task(self._keep_probing()),
-        ]
+        self._chores.spawn(self._keep_checkpointing())
+        self._chores.spawn(self._keep_probing())
 
     async def close(self) -> None:
-        for chore in self._chores:
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._chores.close()
         self._db.close()
 
     @contextlib.contextmanager

@@ -16,6 +16,7 @@ import orjson
 
 from sidecar.pool.pool import READY_SECONDS, CannotImport, Pool, Process, WorkerLost, command
 from sidecar.settings import Settings
+from sidecar.tasks import Tasks
 
 __all__ = ["ForkPool"]
 
@@ -68,7 +69,8 @@ class _Zygote:
         self._log = log
         self._forks: dict[str, asyncio.Future[Process]] = {}
         self._children: dict[int, asyncio.Future[int | None]] = {}
-        self._listener: asyncio.Task[None] | None = None
+        self._listener = Tasks()
+        self._ready = False
         self._process: asyncio.subprocess.Process | None = None
         self.lost = False
 
@@ -100,7 +102,8 @@ class _Zygote:
             await self.stop()
             raise WorkerLost(f"the zygote did not start: {why}")
         logger.info("zygote ready after %.2f s", time.monotonic() - started)
-        self._listener = asyncio.create_task(self._listen())
+        self._ready = True
+        self._listener.spawn(self._listen())
 
     async def _launch(self) -> None:
         self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -119,12 +122,10 @@ class _Zygote:
         self.lost = True
         # The zygote takes the end of its control socket as its own end, and its children's.
         self._sock.close()
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        await self._listener.close()
         if self._process is not None:
             # One that still imports crewai listens to nobody and has no children to see to.
-            patience = _STOP_SECONDS if self._listener is not None else 0.0
+            patience = _STOP_SECONDS if self._ready else 0.0
             try:
                 async with asyncio.timeout(patience):
                     await self._process.wait()

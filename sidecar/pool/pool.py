@@ -16,6 +16,7 @@ from sidecar.channel import WORKER_BROKEN, WORKER_READY
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.lines import WorkerLines
 from sidecar.settings import Settings
+from sidecar.tasks import Tasks
 
 __all__ = ["READY_SECONDS", "CannotImport", "Pool", "Process", "WorkerLost", "command"]
 
@@ -54,7 +55,7 @@ class Pool(ABC):
         self._idle: list[Worker] = []
         self._waiting = 0
         self._changed = asyncio.Condition()
-        self._refiller: asyncio.Task[None] | None = None
+        self._refiller = Tasks()
         self._proven = False
         """Whether there has ever been a worker."""
         self.broken = asyncio.Event()
@@ -67,12 +68,10 @@ class Pool(ABC):
         return self._warm_target == 0 or any(worker.alive for worker in self._idle)
 
     def start(self) -> None:
-        self._refiller = asyncio.create_task(self._refill())
+        self._refiller.spawn(self._refill())
 
     async def stop(self) -> None:
-        if self._refiller is not None:
-            self._refiller.cancel()
-            await asyncio.gather(self._refiller, return_exceptions=True)
+        await self._refiller.close()
         for worker in self._idle:
             worker.signal(KILL)
             worker.close()

@@ -13,6 +13,7 @@ import sys
 
 from sidecar.pool.pool import Pool, Process, command
 from sidecar.settings import Settings
+from sidecar.tasks import Tasks
 
 __all__ = ["SpawnPool"]
 
@@ -24,7 +25,7 @@ class SpawnPool(Pool):
         super().__init__(settings)
         self._program = program
         self._log = settings.data.resolve() / "workers.log"
-        self._watchers: set[asyncio.Task[None]] = set()
+        self._watchers = Tasks()
 
     @property
     def log_hint(self) -> str:
@@ -32,7 +33,7 @@ class SpawnPool(Pool):
 
     async def stop(self) -> None:
         await super().stop()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._watchers.settle()
 
     async def _launch(self, theirs: socket.socket) -> Process:
         with self._log.open("ab") as log:
@@ -61,9 +62,7 @@ class SpawnPool(Pool):
             if not exited.done():
                 exited.set_result(code)
 
-        watcher = asyncio.create_task(watch())
-        self._watchers.add(watcher)
-        watcher.add_done_callback(self._watchers.discard)
+        self._watchers.spawn(watch(), name=f"watch over worker {process.pid}")
         return process.pid, exited
 
 

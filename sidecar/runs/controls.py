@@ -15,6 +15,7 @@ from sidecar.clock import now_ms
 from sidecar.errors import CommandError
 from sidecar.protocol import Answer, Draft, Modify, Pause, Reply, Resume
 from sidecar.runs.recorder import Recorder
+from sidecar.tasks import Tasks
 
 __all__ = ["Controls", "already_answered"]
 
@@ -36,7 +37,7 @@ class Controls:
         self._order = order
         self._input_timeout = input_timeout
         self._expiry: asyncio.TimerHandle | None = None
-        self._expiring: asyncio.Task[None] | None = None
+        self._expiring = Tasks()
 
     async def pause(self, command: Pause) -> Reply:
         """Log the wish; the worker says `run.paused` when the crew really stands still."""
@@ -127,8 +128,7 @@ class Controls:
     async def close(self) -> None:
         """No question expires any more."""
         self._stop_clock()
-        if self._expiring is not None:
-            await asyncio.gather(self._expiring, return_exceptions=True)
+        await self._expiring.settle()
 
     def _stop_clock(self) -> None:
         if self._expiry is not None:
@@ -136,7 +136,7 @@ class Controls:
             self._expiry = None
 
     def _expire(self, input: str) -> None:
-        self._expiring = asyncio.get_running_loop().create_task(self._close_question(input))
+        self._expiring.spawn(self._close_question(input), name=f"expiry of {input}")
 
     async def _close_question(self, input: str) -> None:
         def expired() -> list[Draft]:

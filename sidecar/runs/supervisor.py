@@ -42,6 +42,7 @@ from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.settings import SYNTHETIC, Settings
+from sidecar.tasks import Tasks
 
 __all__ = ["Supervisor", "new_run_id"]
 
@@ -79,7 +80,7 @@ class Supervisor:
         self._synthetic = synthetic
         self._folder = folder
         self._live: dict[str, Execution] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         self._slots = asyncio.Semaphore(settings.max_runs)
         self._commands = asyncio.Lock()
         """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
@@ -119,21 +120,17 @@ class Supervisor:
         self._closing = True
         for execution in self._live.values():
             execution.end(Ending("interrupted", "the sidecar was stopped"))
-        tasks = set(self._tasks)
-        if not tasks:
-            return
-        _, stuck = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
-        for task in stuck:
+        for task in await self._tasks.settle(_CLOSE_SECONDS):
             logger.error("%s could not be ended: %s", task.get_name(), self._store.health.trouble)
             task.cancel()
-        await asyncio.gather(*stuck, return_exceptions=True)
 
     async def settled(self) -> None:
         """Return once every run that is live now has its final event."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.settle()
 
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
+        await self._tasks.close()
         await asyncio.gather(*(pool.stop() for pool in self._pools))
         await self._store.close()
 
@@ -155,9 +152,14 @@ class Supervisor:
             if isinstance(command, Ping):
                 return ack_ok(command.id, result={"server_time": now_ms()})
             # A task of ours: a command under way is not undone by its sender's leaving.
-            task = asyncio.create_task(self._in_turn(command), name=f"command {command.id}")
-            self._own(task)
-            return await asyncio.shield(task)
+            task = self._tasks.spawn(
+                self._in_turn(command), name=f"command {command.id}", awaited=True
+            )
+            await asyncio.wait({task})
+            reply = task.result()
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
         except StoreError as error:
             why = self._store.health.trouble or "the log cannot be read"
             raise CommandError("unavailable", f"nothing was done: {why}", id=command.id) from error
@@ -197,20 +199,13 @@ class Supervisor:
         newest = reversed(self._live.values())
         return [e.recorder.snapshot() for e in newest if e.run.state == state][:limit]
 
-    async def _in_turn(self, command: Command) -> Reply:
+    async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
+        """A refusal is a result: its sender may have left, and then it is no news to anybody."""
         async with self._commands:
-            return await self._once(command)
-
-    def _own(self, task: asyncio.Task[Any]) -> None:
-        """Keep it until it is done; `settled` awaits it."""
-        self._tasks.add(task)
-        task.add_done_callback(self._disown)
-
-    def _disown(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # Seen here, so that a refusal whose sender has left is no "never retrieved".
-            task.exception()
+            try:
+                return await self._once(command)
+            except (CommandError, StoreError) as error:
+                return error
 
     async def _once(self, command: Command) -> Reply:
         """At most one effect per id: a repeat gets the stored ack, another body is refused."""
@@ -315,7 +310,7 @@ class Supervisor:
 
     def _see_to(self, execution: Execution) -> None:
         self._live[execution.run.id] = execution
-        self._own(asyncio.create_task(self._see_through(execution), name=execution.run.id))
+        self._tasks.spawn(self._see_through(execution), name=execution.run.id)
 
     async def _see_through(self, execution: Execution) -> None:
         try:

@@ -6,40 +6,17 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.log.feed import Subscription, Transport
+from sidecar.log.feed import Subscription
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.commands import parse_command
 from sidecar.protocol.events import Draft
-from sidecar.protocol.framing import Piece
 from sidecar.runs.recorder import Recorder
 from sidecar.runs.run import Run
-
-
-class Screen(Transport):
-    """What one reader is shown."""
-
-    def __init__(self) -> None:
-        self.events: list[int] = []
-        self.controls: list[dict[str, Any]] = []
-        self.pinged = asyncio.Event()
-
-    def write(self, piece: Piece) -> None:
-        self.events += [event.seq for event in piece.events]
-
-    def write_control(self, message: dict[str, Any]) -> None:
-        self.controls.append(message)
-        if message["type"] == "stream.ping":
-            self.pinged.set()
-
-    writable = True
-
-    async def drain(self) -> None:
-        pass
+from tests.support.screen import Screen
 
 
 class Locker:

@@ -1,258 +1,420 @@
-"""The supervisor under random commands and a worker that says random things."""
+"""The owner of all runs: what each command is answered, and how runs begin and end with it.
+
+test_whatever_happens.py has it under random commands.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import logging
-import tempfile
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sidecar.channel import Order, encode_line, fact
 from sidecar.datafolder import DataFolder
-from sidecar.errors import CommandError
-from sidecar.log.feed import Subscription, Transport
+from sidecar.errors import CommandError, StoreError
+from sidecar.log import LogStore, StoredAck
 from sidecar.log.memory import MemoryStore
-from sidecar.pool.pool import Pool
-from sidecar.protocol.commands import parse_command
-from sidecar.protocol.events import Draft
-from sidecar.protocol.framing import Piece
-from sidecar.runs.run import Run
-from sidecar.runs.supervisor import Supervisor
-from sidecar.settings import Settings
-
-FACTS: list[tuple[str, dict[str, Any]]] = [
-    ("run.started", {"model": "m", "attempt": 1, "tasks": [{"name": "t", "agent": "a"}]}),
-    ("run.paused", {"boundary": "token"}),
-    ("run.modified", {"instruction": "x", "applied": "model_call"}),
-    ("input.requested", {"input": "in_1", "prompt": "?", "output": "o", "expires": None}),
-    ("task.started", {"name": "t", "index": 1, "of": 1}),
-    ("task.completed", {"name": "t", "output": "o"}),
-    ("llm.delta", {"call": "c", "text": "x", "kind": "text"}),
-    ("log", {"stream": "stdout", "text": "x"}),
-    ("run.completed", {"output": "o"}),
-    ("run.failed", {"error": {"code": "error", "message": "m"}}),
-    ("run.cancelled", {}),
-    ("no.such.type", {}),
-]
-COMMANDS: list[dict[str, Any]] = [
-    {"cmd": "pause"},
-    {"cmd": "resume"},
-    {"cmd": "cancel"},
-    {"cmd": "modify", "instruction": "x"},
-    {"cmd": "modify", "task": "t", "description": "d"},
-    {"cmd": "answer", "input": "in_1", "text": ""},
-    {"cmd": "answer", "input": "in_2", "text": ""},
-]
-
-Step = tuple[str, int]
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("fact"), st.integers(0, len(FACTS) - 1)),
-        st.tuples(st.just("command"), st.integers(0, len(COMMANDS) - 1)),
-        st.tuples(st.just("crash"), st.just(0)),
-        st.tuples(st.just("tick"), st.just(0)),
-        st.tuples(st.just("die"), st.just(0)),
-    ),
-    max_size=30,
+from sidecar.protocol import (
+    Answer,
+    Cancel,
+    Command,
+    List,
+    Modify,
+    Pause,
+    Ping,
+    Reply,
+    Resume,
+    Start,
+    Status,
+    Subscribe,
 )
+from sidecar.runs import Supervisor
+from sidecar.runs.supervisor import new_run_id
+from sidecar.settings import Settings
+from tests.support.clock import settle
+from tests.support.commands import command
+from tests.support.scripted import STARTED, ScriptedPool, ScriptedWorker
 
 
-class ScriptedWorker:
-    """Says what the test has it say; `run.paused` carries the cause of the last pause order."""
+class Unreadable(MemoryStore):
+    """A store that can't be read while it has a `trouble`."""
 
-    def __init__(self) -> None:
-        self._said: asyncio.Queue[list[bytes]] = asyncio.Queue(maxsize=1_000)
-        self._exited = asyncio.Event()
-        self.orders: list[Order] = []
+    trouble: str | None = None
 
-    @property
-    def gone(self) -> bool:
-        return self._exited.is_set()
+    async def ack(self, id: str) -> StoredAck | None:
+        self._check()
+        return await super().ack(id)
 
-    def say(self, type: str, data: dict[str, Any]) -> None:
-        asked = {"run.paused": "pause", "run.modified": "modify"}.get(type)
-        causes = [order.get("cause") for order in self.orders if order["order"] == asked]
-        cause = causes[-1] if causes else None
-        self._said.put_nowait([encode_line(fact(type, data, cause=cause))])
+    async def snapshot(self, run: str) -> dict[str, Any] | None:
+        self._check()
+        return await super().snapshot(run)
 
-    def leave(self) -> None:
-        self._said.put_nowait([])
-        self._exited.set()
-
-    def order(self, order: Order) -> None:
-        self.orders.append(order)
-        if order["order"] == "cancel":
-            self.leave()
-
-    async def facts(self) -> list[bytes]:
-        return await self._said.get()
-
-    async def exit_code(self) -> int | None:
-        await self._exited.wait()
-        return 0
-
-    def signal(self, number: int) -> None:
-        self.leave()
-
-    def close(self) -> None:
-        pass
+    def _check(self) -> None:
+        if self.trouble is not None:
+            raise StoreError(self.trouble)
 
 
-class ScriptedPool:
-    ready, trouble = True, None
+class House:
+    """A supervisor on a log in memory, with scripted workers."""
 
-    def __init__(self) -> None:
-        self.worker = ScriptedWorker()
-
-    def start(self) -> None:
-        pass
-
-    async def stop(self) -> None:
-        pass
-
-    async def take(self) -> ScriptedWorker:
-        if self.worker.gone:
-            self.worker = ScriptedWorker()
-        return self.worker
-
-
-class Watcher(Transport):
-    """A reader of its own that waits for the crew to have started."""
-
-    def __init__(self, started: asyncio.Event) -> None:
-        self._started = started
-
-    def write(self, piece: Piece) -> None:
-        if any(b'"run.started"' in event.json for event in piece.events):
-            self._started.set()
-
-    def write_control(self, message: dict[str, Any]) -> None:
-        pass
-
-    @property
-    def writable(self) -> bool:
-        return True
-
-    async def drain(self) -> None:
-        pass
-
-
-async def kill(supervisor: Supervisor) -> None:
-    """What kill -9 does to it: nothing is said any more, what is stored stays."""
-    for task in list(supervisor._tasks):
-        task.cancel()
-    await asyncio.gather(*supervisor._tasks, return_exceptions=True)
-
-
-async def play(script: list[Step], folder: Path, retries: int) -> list[dict[str, Any]]:
-    """The log that the script leads to; every command that was acked is in it."""
-    chosen = Settings(retries=retries)
-    pool = ScriptedPool()
-    store = MemoryStore(retain=1_000, keep_runs=10)
-    supervisor = Supervisor(chosen, store, cast(Pool, pool), DataFolder(folder))
-    await supervisor.open()
-    ack = await supervisor.handle(parse_command(b'{"id": "s", "cmd": "start"}'))
-    run = ack["run"]
-    acked = {"s"}
-    for number, (kind, index) in enumerate(script):
-        if kind == "fact":
-            pool.worker.say(*FACTS[index])
-        elif kind == "command":
-            body = orjson.dumps({"id": f"c{number}", "run": run, **COMMANDS[index]})
-            with contextlib.suppress(CommandError):
-                reply = await supervisor.handle(parse_command(body))
-                if reply["ok"] and not reply.get("noop"):
-                    acked.add(f"c{number}")
-        elif kind == "crash":
-            pool.worker.leave()
-        elif kind == "die":
-            await kill(supervisor)
-            pool = ScriptedPool()
-            supervisor = Supervisor(chosen, store, cast(Pool, pool), DataFolder(folder))
-            await supervisor.open()
-        else:
-            for _ in range(5):
-                await asyncio.sleep(0)
-    pool.worker.leave()
-    feed = await supervisor.feed(run)
-    for _ in range(20):
-        await asyncio.sleep(0)
-    await supervisor.end_runs()
-    await supervisor.close()
-    log = [orjson.loads(event.json) for event in await feed.log.read(0, 1_000)]
-    assert acked <= {event.get("cause") for event in log}
-    return log
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Facts off the table are logged as the bugs they would be; here they are the point."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@settings(max_examples=300, deadline=None)
-@given(steps, st.integers(0, 2))
-def test_whatever_happens_a_run_has_one_final_event_and_never_leaves_its_table(
-    script: list[Step], retries: int
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        log = asyncio.run(play(script, Path(folder), retries))
-    assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
-    assert [bool(event.get("final")) for event in log] == [False] * (len(log) - 1) + [True]
-    run = Run("r", "default", created=0.0)
-    for event in log:
-        if not run.allows(event["type"]):
-            run.begin()  # the one step that has no event
-        run.apply(
-            Draft(event["type"], event["ts"], event["data"], cause=event.get("cause")), event["seq"]
+    def __init__(self, folder: Path, store: LogStore | None = None, **chosen: Any) -> None:
+        self.folder = DataFolder(folder)
+        self.settings = Settings(config=folder, **chosen)
+        self.store = store or Unreadable(retain=1_000, keep_runs=10)
+        self.pool = ScriptedPool()
+        self.synthetic = ScriptedPool()
+        self.supervisor = Supervisor(
+            self.settings,
+            self.store,
+            self.pool,
+            self.folder,
+            self.synthetic if self.settings.synthetic else None,
         )
-    assert not run.live
-    if any(event["type"] == "run.cancelling" for event in log):
-        assert log[-1]["type"] == "run.cancelled"
+
+    async def ask(self, asked: Command) -> Reply:
+        return await self.supervisor.handle(asked)
+
+    async def start(self, **fields: object) -> str:
+        ack = await self.ask(command(Start, None, **fields))
+        assert ack["ok"], ack
+        await settle()
+        return ack["run"]
+
+    async def running(self) -> tuple[str, ScriptedWorker]:
+        run = await self.start()
+        worker = self.pool.taken[-1]
+        worker.say("run.started", STARTED)
+        await settle()
+        return run, worker
+
+    async def completed(self) -> str:
+        run, worker = await self.running()
+        worker.say("run.completed", {"output": "o"})
+        worker.leave()
+        await settle()
+        assert await self.state(run) == "completed"
+        return run
+
+    async def state(self, run: str) -> str:
+        return str((await self.supervisor.snapshot(run))["state"])
 
 
-@given(st.lists(st.sampled_from(["pause", "resume"]), min_size=2, max_size=8))
-@settings(max_examples=50, deadline=None)
-def test_opposite_buttons_pressed_at_once_end_in_one_order(buttons: list[str]) -> None:
-    async def press(folder: Path) -> list[dict[str, Any]]:
-        pool = ScriptedPool()
-        store = MemoryStore(retain=1_000, keep_runs=10)
-        supervisor = Supervisor(Settings(), store, cast(Pool, pool), DataFolder(folder))
-        await supervisor.open()
-        ack = await supervisor.handle(parse_command(b'{"id": "s", "cmd": "start"}'))
-        pool.worker.say(*FACTS[0])
-        feed = await supervisor.feed(ack["run"])
-        reader = Subscription(feed, Watcher(started := asyncio.Event()), None)
-        reading = asyncio.create_task(reader.run())
-        await started.wait()
-        bodies = [
-            orjson.dumps({"id": f"c{n}", "cmd": cmd, "run": ack["run"]})
-            for n, cmd in enumerate(buttons)
-        ]
-        acks = await asyncio.gather(*(supervisor.handle(parse_command(b)) for b in bodies))
-        pool.worker.leave()
-        await supervisor.settled()
-        await reading
-        await supervisor.close()
-        log = [orjson.loads(event.json) for event in await feed.log.read(0, 1_000)]
-        for given_ack in acks:
-            effects = [e for e in log if e.get("cause") == given_ack["id"]]
-            assert len(effects) == (0 if given_ack.get("noop") else 1)
-        return log
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    made = House(tmp_path, max_runs=2, queue=1)
+    await made.supervisor.open()
+    yield made
+    await made.supervisor.end_runs()
+    await made.supervisor.close()
 
-    with tempfile.TemporaryDirectory() as folder:
-        log = asyncio.run(press(Path(folder)))
-    turns = [e["type"] for e in log if e["type"] in ("run.pausing", "run.resumed")]
-    assert turns[:1] in ([], ["run.pausing"])
-    assert all(a != b for a, b in itertools.pairwise(turns))
+
+def refused(reply: Reply) -> tuple[str | bool, str | bool]:
+    assert not reply["ok"]
+    return reply["error"]["code"], reply["error"]["message"]
+
+
+def test_ids_of_runs_are_ulids_in_lower_case_and_sort_by_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_469_918_176_385_000_000
+    monkeypatch.setattr("time.time_ns", lambda: now)
+    first, other = new_run_id(), new_run_id()
+    now += 1_000_000
+    # The time of the ULID specification's own example, 01ARYZ6S41….
+    assert first.startswith("r_01aryz6s41")
+    assert first != other
+    assert max(first, other) < new_run_id()
+    assert len(first) == 28
+
+
+async def test_a_start_is_acked_once_its_run_is_in_the_log(house: House) -> None:
+    ack = await house.ask(command(Start, "s", inputs={"message": "tea"}))
+    assert (ack["ok"], ack["id"], ack["seq"]) == (True, "s", 1)
+    stored = await house.store.snapshot(ack["run"])
+    assert stored is not None
+    assert (stored["seq"], stored["inputs"]) == (1, {"message": "tea"})
+
+
+async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path: Path) -> None:
+    run = await house.start(inputs={"message": "tea"}, review=["one"])
+    spec = (await house.pool.worker.told("start"))["spec"]
+    assert spec == {
+        "run": run,
+        "crew": "default",
+        "inputs": {"message": "tea"},
+        "config": str(tmp_path),
+        "target": None,
+        "directory": str(tmp_path / "runs" / run),
+        "environ": dict(os.environ),
+        "folder": os.getcwd(),
+        "attempt": 1,
+        "kept": {},
+        "superseded": None,
+        "memory_mb": 0,
+        "review": ["one"],
+        "input_timeout": 0.0,
+    }
+    assert (tmp_path / "runs" / run).is_dir()
+
+
+async def test_a_crew_in_a_folder_of_its_own_is_configured_there(
+    house: House, tmp_path: Path
+) -> None:
+    (tmp_path / "press").mkdir()
+    for name in ("agents.yaml", "tasks.yaml"):
+        (tmp_path / "press" / name).touch()
+    await house.start(crew="press")
+    spec = (await house.pool.worker.told("start"))["spec"]
+    assert (spec["crew"], spec["config"]) == ("press", str(tmp_path / "press"))
+
+
+async def test_the_synthetic_crew_has_workers_of_its_own(tmp_path: Path) -> None:
+    house = House(tmp_path, synthetic=True)
+    await house.supervisor.open()
+    assert (house.pool.running, house.synthetic.running) == (True, True)
+    await house.start(crew="synthetic")
+    assert (len(house.pool.taken), len(house.synthetic.taken)) == (0, 1)
+    await house.supervisor.end_runs()
+    await house.supervisor.close()
+    assert (house.pool.running, house.synthetic.running) == (False, False)
+
+
+async def test_a_crew_that_there_is_not_is_refused_with_those_there_are(house: House) -> None:
+    reply = await house.ask(command(Start, crew="nobody"))
+    assert refused(reply) == ("unknown_crew", "no crew 'nobody'; there are default")
+
+
+async def test_runs_beyond_the_limit_wait_in_line_and_beyond_that_are_refused(
+    house: House,
+) -> None:
+    for _ in range(2):
+        await house.start()
+    waiting = await house.start()
+    feed = await house.supervisor.feed(waiting)
+    [queued] = await feed.log.read(0)
+    assert b'"position":1' in queued.json
+    with pytest.raises(CommandError, match="2 runs are going on and 1 wait") as too_many:
+        await house.ask(command(Start, "late"))
+    assert (too_many.value.code, too_many.value.id) == ("at_capacity", "late")
+    house.pool.taken[0].leave()
+    await settle()
+    assert len(house.pool.taken) == 3
+    # What is temporary is not remembered: the same id may try again.
+    assert (await house.ask(command(Start, "late")))["ok"]
+
+
+async def test_a_repeated_command_gets_its_ack_again_and_has_no_second_effect(
+    house: House,
+) -> None:
+    start = command(Start, "s")
+    first = await house.ask(start)
+    assert await house.ask(start) == {**first, "duplicate": True}
+    assert len(await house.supervisor.snapshots(None, 10)) == 1
+
+
+async def test_two_of_the_same_at_once_have_one_effect(house: House) -> None:
+    start = command(Start, "s")
+    first, second = await asyncio.gather(house.ask(start), house.ask(start))
+    assert (first["run"], "duplicate" in first) == (second["run"], False)
+    assert second["duplicate"]
+
+
+async def test_an_id_that_was_used_for_another_command_is_refused(house: House) -> None:
+    await house.ask(command(Start, "s"))
+    with pytest.raises(CommandError, match="mint a new one") as reused:
+        await house.ask(command(Start, "s", inputs={"message": "tea"}))
+    assert (reused.value.code, reused.value.id) == ("id_reused", "s")
+
+
+async def test_a_refusal_that_lasts_and_a_noop_are_remembered(house: House) -> None:
+    run, _ = await house.running()
+    answer = command(Answer, run=run, input="in_1", text="")
+    reply = await house.ask(answer)
+    assert refused(reply)[0] == "illegal_state"
+    assert await house.ask(answer) == {**reply, "duplicate": True}
+    resume = command(Resume, run=run)
+    reply = await house.ask(resume)
+    assert reply["noop"]
+    assert await house.ask(resume) == {**reply, "duplicate": True}
+
+
+async def test_every_control_reaches_its_run(house: House) -> None:
+    run, worker = await house.running()
+    for control in (
+        command(Modify, run=run, instruction="x"),
+        command(Pause, run=run),
+        command(Resume, run=run),
+    ):
+        assert (await house.ask(control))["run"] == run
+    worker.say("input.requested", {"input": "in_1", "prompt": "?"})
+    await settle()
+    assert (await house.ask(command(Answer, run=run, input="in_1", text="")))["ok"]
+    assert (await house.ask(command(Cancel, run=run)))["ok"]
+    await settle()
+    assert [order["order"] for order in worker.orders] == [
+        "start",
+        "modify",
+        "pause",
+        "resume",
+        "answer",
+        "cancel",
+    ]
+    assert await house.state(run) == "cancelled"
+
+
+async def test_what_comes_too_late_is_refused_by_the_state_that_the_run_ended_in(
+    house: House,
+) -> None:
+    run = await house.completed()
+    for control in (
+        command(Pause, run=run),
+        command(Cancel, run=run),
+        command(Modify, run=run, instruction="x"),
+    ):
+        verb = type(control).__name__.lower()
+        message = f"a run that is completed can't take {verb!r}"
+        assert refused(await house.ask(control)) == ("illegal_state", message)
+
+
+async def test_cancelling_a_run_that_was_cancelled_asks_for_what_is(house: House) -> None:
+    run, _ = await house.running()
+    await house.ask(command(Cancel, run=run))
+    await settle()
+    reply = await house.ask(command(Cancel, run=run))
+    seq = (await house.supervisor.snapshot(run))["seq"]
+    assert (reply["ok"], reply["noop"], reply["seq"]) == (True, True, seq)
+
+
+async def test_a_question_that_was_answered_stays_so_when_its_run_has_ended(house: House) -> None:
+    run, worker = await house.running()
+    worker.say("input.requested", {"input": "in_1", "prompt": "?"})
+    await settle()
+    await house.ask(command(Answer, run=run, input="in_1", text="a"))
+    worker.say("run.completed", {})
+    worker.leave()
+    await settle()
+    answer = command(Answer, run=run, input="in_1", text="b")
+    assert refused(await house.ask(answer))[0] == "already_answered"
+
+
+async def test_a_run_that_there_never_was_is_unknown_to_all(house: House) -> None:
+    assert refused(await house.ask(command(Pause, run="r_0"))) == ("unknown_run", "no run 'r_0'")
+    for question in (
+        house.ask(command(Status, run="r_0")),
+        house.supervisor.snapshot("r_0"),
+        house.supervisor.feed("r_0"),
+    ):
+        with pytest.raises(CommandError, match="no run 'r_0'") as unknown:
+            await question
+        assert unknown.value.code == "unknown_run"
+
+
+async def test_what_only_asks_is_answered_with_a_result(house: House) -> None:
+    run, _ = await house.running()
+    status = await house.ask(command(Status, run=run))
+    assert (status["run"], status["result"]["state"]) == (run, "running")
+    listed = await house.ask(command(List, state="running"))
+    assert [found["run"] for found in listed["result"]["runs"]] == [run]
+    assert (await house.ask(command(Ping)))["result"]["server_time"] > 0
+
+
+async def test_subscribing_is_no_business_of_its(house: House) -> None:
+    reply = await house.ask(command(Subscribe, run="r_0"))
+    assert refused(reply) == ("bad_request", "this command belongs on a WebSocket")
+
+
+async def test_runs_are_listed_newest_first_by_state_and_up_to_a_limit(house: House) -> None:
+    over = await house.completed()
+    first, _ = await house.running()
+    second, _ = await house.running()
+    third = await house.start()
+
+    async def listed(state: str | None, limit: int = 10) -> list[str]:
+        return [str(found["run"]) for found in await house.supervisor.snapshots(state, limit)]
+
+    assert await listed(None) == [third, second, first, over]
+    assert await listed(None, 2) == [third, second]
+    assert await listed("running") == [second, first]
+    assert await listed("running", 1) == [second]
+    assert await listed("completed") == [over]
+    assert await listed("failed") == []
+    with pytest.raises(CommandError, match="no state 'asleep'; there are cancelled, cancelling"):
+        await listed("asleep")
+
+
+async def test_a_live_run_is_listed_as_it_is_and_not_as_it_was_stored(house: House) -> None:
+    run, worker = await house.running()
+    worker.say("llm.delta", {"text": "x"})
+    await settle()
+    [listed] = await house.supervisor.snapshots(None, 10)
+    stored = await house.store.snapshot(run)
+    assert stored is not None
+    assert (listed["seq"], stored["seq"]) == (3, 2)
+
+
+async def test_a_feed_reads_a_run_that_lives_and_one_that_is_over(house: House) -> None:
+    over = await house.completed()
+    live, _ = await house.running()
+    for run, state in ((over, "completed"), (live, "running")):
+        feed = await house.supervisor.feed(run)
+        assert (feed.log.run, feed.state(), feed.log.sealed) == (run, state, run == over)
+
+
+async def test_a_command_takes_effect_though_its_sender_has_left(house: House) -> None:
+    asking = asyncio.create_task(house.ask(command(Start, "s")))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await settle()
+    assert asking.cancelled()
+    assert len(house.pool.taken) == 1
+
+
+async def test_a_log_that_cannot_be_read_makes_commands_unavailable(house: House) -> None:
+    assert isinstance(house.store, Unreadable)
+    house.store.trouble = "disk is gone"
+    for asked in (command(Start, "s"), command(Status, "q", run="r_0")):
+        with pytest.raises(CommandError, match="nothing was done: the log cannot be") as refusal:
+            await house.ask(asked)
+        assert (refusal.value.code, refusal.value.id) == ("unavailable", asked.id)
+    house.store.trouble = None
+    assert (await house.ask(command(Start, "s")))["ok"]
+
+
+async def test_it_is_ready_when_its_log_and_its_workers_are(house: House) -> None:
+    def trouble() -> str | None:
+        return house.supervisor.trouble
+
+    assert trouble() is None
+    house.pool.warm = False
+    assert trouble() == "a worker is warming up"
+    house.pool.trouble = "no memory"
+    assert trouble() == "no memory"
+    house.store.health.failed("disk is full")
+    assert trouble() == "disk is full"
+    await house.supervisor.end_runs()
+    assert trouble() == "shutting down"
+
+
+async def test_it_tells_why_there_can_be_no_workers_once_that_turns_out(house: House) -> None:
+    waiting = asyncio.create_task(house.supervisor.broken())
+    await settle()
+    assert not waiting.done()
+    house.pool.ruin("crewai is not installed")
+    assert await waiting == "crewai is not installed"
+
+
+async def test_at_its_end_every_live_run_is_interrupted_and_no_more_commands_are_taken(
+    house: House,
+) -> None:
+    run, _ = await house.running()
+    await house.supervisor.end_runs()
+    snapshot = await house.supervisor.snapshot(run)
+    assert (snapshot["state"], snapshot["reason"]) == ("interrupted", "the sidecar was stopped")
+    with pytest.raises(CommandError) as refusal:
+        await house.ask(command(Start))
+    assert refusal.value.code == "shutting_down"
+    assert (await house.ask(command(Status, run=run)))["ok"]

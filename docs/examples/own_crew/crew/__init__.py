@@ -1,0 +1,1 @@
+"""The crew of this folder; nothing of the sidecar's."""
