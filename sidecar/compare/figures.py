@@ -1,7 +1,7 @@
 """Figures of one transport: percentiles, the ECDF, and whether something held events back. Pure.
 
 The page /compare computes the same in sidecar/web/static/figures.js; both are tested with the same
-cases (tests/sidecar/test_compare_figures.py).
+cases (tests/compare/test_figures.py).
 """
 
 from __future__ import annotations

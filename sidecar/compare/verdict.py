@@ -1,7 +1,7 @@
 """Which transport serves better, and why, in one sentence. Pure.
 
 The page /compare says the same words (sidecar/web/static/verdict.js); both are tested with the same
-cases (tests/sidecar/test_compare_verdict.py).
+cases (tests/compare/test_verdict.py).
 """
 
 from __future__ import annotations

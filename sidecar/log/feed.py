@@ -36,7 +36,7 @@ class TooSlow(Exception):
 
 
 class Transport(ABC):
-    """Send and close, nothing else: WebSocket and SSE differ here and nowhere above."""
+    """A socket to write to, as a log's reader has it: WebSocket and SSE differ here only."""
 
     __slots__ = ()
 

@@ -1,6 +1,6 @@
 """One run from its queue to its final event: attempt after attempt, until one ends it.
 
-What it says goes through the run's recorder; what people say to the run through its steering.
+What it says goes through the run's recorder; what people say to the run through its controls.
 """
 
 from __future__ import annotations

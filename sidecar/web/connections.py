@@ -24,7 +24,7 @@ _GOODBYE_SECONDS: Final = 2.0
 
 
 class Connection(PeerSocket):
-    """A wire that is visited now and then, and the end of its subscriptions."""
+    """A socket that is visited now and then, and the end of its subscriptions."""
 
     __slots__ = ("_connections",)
 

@@ -3,7 +3,7 @@
 aiohttp answers the request; then the socket is taken from it. Of the 13.4 KB that an idle WebSocket
 of aiohttp takes (11.0 an SSE reader), nearly all is for requests that will not come any more
 (docs/decisions/11). `take_over` is the one place that knows how aiohttp lets go of a socket;
-tests/sidecar/test_wire.py pins it.
+tests/web/test_socket.py pins it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HIGH_WATER: Final = 16_384
 
 _USER_TIMEOUT_MS: Final = 25_000
 """The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
-(STALL_SECONDS of the fan-out, and what a WebSocket has to hear why)."""
+(STALL_SECONDS of the feed, and what a WebSocket has to hear why)."""
 
 _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -104,11 +104,11 @@ class _Head(web.StreamResponse):
 
 
 async def take_over(
-    request: web.Request, wire: PeerSocket, *, status: int, headers: dict[str, str]
+    request: web.Request, peer: PeerSocket, *, status: int, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Send the head of the response, and give the socket to `wire` from then on.
+    """Send the head of the response, and give the socket to `peer` from then on.
 
-    What the peer has sent already behind its request is given to `wire` too. The handler has to
+    What the peer has sent already behind its request is given to `peer` too. The handler has to
     return the response given here without another await: what is left of aiohttp's side ends then.
     """
     response = _Head(status=status, headers=headers)
@@ -123,14 +123,14 @@ async def take_over(
     transport, early = handler.transport, handler._message_tail
     if transport is None:
         raise ConnectionResetError("the reader is gone")
-    transport.set_protocol(wire)
+    transport.set_protocol(peer)
     # Without it aiohttp would close the socket at the end of `handler.start`, and with it there
     # is nothing that its `connection_lost` could close: that only drops its references.
     handler.transport = None
     task.add_done_callback(lambda _: handler.connection_lost(None))
-    wire.connection_made(transport)
+    peer.connection_made(transport)
     if not transport.is_reading():
         transport.resume_reading()
     if early:
-        wire.data_received(early)
+        peer.data_received(early)
     return response

@@ -1,6 +1,6 @@
 """A run without the gateway: `python -m crew.run "message"`, or JSON in with `--stdin`.
 
-The contract of PROTOCOL.md, as a Next route calls it: exactly one JSON object on stdout,
+The contract of docs/PROTOCOL.md section 8, as a Next route calls it: exactly one JSON object on stdout,
 `{"status": "success", "output", "task_outputs": [{name, agent, output}], "token_usage"}`, or with
 exit code 1 `{"status": "error", "error"}`; on stderr a line
 `{"type": "progress", "agent", "task", "timestamp"}` when an agent starts on a task and at each of

@@ -2,7 +2,7 @@
  * Figures of one transport: percentiles, the ECDF, and whether something held events back. Pure.
  *
  * `python -m sidecar compare` computes the same in sidecar/compare/figures.py; both are tested with
- * the same cases (tests/sidecar/test_compare_figures.py).
+ * the same cases (tests/compare/test_figures.py).
  */
 
 /** Arrivals closer together than this came in one piece (ms). */

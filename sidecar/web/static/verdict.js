@@ -2,7 +2,7 @@
  * Which transport serves better, and why, in one sentence. Pure.
  *
  * `python -m sidecar compare` says the same words (sidecar/compare/verdict.py); both are tested with
- * the same cases (tests/sidecar/test_compare_verdict.py).
+ * the same cases (tests/compare/test_verdict.py).
  */
 
 /** @typedef {import("./figures.js").Figures} Figures */

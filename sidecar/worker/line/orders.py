@@ -46,7 +46,6 @@ class Orders:
             if not data:
                 raise EOFError("the gateway has closed the channel")
             self._lines.extend(self._splitter.feed(data))
-        # Not orjson: an input may be NaN or a lone surrogate, and is the crew's to judge.
         return cast(Order, json.loads(self._lines.popleft()))
 
     def wait(self, timeout: float | None = None) -> bool:
