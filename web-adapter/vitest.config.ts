@@ -4,10 +4,11 @@ import { defineConfig } from "vitest/config";
 const here = import.meta.dirname;
 
 /** Another folder with React and assistant-ui installed: the same tests, on the versions that are there. */
-const peers = process.env.PEERS;
+const peers = process.env["PEERS"];
 const PEERS = ["@assistant-ui/react", "react-dom", "react"];
 
-export default defineConfig({
+/** `npm test` is for every change; what takes a package built and packed is for `npm run test:long`. */
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       // The example's imports, as in its tsconfig.json.
@@ -19,10 +20,10 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.{ts,tsx}"],
+    include: [mode === "long" ? "test/**/*.long.ts" : "test/**/*.test.{ts,tsx}"],
     // The example is for React 19.
     exclude: peers ? ["test/react/example.test.tsx"] : [],
     testTimeout: 10_000,
     restoreMocks: true,
   },
-});
+}));

@@ -6,7 +6,8 @@ import { finder, isDirect, rewrites, whoAnswers } from "./finding.js";
 /** @typedef {import("./finding.js").Finding} Finding */
 
 const START =
-  "Start it: `make serve`, or `python -m sidecar`. It says its address, http://127.0.0.1:8770 unless SIDECAR_PORT is set";
+  "Start it: `make serve`, or `python -m sidecar`. It says its address, " +
+  "http://127.0.0.1:8770 unless SIDECAR_PORT is set";
 
 /**
  * @param {Look} look
@@ -75,8 +76,9 @@ export async function letsIn(look, { origin }) {
     );
   const allowed = answer.headers["access-control-allow-origin"];
   if (answer.status < 300 && allowed === origin) return find.ok(`pages of ${origin} are let in`);
+  const instead = allowed ? `lets ${allowed} in` : "no Access-Control-Allow-Origin";
   return find.wrong(
-    `the preflight is answered with ${answer.status} and ${allowed ? `lets ${allowed} in` : "no Access-Control-Allow-Origin"}`,
+    `the preflight is answered with ${answer.status} and ${instead}`,
     "A proxy in front of the sidecar answers for it: let OPTIONS and the headers through",
   );
 }
@@ -95,7 +97,8 @@ export function suits(look, page) {
     if (isLoopback(page)) return undefined;
     return find.wrong(
       `for whoever opens ${page.origin} elsewhere, ${look.url.hostname} is their own machine`,
-      `${rewrites({ ...look, url: through })}\nThen NEXT_PUBLIC_CREW_URL=/crew, and: crew-web-adapter doctor ${look.url.origin} ${through}`,
+      `${rewrites({ ...look, url: through })}\n` +
+        `Then NEXT_PUBLIC_CREW_URL=/crew, and: crew-web-adapter doctor ${look.url.origin} ${through.href}`,
     );
   }
   return page.protocol === "https:" && look.url.protocol === "http:"

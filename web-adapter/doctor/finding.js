@@ -40,7 +40,8 @@ export const isDirect = ({ url, sidecar }) => url === sidecar;
  */
 export function whoAnswers({ headers, text }) {
   const next = headers["x-powered-by"] === "Next.js" || "x-nextjs-cache" in headers || text.includes("/_next/");
-  return next ? "Next" : headers.server ? `another server (${headers.server})` : "another server";
+  const { server } = headers;
+  return next ? "Next" : typeof server === "string" ? `another server (${server})` : "another server";
 }
 
 /**
@@ -49,7 +50,9 @@ export function whoAnswers({ headers, text }) {
  * @param {Look} look
  */
 export const rewrites = ({ url, sidecar }) =>
-  `Rewrite all that is below it in next.config, and start Next again:\nrewrites: async () => [{ source: "${url.pathname.replace(/\/*$/, "")}/:path*", destination: "${sidecar.origin}/:path*" }]`;
+  "Rewrite all that is below it in next.config, and start Next again:\n" +
+  `rewrites: async () => [{ source: "${url.pathname.replace(/\/*$/, "")}/:path*", ` +
+  `destination: "${sidecar.origin}/:path*" }]`;
 
 /**
  * A refusal in the sidecar's own words.

@@ -18,7 +18,7 @@ const MOST = 4 * 1024 * 1024;
  */
 
 /** @param {URL} url */
-export const over = (url) => (url.protocol === "https:" ? https : http);
+export const clientFor = (url) => (url.protocol === "https:" ? https : http);
 
 /**
  * What hangs below an address: `below(http://a/crew, "/ws")` is `http://a/crew/ws`.
@@ -57,7 +57,7 @@ export async function ask(url, request) {
 export function open(url, { wait, method = "GET", headers = {}, json, signal }, take) {
   const body = json === undefined ? undefined : JSON.stringify(json);
   return new Promise((resolve, reject) => {
-    const request = over(url).request(url, {
+    const request = clientFor(url).request(url, {
       method,
       agent: false,
       signal: AbortSignal.any([AbortSignal.timeout(wait), ...(signal ? [signal] : [])]),

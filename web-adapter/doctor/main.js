@@ -19,7 +19,7 @@ Looks whether a page can reach the sidecar, and names what is in the way.
 Exits with 0 if nothing is wrong, else with 1.`;
 
 const WORDS = /** @type {const} */ ({ ok: ["ok", 32], wrong: ["FAIL", 31], unknown: ["?", 33] });
-const colourful = process.stdout.isTTY && !process.env.NO_COLOR;
+const colourful = process.stdout.isTTY && !process.env["NO_COLOR"];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -78,7 +78,7 @@ function understand(words) {
 
 /** An app that goes through rewrites has a path there, which says nothing about where the sidecar is. */
 function ownAddress() {
-  const url = process.env.NEXT_PUBLIC_CREW_URL;
+  const url = process.env["NEXT_PUBLIC_CREW_URL"];
   return url && URL.canParse(url) ? url : "http://127.0.0.1:8770";
 }
 
@@ -99,5 +99,5 @@ function address(text) {
  * @param {string} text
  */
 function printable(text) {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, " ").slice(0, 400);
+  return text.replace(/\p{Cc}/gu, " ").slice(0, 400);
 }

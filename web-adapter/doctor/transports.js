@@ -19,13 +19,17 @@ const WATCH = 1_000;
 /** Milliseconds: events that come later than others by more than this come in lumps that one sees. */
 const LUMP = 500;
 
-const MEANWHILE = 'Meanwhile `transport: "auto"` uses server-sent events.';
-const UPGRADES =
-  "Whatever is in between must pass the upgrade on; nginx: `proxy_http_version 1.1`, `proxy_set_header Upgrade $http_upgrade`, `proxy_set_header Connection upgrade`.";
+const OWN_ADDRESS = "Give createCrewClient the sidecar's own address, not the page's";
+const PASS_UPGRADES =
+  "Whatever is in between must pass the upgrade on; nginx: `proxy_http_version 1.1`, " +
+  "`proxy_set_header Upgrade $http_upgrade`, `proxy_set_header Connection upgrade`.\n" +
+  'Meanwhile `transport: "auto"` uses server-sent events.';
 const PASSES_ON =
-  "The sidecar sends `Cache-Control: no-cache, no-transform`; whatever is in between must keep that, and neither compress nor buffer (Next: `compress: false`; nginx: `proxy_buffering off`).";
+  "The sidecar sends `Cache-Control: no-cache, no-transform`; whatever is in between must keep that, " +
+  "and neither compress nor buffer (Next: `compress: false`; nginx: `proxy_buffering off`).";
 const SHOWS_IT =
-  "`--run` starts one and cancels it again (with a real model it costs some tokens); a sidecar with SIDECAR_SYNTHETIC=1 needs none of that.";
+  "`--run` starts one and cancels it again (with a real model it costs some tokens); " +
+  "a sidecar with SIDECAR_SYNTHETIC=1 needs none of that.";
 
 /**
  * @param {Look} look
@@ -72,22 +76,19 @@ export async function opensWebSocket(look, run) {
     if (error instanceof NoUpgrade) {
       const refusal = parsed(error.answer.text)?.error;
       if (refusal?.code === "bad_request")
-        return find.wrong(
-          "the upgrade is lost on the way: the sidecar gets a plain request",
-          `${UPGRADES}\n${MEANWHILE}`,
-        );
+        return find.wrong("the upgrade is lost on the way: the sidecar gets a plain request", PASS_UPGRADES);
       if (refusal?.code) return refused(find, refusal);
       return find.wrong(
         `${whoAnswers(error.answer)} answers with ${error.answer.status} instead`,
-        `${isDirect(look) ? "" : `${rewrites(look)}\n`}${UPGRADES}\n${MEANWHILE}`,
+        `${isDirect(look) ? "" : `${rewrites(look)}\n`}${PASS_UPGRADES}`,
       );
     }
     if (isTimeout(error))
       return find.wrong(
         `no answer within ${look.wait / 1000} s, as from \`next dev\` where nothing rewrites a WebSocket`,
-        `${isDirect(look) ? "Give createCrewClient the sidecar's own address, not the page's" : rewrites(look)}\n${UPGRADES}\n${MEANWHILE}`,
+        `${isDirect(look) ? OWN_ADDRESS : rewrites(look)}\n${PASS_UPGRADES}`,
       );
-    return find.wrong(`does not open: ${reason(error)}`, `${UPGRADES}\n${MEANWHILE}`);
+    return find.wrong(`does not open: ${reason(error)}`, PASS_UPGRADES);
   }
 }
 

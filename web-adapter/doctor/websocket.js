@@ -1,6 +1,6 @@
 // A WebSocket as far as a look at the sidecar needs one (RFC 6455): Node 20 has none of its own.
 import { createHash, randomBytes } from "node:crypto";
-import { over, parsed } from "./http.js";
+import { clientFor, parsed } from "./http.js";
 
 /** Section 1.3: what a server joins to the key. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -77,7 +77,7 @@ function shakeHands(url, protocol, origin, signal) {
   };
   const begun = performance.now();
   return new Promise((resolve, reject) => {
-    const request = over(url).request(url, { agent: false, headers, signal });
+    const request = clientFor(url).request(url, { agent: false, headers, signal });
     request.on("error", reject);
     request.on("upgrade", (response, socket, head) => {
       const broken =

@@ -1,9 +1,9 @@
 import { backoff } from "./backoff.ts";
-import { CrewError, is, lost, unreachable } from "./errors.ts";
+import { CrewError, hasCode, lost, unreachable } from "./errors.ts";
 import { accepted, fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame } from "./protocol.ts";
-import { deadline, over, sleep } from "./timer.ts";
+import { deadline, rejectOnAbort, sleep } from "./timer.ts";
 import { LIMITS_DEFAULT, type Address, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
@@ -14,7 +14,10 @@ export interface CrewClientOptions {
   readonly transport?: "auto" | "ws" | "sse";
   /** Asked before each connection and each command; sent as `ticket` in the query. */
   readonly getTicket?: () => Promise<string>;
-  /** Where conversations keep the ids of their runs; by default the tab's sessionStorage. `() => localStorage` shares them between tabs. */
+  /**
+   * Where conversations keep the ids of their runs; by default the tab's sessionStorage. `() => localStorage`
+   * shares them between tabs.
+   */
   readonly storage?: () => Storage;
   readonly fetch?: typeof globalThis.fetch;
   readonly WebSocket?: typeof globalThis.WebSocket;
@@ -53,7 +56,10 @@ export interface CrewClient {
   cancel(run: string, reason?: string): Promise<Ack>;
   /** Steers a live run; `run.modified` says when it took effect, the final event's `unapplied` that it never did. */
   modify(run: string, change: Change): Promise<Ack>;
-  /** Answers the question `input`; "" accepts. The first answer counts, a later one is refused with `already_answered`. */
+  /**
+   * Answers the question `input`; "" accepts. The first answer counts, a later one is refused with
+   * `already_answered`.
+   */
   answer(run: string, input: string, text: string): Promise<Ack>;
   /** Any command. Resolves once it is logged; throws a CrewError with the server's code. */
   command(command: Command, options?: CommandOptions): Promise<Ack>;
@@ -74,10 +80,12 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
   const listeners = new Set<() => void>();
   let status: ConnectionStatus = { state: "idle", transport: null, trouble: null };
 
-  function show(change: Partial<ConnectionStatus>): void {
+  function setStatus(change: Partial<ConnectionStatus>): void {
     const next = { ...status, ...change };
     if (JSON.stringify(next) === JSON.stringify(status)) return;
     status = next;
+    // A copy: one that leaves and comes back as it is called would be called again.
+    // oxlint-disable-next-line unicorn/no-useless-spread
     for (const listener of [...listeners]) listener();
   }
 
@@ -89,7 +97,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const follow = createFollow(order, limits, random, inUse, show);
+  const follow = createFollow(order, limits, random, inUse, setStatus);
 
   const post: Send = async (_, body, signal) => {
     const to = await address("/control");
@@ -109,12 +117,12 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
       // Commands address runs, not connections: any open socket will do, and after a lost ack a fresh POST.
       const [send = post] = attempt ? [] : inUse;
       try {
-        const reply = await Promise.race([send(id, json, until), over(until)]);
+        const reply = await Promise.race([send(id, json, until), rejectOnAbort(until)]);
         if (reply.ok) return reply;
         throw new CrewError(reply.error);
       } catch (error) {
-        // No word for better or worse: it may have arrived. The same id again is safe, it is answered and not done twice.
-        if (signal?.aborted || !is(error, "unreachable", "lost") || attempt >= limits.retries) throw error;
+        // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
+        if (signal?.aborted || !hasCode(error, "unreachable", "lost") || attempt >= limits.retries) throw error;
       } finally {
         stop();
       }

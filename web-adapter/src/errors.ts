@@ -30,5 +30,5 @@ export const lost = (): CrewError => passing("lost", "The connection to the side
 export const busy = (message = "Too many commands are unanswered."): CrewError => passing("busy", message);
 
 /** A CrewError with one of these codes. */
-export const is = (error: unknown, ...codes: readonly string[]): error is CrewError =>
+export const hasCode = (error: unknown, ...codes: readonly string[]): error is CrewError =>
   error instanceof CrewError && codes.includes(error.code);

@@ -22,7 +22,7 @@ export function fetchSseTransport(address: Address, fetch: typeof globalThis.fet
   return { name: "sse", open: (...call) => ({ done: read(...call) }) };
 }
 
-/** Throws the server's own words where it refuses; what no sidecar said, a proxy's error page, is nobody's (undefined). */
+/** Throws the server's own words where it refuses; what no sidecar said, a proxy's error page, is undefined. */
 export async function accepted(answer: Promise<Response>): Promise<Response> {
   const response = await answer;
   if (response.ok) return response;

@@ -40,15 +40,15 @@ export function createFollow(
   limits: Limits,
   random: (() => number) | undefined,
   inUse: Set<Send>,
-  show: (change: Partial<ConnectionStatus>) => void,
+  setStatus: (change: Partial<ConnectionStatus>) => void,
 ) {
   let followers = 0;
   /** Where a connection worked last: a fallback found once is not searched for with every run. */
   let preferred = 0;
   /** When the wanted one is to be tried again (`performance.now`, which no change of the clock moves) … */
-  let due = 0;
+  let probeDue = 0;
   /** … and how long after it failed last. */
-  let wait = limits.probe;
+  let probeDelay = limits.probe;
 
   /**
    * At most two connections at a time: `current` is read; `rival` is opened at the cursor where there
@@ -60,26 +60,26 @@ export function createFollow(
     run: string,
     { after: cursor, signal }: FollowOptions = {},
   ): AsyncGenerator<Frame, void> {
-    const life = new AbortController();
+    const lifetime = new AbortController();
     let seq = 0;
     let tries = 0;
     let current: Link | undefined;
     let rival: Link | undefined;
     /** Of the next try: to connect at all, or to get back from the fallback. */
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let nap: typeof timer;
+    let retryTimer: ReturnType<typeof setTimeout> | undefined;
+    let sleepTimer: typeof retryTimer;
     let queue: Frame[] = [];
     /** A connection is opened only when the reader has caught up. */
     let behind = true;
     let failure: unknown;
     let notify = () => {};
 
-    function dial(n = preferred, probe = false): void {
+    function connect(n = preferred, probe = false): void {
       behind = queue.length > limits.inbox;
       if (behind) return;
       const { name, open } = order[n]!;
       const closing = new AbortController();
-      let silence = setTimeout(lose, limits.open);
+      let silence = setTimeout(disconnected, limits.open);
       const link: Link = (rival = {
         n,
         probe,
@@ -92,26 +92,26 @@ export function createFollow(
           else if (link === current) current = undefined;
         },
       });
-      const { done, send } = open({ run, ...(cursor && { after: cursor }) }, take, closing.signal);
-      done.then(finish, lose);
+      const { done, send } = open({ run, ...(cursor && { after: cursor }) }, receive, closing.signal);
+      done.then(finish, disconnected);
 
-      function take(frame: Frame): void {
+      function receive(frame: Frame): void {
         if (link === rival) {
           rival = undefined;
           current?.close();
           current = link;
           if (send) inUse.add(send);
-          show({ state: "open", transport: name });
-          if (n > preferred) due = performance.now() + wait;
+          setStatus({ state: "open", transport: name });
+          if (n > preferred) probeDue = performance.now() + probeDelay;
           preferred = n;
-          if (n) again(comeBack, due - performance.now());
-          else clearTimeout(timer);
-          drowse();
+          if (n) schedule(upgrade, probeDue - performance.now());
+          else clearTimeout(retryTimer);
+          scheduleSleep();
         } else if (link !== current) return;
         // It spoke up in time.
         else if (!rival?.probe) rival?.close();
         clearTimeout(silence);
-        silence = setTimeout(check, limits.silence, (n + 1) % order.length);
+        silence = setTimeout(handoff, limits.silence, (n + 1) % order.length);
         link.heard = Date.now();
 
         if ("data" in frame) {
@@ -121,21 +121,21 @@ export function createFollow(
         } else if (frame.type === "stream.reset") {
           if (frame.reason !== "evicted") seq = 0;
         } else if ("server_time" in frame) {
-          show({ trouble: frame.trouble ?? null });
+          setStatus({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
             // It lasts. One that opens and then falls mute is not worth hurrying back to.
-            if (!n) wait = limits.probe;
+            if (!n) probeDelay = limits.probe;
           }
         }
         queue.push(frame);
         notify();
         if (frame.type === "stream.end" || "final" in frame) finish();
-        else if (queue.length > limits.inbox) lose();
+        else if (queue.length > limits.inbox) disconnected();
       }
 
       /** What is not a CrewError has nothing to say. */
-      function lose(error?: Partial<CrewError>): void {
+      function disconnected(error?: Partial<CrewError>): void {
         const wasRival = link === rival;
         if (!wasRival && link !== current) return;
         link.close();
@@ -143,80 +143,81 @@ export function createFollow(
           if (link.probe) return;
           // A refusal is no last word yet: it may have been of a second connection.
         } else if (error?.temporary === false) return finish(error);
-        if (wasRival && n + 1 < order.length) return dial(n + 1);
+        if (wasRival && n + 1 < order.length) return connect(n + 1);
         current?.close();
-        show({ state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting" });
+        setStatus({ state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting" });
         if (rival) return;
         if (wasRival) preferred = 0;
-        again(dial, backoff(tries++, random));
+        schedule(connect, backoff(tries++, random));
       }
     }
 
     /** Opens a rival to a silent connection; the one that speaks first is kept. */
-    function check(n: number): void {
+    function handoff(n: number): void {
       if (rival) rival.probe = false;
-      else dial(n);
+      else connect(n);
     }
 
     /** Tries the transport that is wanted. The first follower to do so says when all of them do so again. */
-    function comeBack(): void {
+    function upgrade(): void {
       const now = performance.now();
-      if (now >= due) {
-        wait = Math.min(wait * 2, limits.probeMost);
-        due = now + wait;
+      if (now >= probeDue) {
+        probeDelay = Math.min(probeDelay * 2, limits.probeMost);
+        probeDue = now + probeDelay;
       }
-      if (!rival) dial(0, true);
-      again(comeBack, due - now);
+      if (!rival) connect(0, true);
+      schedule(upgrade, probeDue - now);
     }
 
-    function again(next: () => void, ms: number): void {
-      clearTimeout(timer);
-      timer = setTimeout(next, ms);
+    function schedule(next: () => void, ms: number): void {
+      clearTimeout(retryTimer);
+      retryTimer = setTimeout(next, ms);
     }
 
     /** A hidden tab lets go of a stream that others may need more (`limits.hidden`); a WebSocket is not counted. */
-    function drowse(): void {
-      clearTimeout(nap);
-      if (globalThis.document?.hidden && order[current?.n ?? 0]!.name === "sse") nap = setTimeout(sleep, limits.hidden);
+    function scheduleSleep(): void {
+      clearTimeout(sleepTimer);
+      if (globalThis.document?.hidden && order[current?.n ?? 0]!.name === "sse")
+        sleepTimer = setTimeout(sleep, limits.hidden);
     }
 
     function sleep(): void {
-      rest();
-      show({ state: "asleep" });
+      closeAll();
+      setStatus({ state: "asleep" });
     }
 
     /** The page is back, or the network came or went: timers may have stood still, and what failed before may work. */
     function wake({ type, persisted }: Event & { readonly persisted?: boolean }): void {
-      drowse();
+      scheduleSleep();
       if (type === "visibilitychange" && document.hidden) return;
-      tries = due = 0;
-      wait = limits.probe;
+      tries = probeDue = 0;
+      probeDelay = limits.probe;
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
-      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) check(0);
-      else if (current?.n) comeBack();
-      else if (!current && !rival) again(dial, 0);
+      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) handoff(0);
+      else if (current?.n) upgrade();
+      else if (!current && !rival) schedule(connect, 0);
     }
 
-    function rest(): void {
-      clearTimeout(timer);
-      clearTimeout(nap);
+    function closeAll(): void {
+      clearTimeout(retryTimer);
+      clearTimeout(sleepTimer);
       current?.close();
       rival?.close();
     }
 
     function finish(error?: unknown): void {
       failure ??= error;
-      life.abort();
-      rest();
+      lifetime.abort();
+      closeAll();
       notify();
     }
 
-    if (!followers++) show({ state: "connecting" });
+    if (!followers++) setStatus({ state: "connecting" });
     try {
-      signal?.addEventListener("abort", () => finish(), { signal: life.signal });
+      signal?.addEventListener("abort", () => finish(), { signal: lifetime.signal });
       for (const type of ["pageshow", "online", "offline", "visibilitychange"]) {
         // Node has none.
-        globalThis.addEventListener?.(type, wake, { signal: life.signal });
+        globalThis.addEventListener?.(type, wake, { signal: lifetime.signal });
       }
       for (;;) {
         signal?.throwIfAborted();
@@ -228,13 +229,13 @@ export function createFollow(
         }
         if (queue.length) continue;
         if (failure) throw failure;
-        if (life.signal.aborted) return;
-        if (behind) dial();
+        if (lifetime.signal.aborted) return;
+        if (behind) connect();
         await new Promise<void>((resolve) => (notify = resolve));
       }
     } finally {
       finish();
-      if (!--followers) show({ state: "idle", trouble: null });
+      if (!--followers) setStatus({ state: "idle", trouble: null });
     }
   };
 }

@@ -13,22 +13,22 @@ export async function* snapshots(
   view = emptyRun,
 ): AsyncGenerator<RunView, void> {
   let shown: RunView | undefined;
-  let over = false;
+  let ended = false;
   let wake: (() => void) | undefined;
   const source = frames[Symbol.asyncIterator]();
   const pump = (async () => {
     for (let next; !(next = await source.next()).done; wake?.()) view = reduce(view, next.value);
   })().finally(() => {
-    over = true;
+    ended = true;
     wake?.();
   });
   pump.catch(() => {});
   try {
     for (;;) {
       if (view !== shown) yield (shown = view);
-      else if (over) return await pump;
+      else if (ended) return await pump;
       else await new Promise<void>((resolve) => (wake = resolve));
-      if (!over) await sleep(ms);
+      if (!ended) await sleep(ms);
     }
   } finally {
     // Not awaited: it takes effect with the source's next frame.

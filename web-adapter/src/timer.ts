@@ -20,9 +20,9 @@ export function deadline(ms: number, reason?: unknown, parent?: AbortSignal): De
 }
 
 /** Rejects with the signal's reason once it aborts. */
-export const over = (signal: AbortSignal): Promise<never> =>
+export const rejectOnAbort = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
 /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
 export const sleep = async (ms: number, parent?: AbortSignal): Promise<void> =>
-  over(deadline(ms, null, parent).signal).catch(() => parent?.throwIfAborted());
+  rejectOnAbort(deadline(ms, null, parent).signal).catch(() => parent?.throwIfAborted());

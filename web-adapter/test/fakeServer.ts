@@ -215,15 +215,15 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   }
 
   async function fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-    const { pathname, searchParams } = new URL(String(input));
+    const { pathname, searchParams } = new URL(input instanceof Request ? input.url : input);
     const { signal } = init;
     if (weather.http === "refuse") throw new TypeError("fetch failed");
     if (weather.http === "hang")
       return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     if (weather.http === "proxy page") return new Response("<h1>Bad Gateway</h1>", { status: 502 });
     if (pathname === "/control") {
-      requests.push({ via: "post", body: JSON.parse(String(init.body)) as Sent });
-      const reply = command(String(init.body));
+      requests.push({ via: "post", body: JSON.parse(init.body as string) as Sent });
+      const reply = command(init.body as string);
       if (weather.loseAcks-- > 0) throw new TypeError("network changed");
       return new Response(reply, { status: reply.includes('"ok":true') ? 200 : 404 });
     }

@@ -8,7 +8,7 @@ function hide(hidden = true): void {
 }
 
 describe("a hidden tab", () => {
-  test("lets go of its SSE stream after a moment, says so, and goes on at the cursor when it is seen again", async () => {
+  test("lets go of its SSE stream after a moment, says so, and goes on at the cursor once it is seen", async () => {
     const { server, client, states, asked, seqs, end } = await setUp({ transport: "sse" });
     hide();
     await pass(2.9);

@@ -35,7 +35,7 @@ test.each([
   ["the client with both transports", 3_072, 'export { createCrewClient } from "crew-web-adapter"'],
   ["the client and a run's views", 4_864, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
-    "the five lines of the README, with the conversation that survives a reload and all that becomes of a second message",
+    "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
     7_168,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],

@@ -21,7 +21,8 @@ beforeEach(() => {
   page = new Map(HEARD.map((type) => [type, new Set()]));
   document = { hidden: false };
   vi.stubGlobal("document", document);
-  // Not an EventTarget: Node 20 forgets to remove all but the last of those that share a signal once it collects garbage.
+  // Not an EventTarget: once it collects garbage, Node 20 forgets to remove all but the last of those that
+  // share a signal.
   vi.stubGlobal(
     "addEventListener",
     (type: string, listener: (event: Event) => void, { signal }: { signal: AbortSignal }) => {

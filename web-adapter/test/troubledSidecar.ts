@@ -54,8 +54,8 @@ export async function troubledSidecar(trouble: Trouble = {}) {
         error: { code: trouble.control.code, message: "no", temporary: false },
       };
     if (cmd !== "start") return { type: "command.ack", id, ok: true };
-    const crew = command.crew ?? "default";
-    if (crew !== "default" && !crews.includes(String(crew)))
+    const crew = command["crew"] ?? "default";
+    if (crew !== "default" && !crews.some((name) => name === crew))
       return {
         type: "command.ack",
         id,
@@ -135,7 +135,8 @@ export async function troubledSidecar(trouble: Trouble = {}) {
       .digest("base64");
     const subprotocol = trouble.ws === "other subprotocol" ? "chat" : "crew.v1";
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${subprotocol}\r\n\r\n`,
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${subprotocol}\r\n\r\n`,
     );
     if (trouble.ws === "closes") return void socket.write(Buffer.from([0x88, 0]));
     // The sidecar begins with a ping of its own.
@@ -155,7 +156,7 @@ export async function troubledSidecar(trouble: Trouble = {}) {
     socket.on("data", (chunk: Buffer) => {
       for (const command of unmasked(chunk)) {
         say(reply(command));
-        if (command.cmd === "subscribe") say(hello);
+        if (command["cmd"] === "subscribe") say(hello);
       }
     });
   }

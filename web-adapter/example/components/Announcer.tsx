@@ -4,7 +4,7 @@ import { useAuiState } from "@assistant-ui/react";
 import { phaseOf } from "./phase";
 import { runOf } from "./useRun";
 
-/** Tells a screen reader what the page shows by moving: one sentence per change of state, never the words themselves. */
+/** Tells a screen reader what the page shows by moving: a sentence per change of state, never the words. */
 export function Announcer() {
   const text = useAuiState(({ thread }) => {
     const last = thread.messages.at(-1);

@@ -74,6 +74,8 @@ export function Composer() {
           maxRows={8}
           onKeyDown={onKeyDown}
           cancelOnEscape={false}
+          // The page is for this one field, and nothing is above it that a reader would miss.
+          // oxlint-disable-next-line jsx-a11y/no-autofocus
           autoFocus
         />
         {live && !empty && (

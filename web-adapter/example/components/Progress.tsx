@@ -80,7 +80,8 @@ interface TaskProps {
 }
 
 const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
-  // Whatever has words shows them, so that nothing that is being read moves away; from the first click on, the reader decides.
+  // Whatever has words shows them, so that nothing that is being read moves away; from the first click
+  // on, the reader decides.
   const [chosen, choose] = useState<boolean>();
   const body = useId();
   const empty = task.steps.length === 0 && !task.output && !task.error;

@@ -23,7 +23,7 @@ export function Question({ run, live, question, above }: QuestionProps) {
   const { busy, refusal, give } = useCommand();
   const late = refusal?.code === "already_answered";
   const open = live && question.state === "open";
-  const answer = (text: string) => give(() => crew.answer(run, question.id, text));
+  const answer = (text: string) => void give(() => crew.answer(run, question.id, text));
   return (
     <section
       className="question"

@@ -59,7 +59,7 @@ function NewConversation() {
   const aui = useAui();
   const begin = () => {
     runs.clear();
-    void aui.threads.switchToNewThread();
+    aui.threads.switchToNewThread();
   };
   return (
     <button type="button" className="new" onClick={begin}>

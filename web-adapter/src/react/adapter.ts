@@ -4,35 +4,10 @@ import { busy } from "../errors.ts";
 import type { RunView } from "../reducer.ts";
 import { createHistory } from "./history.ts";
 import { conversation, type RunMemory } from "./memory.ts";
+import type { CrewAdapterOptions } from "./options.ts";
 import { toResult } from "./result.ts";
 import { steer } from "./steer.ts";
-import { tell, type Job, type Left, type Relay, type Telling } from "./tell.ts";
-
-export interface CrewAdapterOptions {
-  /** What a brief becomes; by default the last user message's text as `{message}`. */
-  readonly toInputs?: (messages: readonly ThreadMessage[]) => Readonly<Record<string, unknown>>;
-  /** What a run's inputs were as a message: the inverse of `toInputs`. By default `message`. */
-  readonly toText?: (inputs: Readonly<Record<string, unknown>>) => string;
-  /** What a run becomes; by default `toResult`. */
-  readonly toResult?: (view: RunView) => ChatModelRunResult;
-  /** Which crew of the sidecar; by default its default one. */
-  readonly crew?: string;
-  /** Names of the tasks after which the crew asks before it goes on; looked up with each start. */
-  readonly review?: () => readonly string[];
-  /**
-   * What becomes of a message that is sent while a run is live:
-   *
-   * - `steer` (default): it goes to the crew, as the answer to its open question or as an instruction
-   * - `queue`: it starts a run when the live one has ended
-   * - `interrupt`: the live run is cancelled, then it starts one
-   * - `reject`: it is refused with the code `busy`
-   */
-  readonly whileLive?: "steer" | "queue" | "interrupt" | "reject";
-  /** Name of the conversation in the client's storage. */
-  readonly conversation?: string;
-  /** Ms that rebuilding the conversation may take; runs that were not told by then are left out. */
-  readonly patience?: number;
-}
+import { streamReply, type Handoff, type Job, type ReplyPlan, type ThreadState } from "./reply.ts";
 
 export interface CrewAdapter {
   readonly chatModel: ChatModelAdapter;
@@ -44,46 +19,50 @@ export interface CrewAdapter {
  * A crew for assistant-ui's `useLocalRuntime(chatModel, { adapters: { history } })`: one message, one
  * run. The Stop button cancels the run; leaving the page does not.
  */
-export function createCrewAdapter(client: CrewClient, options: CrewAdapterOptions = {}): CrewAdapter {
-  const runs = conversation(client, options.conversation);
-  const relay: Relay = { newest: "" };
+export const createCrewAdapter = (client: CrewClient, options: CrewAdapterOptions = {}): CrewAdapter =>
+  createAdapter(client, () => options);
+
+/** The same, with options that may change: but for `conversation` they are asked for with each use. */
+export function createAdapter(client: CrewClient, options: () => CrewAdapterOptions): CrewAdapter {
+  const runs = conversation(client, options().conversation);
+  const thread: ThreadState = { newest: "" };
   const show = (view: RunView): ChatModelRunResult => {
-    const { metadata, ...shown } = (options.toResult ?? toResult)(view);
+    const { metadata, ...shown } = (options().toResult ?? toResult)(view);
     return { ...shown, metadata: { ...metadata, custom: { ...metadata?.custom, run: view.run } } };
   };
 
   const chatModel: ChatModelAdapter = {
     async *run(asked) {
       const { messages } = asked;
-      const before = relay.left;
-      relay.left = undefined;
+      const before = thread.handoff;
+      thread.handoff = undefined;
       const start: Job = async () => {
-        const inputs = (options.toInputs ?? lastMessage)(messages);
-        const run = await client.start(inputs, { crew: options.crew, review: options.review?.() });
+        const { toInputs = lastMessage, crew, review } = options();
+        const run = await client.start(toInputs(messages), { crew, review: review?.() });
         const after = messages.map(runOf).findLast(Boolean) ?? "";
         // Only an edit branches off: what another tab has noted meanwhile must not look like one.
-        runs.add(run, after === relay.newest ? undefined : after);
-        relay.newest = run;
+        runs.add(run, after === thread.newest ? undefined : after);
+        thread.newest = run;
         return run;
       };
-      const telling = before ? follow(client, before, start, messages, options.whileLive) : { jobs: [start] };
-      yield* tell(client, relay, show, asked, telling);
+      const plan = before ? takeOver(client, before, start, messages, options().whileLive) : { jobs: [start] };
+      yield* streamReply(client, thread, show, asked, plan);
     },
   };
-  const history = createHistory(client, runs, relay, options, show, (asked, live) =>
-    tell(client, relay, show, asked, { jobs: live.map((run) => async () => run) }),
+  const history = createHistory(client, runs, thread, options, show, (asked, live) =>
+    streamReply(client, thread, show, asked, { jobs: live.map((run) => async () => run) }),
   );
   return { chatModel, history, runs };
 }
 
 /** What a message comes to whose predecessor's run is live. */
-function follow(
+function takeOver(
   client: CrewClient,
-  before: Left,
+  before: Handoff,
   start: Job,
   messages: readonly ThreadMessage[],
   policy: CrewAdapterOptions["whileLive"] = "steer",
-): Telling {
+): ReplyPlan {
   const { jobs, view, reply } = before;
   const [live, ...others] = jobs;
   // An edit or a reload takes the live reply's place instead of following it.
@@ -108,4 +87,4 @@ const lastMessage = (messages: readonly ThreadMessage[]) => ({
     .join("\n"),
 });
 
-const runOf = ({ metadata }: ThreadMessage) => metadata?.custom.run as string | undefined;
+const runOf = ({ metadata }: ThreadMessage) => metadata?.custom["run"] as string | undefined;

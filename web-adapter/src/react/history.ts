@@ -6,14 +6,14 @@ import {
   type ThreadMessageLike,
 } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
-import { is, lost } from "../errors.ts";
+import { hasCode, lost } from "../errors.ts";
 import { emptyRun, isFinal, reduce, type RunView } from "../reducer.ts";
 import { deadline } from "../timer.ts";
-import type { CrewAdapterOptions } from "./adapter.ts";
 import type { RunMemory } from "./memory.ts";
+import type { CrewAdapterOptions } from "./options.ts";
+import type { ThreadState } from "./reply.ts";
 import { failed } from "./result.ts";
-import { SAID } from "./steer.ts";
-import type { Relay } from "./tell.ts";
+import { CHAT_ID } from "./steer.ts";
 
 /**
  * A conversation that survives a reload: rebuilt from the logs of its runs, so that nothing but
@@ -22,62 +22,69 @@ import type { Relay } from "./tell.ts";
 export function createHistory(
   client: CrewClient,
   runs: RunMemory,
-  relay: Relay,
-  options: CrewAdapterOptions,
+  thread: ThreadState,
+  options: () => CrewAdapterOptions,
   show: (view: RunView) => ChatModelRunResult,
-  goOn: (asked: ChatModelRunOptions, live: readonly string[]) => AsyncGenerator<ChatModelRunResult, void>,
+  follow: (asked: ChatModelRunOptions, live: readonly string[]) => AsyncGenerator<ChatModelRunResult, void>,
 ): ThreadHistoryAdapter {
   /** The live runs that `load` came upon. */
   let live: string[] = [];
 
   return {
     async load() {
-      const { patience = 10_000, toText = ({ message }) => String(message ?? "") } = options;
+      const { patience = 10_000, toText = ({ message }) => (typeof message === "string" ? message : "") } = options();
       const items: { message: ThreadMessageLike; parentId: string | null }[] = [];
       /** Id of the message that each run ends with; that of no run is where the conversation begins. */
       const ends = new Map<string, string | null>([["", null]]);
       let head: string | null = null;
-      const put = (message: ThreadMessageLike & { readonly id: string }): void => {
+      const appendMessage = (message: ThreadMessageLike & { readonly id: string }): void => {
         items.push({ message, parentId: head });
         head = message.id;
       };
-      const watch = deadline(patience, lost());
+      const bound = deadline(patience, lost());
       live = [];
       try {
         for (const run of runs.list()) {
           const after = ends.get(runs.after(run) ?? "?");
-          const past = await recall(client, run, watch.signal).catch(gone);
+          const past = await replay(client, run, bound.signal).catch(ifUnknown);
           if (!past) {
             runs.forget(run);
             if (ends.size > 1) continue;
             // Once, and in front: it is the oldest that go.
-            if (!head) put(GONE);
+            if (!head) appendMessage(EVICTED);
             ends.set("", head);
             continue;
           }
           if (after !== undefined) head = after;
-          put({ role: "user", id: `${run}-brief`, content: toText(past.inputs) });
-          for (const [id, content] of past.said) put({ role: "user", id, content });
+          appendMessage({ role: "user", id: `${run}-brief`, content: toText(past.inputs) });
+          for (const [id, content] of past.said) appendMessage({ role: "user", id, content });
           const { content = [], status, metadata } = show(past.view);
           if (!isFinal(past.view.state)) live.push(run);
-          else put({ role: "assistant", id: run, content, ...(status && { status }), ...(metadata && { metadata }) });
+          else
+            appendMessage({
+              role: "assistant",
+              id: run,
+              content,
+              ...(status && { status }),
+              ...(metadata && { metadata }),
+            });
           ends.set(run, head);
-          relay.newest = run;
+          thread.newest = run;
         }
       } catch {
         // The rest stays noted: a sidecar that is away now may be there at the next reload.
       } finally {
-        watch.stop();
+        bound.stop();
       }
       return { ...ExportedMessageRepository.fromBranchableArray(items), unstable_resume: live.length > 0 };
     },
-    resume: (asked) => goOn(asked, live),
+    resume: (asked) => follow(asked, live),
     // The logs have it all.
     append: async () => {},
   };
 }
 
-const GONE = {
+const EVICTED = {
   role: "assistant",
   id: "gone",
   content: [],
@@ -85,19 +92,19 @@ const GONE = {
 } as const;
 
 /** Of a run that the sidecar does not know (any more) nothing is left to show. */
-function gone(error: unknown): undefined {
-  if (!is(error, "unknown_run")) throw error;
+function ifUnknown(error: unknown): undefined {
+  if (!hasCode(error, "unknown_run")) throw error;
 }
 
 /** A run as far as its log goes by now, and what was said to it in the chat. */
-async function recall(client: CrewClient, run: string, signal: AbortSignal) {
+async function replay(client: CrewClient, run: string, signal: AbortSignal) {
   let inputs: Readonly<Record<string, unknown>> = {};
   let view: RunView = emptyRun;
   const said: [id: string, text: string][] = [];
   for await (const frame of client.follow(run, { signal })) {
     if (frame.type === "stream.live") break;
     if (frame.type === "run.queued") inputs = frame.data.inputs;
-    if ("data" in frame && frame.cause?.startsWith(SAID)) {
+    if ("data" in frame && frame.cause?.startsWith(CHAT_ID)) {
       if (frame.type === "input.answered") said.push([frame.cause, frame.data.text]);
       if (frame.type === "run.modifying" && "instruction" in frame.data)
         said.push([frame.cause, frame.data.instruction]);

@@ -1,8 +1,9 @@
 import { useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
-import { useMemo, useRef, useSyncExternalStore } from "react";
+import { useCallback, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
 import type { ConnectionStatus } from "../follow.ts";
-import { createCrewAdapter, type CrewAdapterOptions } from "./adapter.ts";
+import { createAdapter } from "./adapter.ts";
+import type { CrewAdapterOptions } from "./options.ts";
 
 /** The client's connection: its state, and the transport in use. */
 export function useCrewConnection(client: CrewClient): ConnectionStatus {
@@ -10,10 +11,19 @@ export function useCrewConnection(client: CrewClient): ConnectionStatus {
   return useSyncExternalStore(client.subscribe, status, status);
 }
 
-/** A whole runtime for `AssistantRuntimeProvider`; of the options the newest count. */
-export function useCrewRuntime(client: CrewClient, options?: CrewAdapterOptions): AssistantRuntime {
-  const newest = useRef<CrewAdapterOptions>({}).current;
-  Object.assign(newest, options);
-  const { chatModel, history } = useMemo(() => createCrewAdapter(client, newest), [client, newest]);
+/** A whole runtime for `AssistantRuntimeProvider`; of the options the newest count, apart from `conversation`. */
+export function useCrewRuntime(client: CrewClient, options: CrewAdapterOptions = {}): AssistantRuntime {
+  const newest = useNewest(options);
+  const { chatModel, history } = useMemo(() => createAdapter(client, newest), [client, newest]);
   return useLocalRuntime(chatModel, { adapters: { history } });
+}
+
+/** Gives what `value` was in the render that is shown. */
+function useNewest<T>(value: T): () => T {
+  const newest = useRef(value);
+  // Before any other effect; and what was rendered and never shown does not count.
+  useInsertionEffect(() => {
+    newest.current = value;
+  });
+  return useCallback(() => newest.current, []);
 }

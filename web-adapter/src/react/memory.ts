@@ -4,7 +4,10 @@ import type { CrewClient } from "../client.ts";
 export interface RunMemory {
   /** Oldest first. */
   list(): readonly string[];
-  /** `after`: the run whose reply it branches off from ("": from the beginning); without it, it goes on where the last one ended. */
+  /**
+   * `after`: the run whose reply it branches off from ("": from the beginning); without it, it goes on where
+   * the last one ended.
+   */
   add(run: string, after?: string): void;
   after(run: string): string | undefined;
   forget(run: string): void;
@@ -26,29 +29,29 @@ export function conversation(
 ): RunMemory {
   const prefix = `${name}/`;
 
-  function attempt<T>(use: (kept: Storage) => T): T | undefined {
+  function tryStorage<T>(action: (kept: Storage) => T): T | undefined {
     try {
-      return use(storage());
+      return action(storage());
     } catch {
       // Then a reload begins an empty page.
       return undefined;
     }
   }
   const list = () =>
-    attempt((kept) => {
+    tryStorage((kept) => {
       const since = (run: string) => parseInt(kept.getItem(prefix + run)!);
       const runs = Object.keys(kept).flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
       return runs.sort((a, b) => since(a) - since(b));
     }) ?? [];
-  const forget = (run: string) => attempt((kept) => kept.removeItem(prefix + run));
+  const forget = (run: string) => tryStorage((kept) => kept.removeItem(prefix + run));
 
   return {
     list: () => list().slice(-MOST),
     add(run, after) {
-      attempt((kept) => kept.setItem(prefix + run, Date.now() + (after === undefined ? "" : ` ${after}`)));
+      tryStorage((kept) => kept.setItem(prefix + run, Date.now() + (after === undefined ? "" : ` ${after}`)));
       list().slice(0, -MOST).forEach(forget);
     },
-    after: (run) => attempt((kept) => kept.getItem(prefix + run)?.split(" ")[1]),
+    after: (run) => tryStorage((kept) => kept.getItem(prefix + run)?.split(" ")[1]),
     forget,
     clear: () => list().forEach(forget),
   };

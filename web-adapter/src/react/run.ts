@@ -28,7 +28,7 @@ export type CrewRun =
   | { readonly state: "refused"; readonly error: CrewError }
   | (RunView & RunFacts);
 
-interface Told {
+interface Latest {
   readonly run: string;
   readonly view: RunView;
   readonly latency: number | null;
@@ -37,27 +37,27 @@ interface Told {
 
 /** One run for a UI of one's own, followed on a connection of its own for as long as the component is there. */
 export function useCrewRun(client: CrewClient, run: string | null | undefined): CrewRun {
-  const [told, tell] = useState<Told>();
+  const [latest, setLatest] = useState<Latest>();
   const { state: connection, transport, trouble } = useCrewConnection(client);
 
   useEffect(() => {
     if (!run) return;
-    const leaving = new AbortController();
-    const { signal } = leaving;
+    const unmount = new AbortController();
+    const { signal } = unmount;
     const clock = createClock();
     let view = emptyRun;
     const follow = async () => {
       for await (view of snapshots(clock.watch(client.follow(run, { signal }))))
-        tell({ run, view, latency: clock.latency() });
+        setLatest({ run, view, latency: clock.latency() });
     };
     follow().catch((error: CrewError) => {
-      if (!signal.aborted) tell({ run, view, latency: clock.latency(), error });
+      if (!signal.aborted) setLatest({ run, view, latency: clock.latency(), error });
     });
-    return () => leaving.abort();
+    return () => unmount.abort();
   }, [client, run]);
 
   if (!run) return { state: "idle" };
-  const { view, latency, error } = told?.run === run ? told : { view: emptyRun, latency: null, error: undefined };
+  const { view, latency, error } = latest?.run === run ? latest : { view: emptyRun, latency: null, error: undefined };
   if (error) return { state: "refused", error };
   const question =
     view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;

@@ -1,10 +1,10 @@
 import { newId, type CrewClient } from "../client.ts";
-import { is } from "../errors.ts";
+import { hasCode } from "../errors.ts";
 import type { Command } from "../protocol.ts";
 import type { RunView } from "../reducer.ts";
 
 /** What the ids of commands begin with that were messages in the chat: after a reload they are again. */
-export const SAID = "chat.";
+export const CHAT_ID = "chat.";
 
 /**
  * Says `text` to a live run: as the answer, if it has asked, else as an instruction. Tells whether it
@@ -15,11 +15,11 @@ export async function steer(client: CrewClient, run: string, view: RunView, text
   if (view.state === "waiting") ways.unshift({ cmd: "answer", run, input: view.input.input, text });
   for (const way of ways) {
     try {
-      await client.command(way, { id: SAID + newId() });
+      await client.command(way, { id: CHAT_ID + newId() });
       return true;
     } catch (error) {
       // Somebody else has answered, or it has ended meanwhile.
-      if (!is(error, "already_answered", "illegal_state", "unknown_run")) throw error;
+      if (!hasCode(error, "already_answered", "illegal_state", "unknown_run")) throw error;
     }
   }
   return false;

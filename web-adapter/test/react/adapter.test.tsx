@@ -8,7 +8,13 @@ import {
 import { act, useEffect, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
-import { CREW_QUESTION, createCrewAdapter, toResult, useCrewRuntime } from "../../src/react/index.ts";
+import {
+  CREW_QUESTION,
+  createCrewAdapter,
+  toResult,
+  useCrewRuntime,
+  type CrewAdapterOptions,
+} from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { chat, clientOf, reads, show, until } from "./mount.tsx";
@@ -241,5 +247,24 @@ describe("in assistant-ui's LocalRuntime", () => {
     await act(async () => runtime!.thread.append("hi"));
     await until(() => expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]));
     expect(seen.size).toBe(1);
+  });
+
+  test("an option that is taken away counts no more", async () => {
+    const { server, client } = setUp();
+    let runtime: AssistantRuntime | undefined;
+    let takeAway = () => {};
+    function App() {
+      const [options, set] = useState<CrewAdapterOptions>({ crew: "reviewers" });
+      takeAway = () => set({});
+      runtime = useCrewRuntime(client, options);
+      return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
+    }
+    await show(<App />);
+    await act(async () => runtime!.thread.append("hi"));
+    await until(() => expect(server.effects).toMatchObject([{ cmd: "start", crew: "reviewers" }]));
+    await act(async () => takeAway());
+    await act(async () => runtime!.thread.append("again"));
+    await until(() => expect(server.effects).toHaveLength(2));
+    expect(server.effects[1]).not.toHaveProperty("crew");
   });
 });

@@ -80,7 +80,7 @@ describe("loading", () => {
 });
 
 describe("in assistant-ui's LocalRuntime", () => {
-  test("a page that is loaded in the middle of a run goes on with it, and has each message once (assistant-ui #5791)", async () => {
+  test("a page that is loaded in mid-run goes on with it, and has each message once (assistant-ui #5791)", async () => {
     const { server, client } = setUp(LOG, SECOND);
     server.hold(6, "r_02");
     server.sayWhenLive();
@@ -130,7 +130,7 @@ describe("in assistant-ui's LocalRuntime", () => {
     expect(conversation(client).list()).toEqual([server.run]);
   });
 
-  test("what was said to a live run is a message again after a reload, what was not said in the chat is none", async () => {
+  test("what was said to a live run is a message again after a reload, what was said elsewhere is none", async () => {
     const { server, client } = setUp();
     server.hold(6);
     const before = await chat(client);

@@ -12,7 +12,7 @@ const LOG = eventsOf("completed");
 /** A component that follows a run; `seen` has each of its renders. */
 async function follow(client: CrewClient, run: string | null) {
   const seen: CrewRun[] = [];
-  let turnTo = async (_: string | null) => {};
+  let turnTo: (other: string | null) => Promise<void> = async () => {};
   function Run() {
     const [of, set] = useState(run);
     turnTo = (other) => act(async () => set(other));

@@ -41,7 +41,7 @@ export function useRuns(): readonly [Runs, () => void] {
         if (!(error instanceof CrewError)) throw error;
         setKnown({ state: "failed", error });
       }
-      if (!signal.aborted && !document.hidden) timer = setTimeout(look, PACE);
+      if (!signal.aborted && !document.hidden) timer = setTimeout(() => void look(), PACE);
     };
     const wake = () => {
       if (!document.hidden) again();
@@ -75,7 +75,7 @@ export function useSnapshot(run: string, state: string): Snapshot | undefined {
 
 /** What was asked for, in words. */
 export const briefOf = ({ inputs }: Pick<Snapshot, "inputs">): string =>
-  typeof inputs.message === "string" && inputs.message.trim() ? inputs.message : JSON.stringify(inputs);
+  typeof inputs["message"] === "string" && inputs["message"].trim() ? inputs["message"] : JSON.stringify(inputs);
 
 export const STATES: Record<RunState, string> = {
   queued: "Queued",

@@ -8,32 +8,32 @@ import { failed } from "./result.ts";
 /** Gives a run to tell of when its turn has come: starts it, or knows it. */
 export type Job = () => Promise<string>;
 
-/** A reply that another one took the place of, while its run goes on. */
-export interface Left {
+/** What a reply leaves to the one that takes its place, while its run goes on. */
+export interface Handoff {
   /** The live run first, then those that wait for it. */
   readonly jobs: readonly [Job, ...Job[]];
   readonly view: RunView;
   /** Id of the reply's message. */
   readonly reply: string | undefined;
-  /** Resolves when the reply that followed has ended. */
-  readonly followed: Promise<void>;
+  /** Resolves when the reply that took over has ended. */
+  readonly done: Promise<void>;
   end(): void;
 }
 
 /** What the replies of a page have in common. */
-export interface Relay {
-  /** Where a reply leaves its run for the one that follows. */
-  left?: Left | undefined;
+export interface ThreadState {
+  /** Where a reply leaves its run for the one that takes over. */
+  handoff?: Handoff | undefined;
   /** The conversation's last run, as far as this page knows. */
   newest: string;
 }
 
-export interface Telling {
+export interface ReplyPlan {
   readonly jobs: readonly Job[];
   /** What is known of the first one. */
   readonly view?: RunView | undefined;
-  /** What this reply follows. */
-  readonly before?: Left | undefined;
+  /** What this reply takes over. */
+  readonly before?: Handoff | undefined;
   /** Why the message itself came to nothing. */
   readonly refusal?: CrewError | undefined;
 }
@@ -43,27 +43,27 @@ export interface Telling {
  *
  * assistant-ui (0.12.28 and 0.15.21 alike) says by `signal.reason.detach` why it aborts: false is its
  * Stop button, true an unmount. No `detach` at all is another message; `run` is then called before
- * anything else can happen, and takes up what is left here. An abort that nobody follows is a Stop.
+ * anything else can happen, and takes the handoff. An abort whose handoff nobody takes is a Stop.
  */
-export async function* tell(
+export async function* streamReply(
   client: CrewClient,
-  relay: Relay,
+  thread: ThreadState,
   show: (view: RunView) => ChatModelRunResult,
   { abortSignal: signal, unstable_assistantMessageId: reply }: ChatModelRunOptions,
-  { jobs, view = emptyRun, before, refusal }: Telling,
+  { jobs, view = emptyRun, before, refusal }: ReplyPlan,
 ): AsyncGenerator<ChatModelRunResult, void> {
   let content: ChatModelRunResult["content"] = refusal && [{ type: "text", text: refusal.message }];
   let result: ChatModelRunResult = { content: content ?? [] };
   let waiting = [...jobs];
   let current: Promise<string> | undefined;
-  let left: Left | undefined;
+  let handoff: Handoff | undefined;
   let onAbort = () => {};
   const stop = () => current?.then((run) => client.cancel(run, "stopped")).catch(() => {});
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
       const { detach } = signal.reason as { detach?: boolean };
       if (detach === false) void stop();
-      else if (!detach) relay.left = left = leave([() => current!, ...waiting], view, reply);
+      else if (!detach) thread.handoff = handoff = createHandoff([() => current!, ...waiting], view, reply);
       reject(signal.reason);
     };
   });
@@ -86,7 +86,7 @@ export async function* tell(
   } catch (error) {
     if (signal.aborted) {
       // Ends the message here and now, although the generator does not end yet.
-      if (left && left !== relay.left) yield result;
+      if (handoff && handoff !== thread.handoff) yield result;
       // assistant-ui takes "cancelled" from its own AbortError only.
       throw signal.reason;
     }
@@ -96,17 +96,17 @@ export async function* tell(
   } finally {
     signal.removeEventListener("abort", onAbort);
     before?.end();
-    if (left && left === relay.left) {
-      relay.left = undefined;
+    if (handoff && handoff === thread.handoff) {
+      thread.handoff = undefined;
       void stop();
     }
     // 0.12.28 forgets the abort controller of the newest reply when an older one ends: Stop would do nothing.
-    else await left?.followed;
+    else await handoff?.done;
   }
 }
 
-function leave(jobs: Left["jobs"], view: RunView, reply: string | undefined): Left {
+function createHandoff(jobs: Handoff["jobs"], view: RunView, reply: string | undefined): Handoff {
   let end = () => {};
-  const followed = new Promise<void>((resolve) => (end = resolve));
-  return { jobs, view, reply, followed, end };
+  const done = new Promise<void>((resolve) => (end = resolve));
+  return { jobs, view, reply, done, end };
 }
