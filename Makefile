@@ -1,55 +1,82 @@
-# make dev    set everything up, then the sidecar and `next dev` in one terminal; Ctrl-C stops both
-# make serve  the sidecar alone
-# make test   every check there is: ruff, mypy, pytest, tsc, vitest, the page in real Chromium, and the
-#             packed adapter in fresh Next 14 and Next 16 apps
-# make faults N=5000   seeded faults of networks and processes for as long as you like (K kill points)
-# make bench  this product beside its peers, into docs/BENCHMARKS.md (a quarter of an hour)
-# make lock   newer versions into requirements.lock
+# A bare `make` shows the commands and does nothing: the first `make dev` installs a hundred packages.
+# What follows `##` after a target is its line in `make help`.
 
 PYTHON ?= python3
 BIN := .venv/bin
+# The one that would be used: what is installed already asks for no other.
+PY = $(if $(wildcard .venv/.installed),$(BIN)/python,$(PYTHON))
 WEB := web-adapter
 
-.PHONY: dev serve setup test lint pytest web browser chromium faults bench lock clean
+.DEFAULT_GOAL := help
+.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults bench lock clean
 .DELETE_ON_ERROR:
+# `dev: ports setup` says what is missing before it takes minutes.
+.NOTPARALLEL:
 
-dev: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: .venv/.installed
+dev: ports setup  ## everything in one terminal: sidecar and page (PORT=3000 SIDECAR_PORT=8770); Ctrl-C ends it
+	@$(BIN)/python -m scripts.dev
+
+serve: .venv/.installed  ## the sidecar alone
 	@$(BIN)/python -m sidecar
 
-setup: .venv/.installed $(WEB)/node_modules/.installed
+setup: check .venv/.installed $(WEB)/node_modules/.installed  ## what `dev` and `test` need, installed
+
+check:
+	@$(FIND_PYTHON)
+	@$(PY) -m scripts.check python node
+
+ports:
+	@$(FIND_PYTHON)
+	@$(PY) -m scripts.check ports
+
+FIND_PYTHON = command -v $(PY) >/dev/null || \
+  { echo "The sidecar needs Python 3.11 to 3.13, and there is no $(PY): make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
+    exit 1; }
 
 .venv/.installed: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "The sidecar needs Python 3.10 to 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1)."; \
-	    echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(FIND_PYTHON)
+	@$(PY) -m scripts.check python
+	@echo "Python packages into .venv, which takes minutes the first time:"
+	@$(if $(wildcard .venv/.installed),,$(PYTHON) -m venv .venv)
+	@$(BIN)/python -m scripts.install pip requirements.lock
 	@touch $@
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
-	  { echo "The page needs Node 20 or newer: https://nodejs.org"; exit 1; }
-	cd $(WEB) && npm ci --no-audit --no-fund
+	@$(FIND_PYTHON)
+	@$(PY) -m scripts.check node
+	@$(PY) -m scripts.install npm $(WEB)/package-lock.json
 	@touch $@
 
-test: lint web pytest browser
+test: lint unit processes browser  ## every check there is, in about ten minutes on two cores
 
-lint: .venv/.installed
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+	cd $(WEB) && npm run --silent check
 
-web: $(WEB)/node_modules/.installed
-	cd $(WEB) && npm run --silent check && npm test --silent
+# Pure, or in the test's own process; what is left is `processes`.
+UNIT := $(addprefix tests/,protocol log runs pool web worker/line worker/config conformance/test_log.py \
+  test_architecture.py test_channel.py test_datafolder.py test_mirror.py test_settings.py test_tasks.py)
 
-pytest: .venv/.installed
-	$(BIN)/python -m pytest -q --ignore tests/browser
+unit: setup  ## pure and in-process tests of both languages, in a minute, with the coverage they must have
+	@(cd $(WEB) && npm test --silent) & web=$$!; \
+	$(BIN)/coverage run -m pytest -q --durations 10 $(UNIT) && $(BIN)/coverage report; python=$$?; \
+	wait $$web && exit $$python
+
+processes: setup
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10 tests --ignore tests/browser $(UNIT:%=--ignore %)
 
 browser: setup chromium
-	$(BIN)/python -m pytest -q tests/browser
+	$(BIN)/python -m pytest -q --durations 10 tests/browser
+
+test-long: setup chromium  ## what takes an hour: 5,000 fault schedules, packed apps in fresh Next projects, soaks
+	LONG=1 $(BIN)/python -m pytest -q --durations 10 -m "long or not long" tests
+	cd $(WEB) && npm run test:long
+	$(BIN)/python -m tests.faults --schedules 5000 --kills 300
 
 chromium:
 	@command -v chromium >/dev/null && exit 0; \
@@ -61,23 +88,23 @@ chromium:
 
 N ?= 1000
 K ?= 300
-faults: .venv/.installed
+faults: .venv/.installed  ## seeded faults of networks and processes for as long as you like (N=5000 K=300)
 	$(BIN)/python -m tests.faults --schedules $(N) --kills $(K)
 
 PEERS := tests/bench/peers
-bench: .venv/.installed $(PEERS)/node_modules/.installed
+bench: .venv/.installed $(PEERS)/node_modules/.installed  ## beside its peers, into docs/BENCHMARKS.md (a quarter of an hour)
 	$(BIN)/python -m tests.bench
 
 $(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
 	cd $(PEERS) && npm ci --no-audit --no-fund
 	@touch $@
 
-lock:
+lock:  ## newer versions into requirements.lock
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
-	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.10 --generate-hashes \
+	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --quiet requirements.in -o requirements.lock
 	rm -rf .venv-lock
 
-clean:
+clean:  ## back to a fresh clone, the log in .sidecar included
 	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

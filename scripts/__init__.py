@@ -1,0 +1,1 @@
+"""What `make` needs beside the tools it calls: checks, installing in the open, the dev runner."""
