@@ -24,6 +24,8 @@ export default defineConfig(({ mode }) => ({
     // The example is for React 19.
     exclude: peers ? ["test/react/example.test.tsx"] : [],
     testTimeout: 10_000,
+    // Those that are concurrent wait for bounds of a second.
+    maxConcurrency: 20,
     restoreMocks: true,
   },
 }));

@@ -5,8 +5,6 @@ import { ask, below, parsed } from "./http.js";
 /** @typedef {import("./finding.js").Look} Look */
 /** @typedef {{ id: string, ours: boolean }} Run */
 
-const FINAL = ["completed", "failed", "cancelled", "interrupted"];
-
 /** Ten events a second for a minute: it is cancelled long before. */
 const SYNTHETIC = { cmd: "start", crew: "synthetic", inputs: { rate: 10, events: 600, delay: 0 } };
 
@@ -22,9 +20,9 @@ export const newId = () => `doctor-${randomBytes(12).toString("hex")}`;
  */
 export async function findRun(look, mayStart) {
   const { text } = await ask(below(look.sidecar, "/runs?limit=20"), { wait: look.wait });
-  /** @type {{ run: string, state: string }[]} */
+  /** @type {{ run: string, finished: number | null }[]} */
   const runs = parsed(text)?.runs ?? [];
-  const live = runs.find(({ state }) => !FINAL.includes(state));
+  const live = runs.find(({ finished }) => !finished);
   if (live) return { id: live.run, ours: false };
   for (const start of mayStart ? [SYNTHETIC, { cmd: "start", inputs: { message: "Say hello" } }] : [SYNTHETIC]) {
     const { reply } = await command(look, start);
@@ -39,7 +37,7 @@ export async function findRun(look, mayStart) {
  */
 export async function isLive({ sidecar, wait }, run) {
   const { text } = await ask(below(sidecar, `/runs/${run.id}`), { wait });
-  return !FINAL.includes(parsed(text)?.state);
+  return !parsed(text)?.finished;
 }
 
 /**

@@ -1,6 +1,6 @@
 // A WebSocket as far as a look at the sidecar needs one (RFC 6455): Node 20 has none of its own.
 import { createHash, randomBytes } from "node:crypto";
-import { clientFor, parsed } from "./http.js";
+import { clientFor, deadline, parsed } from "./http.js";
 
 /** Section 1.3: what a server joins to the key. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -29,7 +29,7 @@ export class NoUpgrade extends Error {
  * @returns {Promise<{ ms: number }>} until it was open
  */
 export async function talk(url, { protocol, origin, commands, wait }, take) {
-  const signal = AbortSignal.timeout(wait);
+  const signal = deadline(wait);
   const begun = performance.now();
   const { socket, head } = await shakeHands(url, protocol, origin, signal);
   const ms = performance.now() - begun;

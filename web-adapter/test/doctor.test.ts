@@ -1,19 +1,29 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { afterAll, describe, expect, test as it } from "vitest";
+import { afterAll, describe as suite, expect, test as it } from "vitest";
+import { doctor } from "../doctor/cli.js";
 import { closeAll, listening, nextPage, troubledSidecar, type Trouble } from "./troubledSidecar.ts";
 
 /** Most of the time of each is waiting. */
 const test = it.concurrent;
+const describe = suite.concurrent;
 const MAIN = join(import.meta.dirname, "../doctor/main.js");
 /** A bound for what never answers; everything else answers at once. */
 const WAIT = ["--wait", "1"];
 
 afterAll(closeAll);
 
-/** The program as one starts it: its exit code and what it printed. */
+/** Its exit code and what it printed. */
 async function run(...words: string[]): Promise<{ code: number; text: string }> {
+  let text = "";
+  const print = (line: string) => void (text += `${line}\n`);
+  const code = await doctor(words, { env: {}, colourful: false, say: print, complain: print });
+  return { code, text };
+}
+
+/** The same of the program as one starts it. */
+async function start(...words: string[]): Promise<{ code: number; text: string }> {
   const { NEXT_PUBLIC_CREW_URL: _, ...env } = process.env;
   const child = spawn(process.execPath, [MAIN, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
@@ -281,6 +291,26 @@ describe("the command line", () => {
     const { code, text } = await run("--help");
     expect(text).toMatch(/^Usage: crew-web-adapter doctor/);
     expect(code).toBe(0);
+  });
+
+  test("is a program that ends with what was found", async () => {
+    const { url } = await troubledSidecar();
+    expect(await start("doctor", url)).toEqual({ code: 0, text: expect.stringMatching(/Nothing is wrong\.\n$/) });
+    expect(await start("nurse")).toEqual({ code: 1, text: expect.stringContaining("There is no command nurse.") });
+  });
+
+  test.each([
+    [{}, true, "\x1b[32mok  \x1b[0m"],
+    [{ NO_COLOR: "1" }, true, "  ok    reachable"],
+    [{}, false, "  ok    reachable"],
+  ])("with %j in the environment and a terminal: %s marks what is well", async (env, colourful, mark) => {
+    const { url } = await troubledSidecar();
+    const lines: string[] = [];
+    const say = (line: string) => void lines.push(line);
+    expect(
+      await doctor(["doctor", ...WAIT], { env: { NEXT_PUBLIC_CREW_URL: url, ...env }, colourful, say, complain: say }),
+    ).toBe(0);
+    expect(lines.join("\n")).toContain(mark);
   });
 
   test.each([

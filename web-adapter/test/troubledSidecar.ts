@@ -32,7 +32,7 @@ export const nextPage = (response: ServerResponse) =>
 export async function troubledSidecar(trouble: Trouble = {}) {
   const { origins = ["http://localhost:3000"], protocol = 1, run = "running", crews = [] } = trouble;
   const commands: Record<string, unknown>[] = [];
-  const snapshots = run === "none" ? [] : [{ run: "r_1", state: run }];
+  const snapshots = run === "none" ? [] : [{ run: "r_1", finished: run === "completed" ? 1 : null }];
   const hello = { type: "stream.hello", protocol, run: "r_1", epoch: "k3f9", head: 0, state: run, server_time: 0 };
   const isForeign = ({ headers }: IncomingMessage) => headers.origin !== undefined && !origins.includes(headers.origin);
   const forbidden = {
@@ -62,7 +62,7 @@ export async function troubledSidecar(trouble: Trouble = {}) {
         ok: false,
         error: { code: "unknown_crew", message: "no such crew", temporary: false },
       };
-    snapshots.unshift({ run: `r_${commands.length}`, state: "running" });
+    snapshots.unshift({ run: `r_${commands.length}`, finished: null });
     return { type: "command.ack", id, ok: true, run: `r_${commands.length}` };
   }
 
