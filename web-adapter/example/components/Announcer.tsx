@@ -1,7 +1,7 @@
 "use client";
 
 import { useAuiState } from "@assistant-ui/react";
-import { phaseOf } from "./phase";
+import { sentenceOf } from "./phase";
 import { runOf } from "./useRun";
 
 /** Tells a screen reader what the page shows by moving: a sentence per change of state, never the words. */
@@ -11,10 +11,7 @@ export function Announcer() {
     if (last?.role !== "assistant") return "";
     if (last.status?.type === "incomplete") return last.status.reason === "cancelled" ? "Stopped." : "";
     const run = runOf(last.content);
-    if (!run) return "";
-    const { title, detail } = phaseOf(run);
-    const question = run.state === "waiting" ? ` ${run.input.prompt}` : "";
-    return `${[title, detail].filter(Boolean).join(", ")}.${question}`;
+    return run ? sentenceOf(run) : "";
   });
   return (
     <p className="sr-only" role="status" aria-live="polite">

@@ -38,3 +38,10 @@ export function phaseOf(run: RunView | undefined): Phase {
       return { title: "The crew couldn’t finish" };
   }
 }
+
+/** The same as a sentence for a screen reader, and what the crew asks. */
+export function sentenceOf(run: RunView): string {
+  const { title, detail } = phaseOf(run);
+  const question = run.state === "waiting" ? ` ${run.input.prompt}` : "";
+  return `${[title, detail].filter(Boolean).join(", ")}.${question}`;
+}

@@ -8,7 +8,7 @@ import { Bar } from "../Bar";
 import { PauseButton, StopButton } from "../Controls";
 import { crew, runs } from "../crew";
 import { Answer, Footnote, NotRunning, Problem } from "../Outcome";
-import { phaseOf } from "../phase";
+import { sentenceOf } from "../phase";
 import { Progress } from "../Progress";
 import { says } from "../useCommand";
 import { briefOf, STATES, useSnapshot } from "./snapshot";
@@ -48,7 +48,6 @@ function Refused({ error }: { readonly error: CrewError }) {
 function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
   const snapshot = useSnapshot(id, view.state);
   const live = !isFinal(view.state);
-  const { title, detail } = phaseOf(view);
   return (
     <>
       <div className="run-head">
@@ -76,7 +75,7 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
         )}
       </div>
       <p className="sr-only" role="status" aria-live="polite">
-        {[title, detail].filter(Boolean).join(", ")}.{view.state === "waiting" && ` ${view.input.prompt}`}
+        {sentenceOf(view)}
       </p>
       <Progress run={view} live={live} stopped={view.state === "cancelled"} />
       {view.state === "completed" && view.output && <Answer text={view.output} />}
