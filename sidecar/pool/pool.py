@@ -165,7 +165,7 @@ class Pool(ABC):
             )
         said = orjson.loads(lines[0])
         if said.get("type") == WORKER_BROKEN:
-            raise CannotImport(str(said["data"]["message"]))
+            raise CannotImport(f"{said['data']['message']} (see {self.log_hint})")
         if said.get("type") != WORKER_READY:
             raise WorkerLost(f"worker said {said.get('type')!r} instead of {WORKER_READY!r}")
 

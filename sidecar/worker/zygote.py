@@ -61,7 +61,9 @@ class _Gateway:
 class Zygote:
     """The owner of the control sockets and of the children."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, work: Callable[[socket.socket], NoReturn]) -> None:
+        """`work` is a child's whole life, given its channel."""
+        self._work = work
         self._owner = _Gateway(control)
         self._gateways = [self._owner]
         self._selector = selectors.DefaultSelector()
@@ -138,7 +140,7 @@ class Zygote:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _child(channel, parent)
+            _child(channel, parent, self._work)
         # Here and in the child, so that the group exists for whichever needs it first.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
@@ -168,7 +170,7 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _child(channel: int, parent: int) -> NoReturn:
+def _child(channel: int, parent: int, work: Callable[[socket.socket], NoReturn]) -> NoReturn:
     """Become a worker: own group, default signals, no descriptor but the channel and stderr."""
     try:
         with contextlib.suppress(OSError):
@@ -180,13 +182,17 @@ def _child(channel: int, parent: int) -> NoReturn:
         die_with(parent)
         os.closerange(3, channel)
         os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
-        from sidecar.worker import main as worker
-
-        worker.main(socket.socket(fileno=channel))
+        work(socket.socket(fileno=channel))
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _work(channel: socket.socket) -> NoReturn:
+    from sidecar.worker import main as worker
+
+    worker.main(channel)
 
 
 def thread_count() -> int:
@@ -220,7 +226,7 @@ def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[1]))
     control.set_inheritable(False)
     detach()
-    zygote = Zygote(control)
+    zygote = Zygote(control, _work)
     try:
         environment.prepare()
         from sidecar.worker import main as worker  # noqa: F401  (children use the worker)

@@ -173,15 +173,16 @@ class Gateway:
         message: dict[str, Any] = json.loads(data) if data else {}
         return message
 
-    def make(self) -> Child:
-        """A forked worker that has said it is ready."""
+    def make(self, environment: dict[str, str] | None = None) -> Child:
+        """A forked worker that has said it is ready; its run has the gateway's environment, or
+        another."""
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self.control, [b'{"fork": "t"}'], [theirs.fileno()])
         while "forked" not in (message := self.receive()):
             self._note(message)
         pid = message["pid"]
-        child = Child(pid, ours, lambda: self._wait(pid), self._environment)
+        child = Child(pid, ours, lambda: self._wait(pid), environment or self._environment)
         child.until("worker.ready")
         return child
 
@@ -199,7 +200,11 @@ class Zygote(Gateway):
     """A real zygote and its own gateway; a context manager. Others reach it at `listen`."""
 
     def __init__(
-        self, environment: dict[str, str], cwd: Path = PROJECT, listen: Path | None = None
+        self,
+        environment: dict[str, str],
+        cwd: Path = PROJECT,
+        listen: Path | None = None,
+        command: Callable[..., list[str]] = command,
     ) -> None:
         self._listen = listen
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -236,17 +241,22 @@ class Spawner:
     """Makes spawned workers, one process each."""
 
     def __init__(
-        self, environment: dict[str, str], cwd: Path = PROJECT, program: str = "main"
+        self,
+        environment: dict[str, str],
+        cwd: Path = PROJECT,
+        program: str = "main",
+        command: Callable[..., list[str]] = command,
     ) -> None:
         self._environment = environment
         self._cwd = cwd
         self._program = program
+        self._command = command
 
     def make(self) -> Child:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                command(self._program, "--channel", str(theirs.fileno())),
+                self._command(self._program, "--channel", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 env=self._environment,
                 cwd=self._cwd,

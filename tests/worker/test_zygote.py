@@ -7,8 +7,8 @@ import signal
 import socket
 from pathlib import Path
 
-import pytest
-
+from sidecar.channel import RunSpec
+from tests.support import light
 from tests.worker.harness import Zygote, clean_environment, gone, spec_for
 
 TARGETS = "tests.worker.targets"
@@ -22,6 +22,16 @@ class Broken:
 
 sys.meta_path.insert(0, Broken())
 """
+
+
+def light_zygote(*arguments: str) -> Zygote:
+    """The real one without crewai, for tests that end it; its children are the crew `synthetic`."""
+    return Zygote(clean_environment(), command=lambda *given: light.command(*given, *arguments))
+
+
+def endless(directory: Path) -> RunSpec:
+    """A run that the crew `synthetic` does not come to the end of."""
+    return spec_for(directory, inputs={"events": 10_000_000, "delay": 0, "rate": 1000})
 
 
 def test_it_reports_ready_with_the_time_it_took(zygote: Zygote) -> None:
@@ -74,10 +84,10 @@ def test_a_child_has_no_descriptor_of_the_zygotes(zygote: Zygote) -> None:
 
 
 def test_when_the_gateway_goes_the_zygote_and_all_children_go(tmp_path: Path) -> None:
-    with Zygote(clean_environment(CREW_MODEL="offline")) as zygote:
+    with light_zygote() as zygote:
         running, idle = zygote.make(), zygote.make()
-        running.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
-        running.until("tool.started")
+        running.start(endless(tmp_path))
+        running.until("llm.delta")
         zygote.control.close()
         assert zygote.process.wait(30) == 0
         assert gone(running.pid)
@@ -87,10 +97,10 @@ def test_when_the_gateway_goes_the_zygote_and_all_children_go(tmp_path: Path) ->
 
 
 def test_when_the_zygote_is_killed_its_children_go(tmp_path: Path) -> None:
-    with Zygote(clean_environment(CREW_MODEL="offline")) as zygote:
+    with light_zygote() as zygote:
         child = zygote.make()
-        child.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
-        child.until("tool.started")
+        child.start(endless(tmp_path))
+        child.until("llm.delta")
         zygote.process.kill()
         assert gone(child.pid)
         child.hang_up()
@@ -112,14 +122,15 @@ def test_a_failed_import_is_told_before_it_exits(tmp_path: Path) -> None:
         assert zygote.process.wait(30) == 1
 
 
-@pytest.mark.parametrize("where", ["in the working folder", "on PYTHONPATH"])
-def test_nothing_of_the_users_stands_in_for_the_product(where: str, tmp_path: Path) -> None:
-    for name in ("sidecar", "crew", "config", "tests", "crewai", "pydantic", "socket", "json"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"raise SystemExit('{name} of the user')")
-    more = {"PYTHONPATH": str(tmp_path)} if where == "on PYTHONPATH" else {}
-    environ = clean_environment(CREW_MODEL="offline", **more)
-    with Zygote(environ, cwd=tmp_path) as zygote:
+def test_nothing_of_the_users_stands_in_for_the_product(tmp_path: Path) -> None:
+    worked_in, on_path = tmp_path / "worked in", tmp_path / "on PYTHONPATH"
+    for folder in (worked_in, on_path):
+        for name in ("sidecar", "crew", "config", "tests", "crewai", "pydantic", "socket", "json"):
+            (folder / name).mkdir(parents=True)
+            text = f"raise SystemExit('{name} of the user, {folder.name}')"
+            (folder / name / "__init__.py").write_text(text)
+    environ = clean_environment(CREW_MODEL="offline", PYTHONPATH=str(on_path))
+    with Zygote(environ, cwd=worked_in) as zygote:
         child = zygote.make()
         last = child.run(spec_for(tmp_path))
         assert last["type"] == "run.completed", last
@@ -127,36 +138,26 @@ def test_nothing_of_the_users_stands_in_for_the_product(where: str, tmp_path: Pa
 
 
 def test_a_zygote_serves_several_gateways_and_ends_the_children_of_who_leaves(
-    tmp_path: Path,
+    zygote: Zygote, tmp_path: Path
 ) -> None:
-    with Zygote(clean_environment(CREW_MODEL="offline"), listen=tmp_path / "zygote") as zygote:
-        other = zygote.another()
-        ours, theirs = zygote.make(), other.make()
-        for child in (ours, theirs):
-            child.start(spec_for(tmp_path / str(child.pid), target=f"{TARGETS}:stuck_tool"))
-            child.until("tool.started")
-        other.control.close()
-        assert gone(theirs.pid)
-        theirs.hang_up()
-        ours.order(order="cancel", cause="c-1")
-        assert ours.rest()["type"] == "run.cancelled"
-        ours.hang_up()
+    other = zygote.another()
+    ours, theirs = zygote.make(), other.make()
+    for child in (ours, theirs):
+        child.start(spec_for(tmp_path / str(child.pid), target=f"{TARGETS}:stuck_tool"))
+        child.until("tool.started")
+    other.control.close()
+    assert gone(theirs.pid)
+    theirs.hang_up()
+    ours.order(order="cancel", cause="c-1")
+    assert ours.rest()["type"] == "run.cancelled"
+    ours.hang_up()
 
 
 def test_it_refuses_to_fork_with_a_second_thread() -> None:
-    """The guard itself: a process with a thread is told so instead of being forked."""
-    import threading
-
-    from sidecar.worker.zygote import Zygote as Real
-    from sidecar.worker.zygote import _Gateway
-
-    ours, theirs = socket.socketpair()
-    done = threading.Event()
-    thread = threading.Thread(target=done.wait, args=(10,))
-    thread.start()
-    try:
-        with ours, theirs, pytest.raises(RuntimeError, match="can't fork safely"):
-            Real(ours)._fork(_Gateway(ours), "t", theirs.fileno())
-    finally:
-        done.set()
-        thread.join()
+    with light_zygote("--threads") as zygote:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            socket.send_fds(zygote.control, [b'{"fork": "t"}'], [theirs.fileno()])
+            assert zygote.receive() == {
+                "error": "fork: RuntimeError: the zygote has 2 threads and can't fork safely"
+            }

@@ -1,0 +1,294 @@
+"""Keeping workers warm and handing them out, with workers that are a socket and no process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from sidecar.channel import WORKER_BROKEN, WORKER_READY, encode_line, fact
+from sidecar.pool import CannotImport, Pool, Worker
+from sidecar.pool import pool as module
+from sidecar.pool.pool import Process, WorkerLost
+from sidecar.settings import Settings
+from tests.pool.talk import BOUND, idle_of
+from tests.support.clock import Clock, settle
+
+READY = encode_line(fact(WORKER_READY, {"pid": 0}))
+
+
+def broken(message: str) -> bytes:
+    return encode_line(fact(WORKER_BROKEN, {"message": message}))
+
+
+class Scripted(Pool):
+    """Its workers say `says` and no more; an exception in its place is why there is none."""
+
+    def __init__(self, settings: Settings, says: bytes | Exception = READY) -> None:
+        super().__init__(settings)
+        self.says = says
+        self.launched = 0
+        self.ends: list[socket.socket] = []
+        self.exits: list[asyncio.Future[int | None]] = []
+
+    @property
+    def log_hint(self) -> str:
+        return "workers.log"
+
+    async def _launch(self, theirs: socket.socket) -> Process:
+        self.launched += 1
+        if isinstance(self.says, Exception):
+            raise self.says
+        end = theirs.dup()
+        end.sendall(self.says)
+        self.ends.append(end)
+        self.exits.append(asyncio.get_running_loop().create_future())
+        # Beyond any process's number, so that a signal hits nobody.
+        return 1 << 30, self.exits[-1]
+
+    def leave(self, number: int, code: int) -> None:
+        """The worker of that number exits."""
+        self.ends[number].close()
+        self.exits[number].set_result(code)
+
+
+Make = Callable[..., Scripted]
+
+
+@pytest.fixture
+async def make(settings: Settings) -> AsyncIterator[Make]:
+    """A pool, not started yet: `make(says, warm=1)`."""
+    made: list[Scripted] = []
+
+    def one(says: bytes | Exception = READY, *, warm: int = 1) -> Scripted:
+        made.append(Scripted(Settings(data=settings.data, warm=warm), says))
+        return made[-1]
+
+    yield one
+    for pool in made:
+        await pool.stop()
+        for end in pool.ends:
+            end.close()
+
+
+async def take(pool: Pool) -> Worker:
+    return await asyncio.wait_for(pool.take(), BOUND)
+
+
+async def told(pool: Pool) -> str:
+    """Its trouble, which it has by now."""
+    await settle()
+    assert pool.trouble is not None
+    return pool.trouble
+
+
+async def test_it_has_as_many_ready_as_are_kept_warm(make: Make) -> None:
+    pool = make(warm=3)
+    pool.start()
+    assert len(await idle_of(pool)) == 3
+    assert pool.ready
+    assert pool.launched == 3
+
+
+async def test_it_is_not_ready_while_the_first_worker_is_made(make: Make) -> None:
+    pool = make(b"")
+    pool.start()
+    await settle()
+    assert pool.launched == 1
+    assert not pool.ready
+
+
+async def test_what_is_taken_is_replaced(make: Make) -> None:
+    pool = make()
+    pool.start()
+    first = await take(pool)
+    (second,) = await idle_of(pool)
+    assert second is not first
+    assert pool.launched == 2
+    first.close()
+
+
+async def test_without_warm_workers_one_is_made_when_it_is_asked_for(make: Make) -> None:
+    pool = make(warm=0)
+    pool.start()
+    assert pool.ready
+    assert pool.launched == 0
+    worker = await take(pool)
+    assert worker.alive
+    assert pool.launched == 1
+    worker.close()
+
+
+async def test_many_who_wait_get_one_each(make: Make) -> None:
+    pool = make(warm=0)
+    pool.start()
+    workers = await asyncio.gather(*(take(pool) for _ in range(5)))
+    assert len(set(workers)) == 5
+    for worker in workers:
+        worker.close()
+
+
+async def test_a_worker_that_died_while_it_was_idle_is_given_to_nobody(make: Make) -> None:
+    pool = make()
+    pool.start()
+    (idle,) = await idle_of(pool)
+    pool.leave(0, -9)
+    assert not pool.ready
+    worker = await take(pool)
+    assert worker is not idle
+    assert worker.alive
+    worker.close()
+
+
+async def test_who_gives_up_waiting_leaves_the_worker_to_the_next(make: Make) -> None:
+    pool = make(WorkerLost("no room"), warm=0)
+    pool.start()
+    waiting = asyncio.create_task(pool.take())
+    await told(pool)
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    assert pool._waiting == 0
+
+
+async def test_trouble_is_said_and_tried_again_until_it_is_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", (0.01,))
+    pool = make(WorkerLost("no room"))
+    pool.start()
+    assert await told(pool) == "no room"
+    pool.says = READY
+    worker = await take(pool)
+    await idle_of(pool)
+    assert pool.trouble is None
+    errors = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert set(errors) == {"no worker: no room"}
+    worker.close()
+
+
+async def test_waits_between_attempts_grow_to_the_longest_and_begin_anew_after_a_success(
+    make: Make, clock: Clock
+) -> None:
+    pool = make(WorkerLost("no room"))
+    pool.start()
+    await settle()
+    for attempts, seconds in enumerate((0.2, 1.0, 5.0, 15.0, 15.0), 1):
+        await clock.turn(seconds - 0.001)
+        assert pool.launched == attempts
+        await clock.turn(0.001)
+        assert pool.launched == attempts + 1
+    pool.says = READY
+    await clock.turn(15.0)
+    assert pool.ready
+    pool.says = WorkerLost("no room again")
+    (await take(pool)).close()
+    await settle()
+    before = pool.launched
+    await clock.turn(0.2)
+    assert pool.launched == before + 1
+
+
+async def test_a_first_worker_that_lacks_what_it_imports_breaks_the_pool(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make(broken("ImportError: no crewai"))
+    pool.start()
+    with pytest.raises(CannotImport, match="ImportError: no crewai"):
+        await take(pool)
+    assert pool.broken.is_set()
+    assert pool.trouble == "ImportError: no crewai (see workers.log)"
+    assert pool.launched == 1
+    with pytest.raises(CannotImport, match="ImportError: no crewai"):
+        await take(pool)
+    # Whoever serves says it, once.
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_who_waits_hears_of_a_broken_pool(make: Make) -> None:
+    pool = make(broken("ImportError: no crewai"), warm=0)
+    pool.start()
+    waiting = [asyncio.create_task(pool.take()) for _ in range(3)]
+    answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), BOUND)
+    assert [type(one) for one in answers] == [CannotImport] * 3
+
+
+async def test_a_pool_that_has_had_a_worker_is_not_broken_by_a_later_one(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while crewai is being upgraded under a sidecar that runs."""
+    monkeypatch.setattr(module, "_RETRY_SECONDS", (0.01,))
+    pool = make()
+    pool.start()
+    await idle_of(pool)
+    pool.says = broken("ImportError: half of it")
+    (await take(pool)).close()
+    assert await told(pool) == "ImportError: half of it (see workers.log)"
+    assert not pool.broken.is_set()
+    pool.says = READY
+    (await take(pool)).close()
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (b'{"type": "run.started"}\n', "worker said 'run.started' instead of 'worker.ready'"),
+        (b"{}\n", "worker said None instead of 'worker.ready'"),
+    ],
+)
+async def test_a_worker_that_says_something_else_first_is_none(
+    make: Make, says: bytes, why: str
+) -> None:
+    pool = make(says)
+    with pytest.raises(WorkerLost, match=why):
+        await pool._make()
+    # It was hung up on.
+    pool.ends[0].setblocking(False)
+    assert await asyncio.get_running_loop().sock_recv(pool.ends[0], 1) == b""
+
+
+async def test_a_worker_that_exits_before_it_is_ready_is_told_with_its_code(make: Make) -> None:
+    pool = make(b"")
+    making = asyncio.create_task(pool._make())
+    await settle()
+    pool.leave(0, 3)
+    with pytest.raises(WorkerLost, match=r"before it was ready \(exit code 3\); see workers.log"):
+        await making
+
+
+async def test_a_worker_that_is_never_ready_is_given_up(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "READY_SECONDS", 0.05)
+    pool = make(b"")
+    with pytest.raises(WorkerLost, match=r"worker not ready within 0\.05 s"):
+        await pool._make()
+
+
+async def test_a_pool_that_stops_makes_no_more_and_hangs_up_on_the_idle(make: Make) -> None:
+    pool = make(warm=2)
+    pool.start()
+    await idle_of(pool)
+    await pool.stop()
+    assert not pool.ready
+    for end in pool.ends:
+        end.setblocking(False)
+        assert await asyncio.get_running_loop().sock_recv(end, 1) == b""
+    assert pool.launched == 2
+
+
+async def test_a_pool_that_stops_while_it_makes_one_leaves_nothing_open(make: Make) -> None:
+    pool = make(b"")
+    pool.start()
+    await settle()
+    await pool.stop()
+    pool.ends[0].setblocking(False)
+    assert await asyncio.get_running_loop().sock_recv(pool.ends[0], 1) == b""
+
+
+async def test_a_pool_that_was_never_started_can_be_stopped(make: Make) -> None:
+    await make().stop()
