@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import pytest
 
@@ -18,14 +17,11 @@ OFFLINE = {
 }
 
 
-class Maker(Protocol):
-    def make(self) -> Child: ...
-
-
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    """A zygote with the offline model at 1 ms per token, and two secrets."""
-    with Zygote(clean_environment(**OFFLINE)) as zygote:
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """With the offline model at 1 ms per token, and two secrets; other gateways may come to it."""
+    listen = tmp_path_factory.mktemp("zygote") / "socket"
+    with Zygote(clean_environment(**OFFLINE), listen=listen) as zygote:
         assert zygote.ready.get("ready"), zygote.ready
         yield zygote
 
@@ -39,14 +35,10 @@ def worker(zygote: Zygote) -> Iterator[Child]:
 
 
 @pytest.fixture(params=["fork", "spawn"])
-def either(request: pytest.FixtureRequest) -> Iterator[Child]:
-    """The same worker, forked and spawned."""
-    maker: Maker = (
-        request.getfixturevalue("zygote")
-        if request.param == "fork"
-        else Spawner(clean_environment(**OFFLINE))
-    )
-    child = maker.make()
+def either(request: pytest.FixtureRequest, zygote: Zygote) -> Iterator[Child]:
+    """The same worker, forked and spawned. Both run the same `main` once they are ready: for what
+    comes before and after it, since a spawned one takes as long as crewai takes to import."""
+    child = (zygote if request.param == "fork" else Spawner(clean_environment(**OFFLINE))).make()
     yield child
     child.kill()
 
@@ -66,20 +58,18 @@ def openai_server(_openai_server: OpenAIServer) -> OpenAIServer:
     return _openai_server
 
 
-@pytest.fixture(scope="session")
-def openai_zygote(_openai_server: OpenAIServer) -> Iterator[Zygote]:
-    environment = clean_environment(
+@pytest.fixture
+def openai_environment(openai_server: OpenAIServer) -> dict[str, str]:
+    """Of runs whose model is the loopback OpenAI server."""
+    return clean_environment(
         OPENAI_API_KEY="sk-test-0123456789",
-        OPENAI_BASE_URL=_openai_server.base_url,
+        OPENAI_BASE_URL=openai_server.base_url,
         OPENAI_MODEL="any-model",
     )
-    with Zygote(environment) as zygote:
-        yield zygote
 
 
 @pytest.fixture
-def openai_worker(openai_zygote: Zygote, openai_server: OpenAIServer) -> Iterator[Child]:
-    """A forked worker whose model is the loopback OpenAI server."""
-    child = openai_zygote.make()
+def openai_worker(zygote: Zygote, openai_environment: dict[str, str]) -> Iterator[Child]:
+    child = zygote.make(openai_environment)
     yield child
     child.kill()

@@ -132,19 +132,19 @@ def test_no_secret_leaves_the_process(worker: Child, tmp_path: Path) -> None:
     assert "***" in worker.of("tool.completed")[0]["data"]["output"]
 
 
-def test_cancel_ends_a_streaming_run_within_half_a_second(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
-    either.until("llm.delta")
-    either.until("llm.delta")
+def test_cancel_ends_a_streaming_run_within_half_a_second(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
+    worker.until("llm.delta")
+    worker.until("llm.delta")
     asked = time.monotonic()
-    either.order(order="cancel", cause="c-7")
-    last = either.rest()
+    worker.order(order="cancel", cause="c-7")
+    last = worker.rest()
     took = time.monotonic() - asked
     assert (last["type"], last["cause"], last["data"]) == ("run.cancelled", "c-7", {})
     assert took < 0.5
-    assert either.exit_code() == 0
+    assert worker.exit_code() == 0
     # It came out through CrewAI rather than over it: the layers have said how they ended.
-    assert {"llm.failed", "task.failed"} <= {fact["type"] for fact in either.facts}
+    assert {"llm.failed", "task.failed"} <= {fact["type"] for fact in worker.facts}
 
 
 def test_cancel_lets_a_working_tool_finish(worker: Child, tmp_path: Path) -> None:
@@ -171,34 +171,34 @@ def test_cancel_before_anything_has_happened_still_cancels(worker: Child, tmp_pa
     assert worker.rest()["type"] == "run.cancelled"
 
 
-def test_a_worker_does_not_outlive_its_gateway(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
-    either.until("llm.delta")
-    either.hang_up()
-    assert gone(either.pid)
+def test_a_worker_does_not_outlive_its_gateway(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
+    worker.until("llm.delta")
+    worker.hang_up()
+    assert gone(worker.pid)
 
 
-def test_a_worker_without_a_run_leaves_with_its_gateway(either: Child) -> None:
-    either.hang_up()
-    assert gone(either.pid)
+def test_a_worker_without_a_run_leaves_with_its_gateway(worker: Child) -> None:
+    worker.hang_up()
+    assert gone(worker.pid)
 
 
-def test_sigterm_ends_a_worker_at_once(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
-    either.until("tool.started")
-    os.kill(either.pid, signal.SIGTERM)
-    assert either.rest()["type"] == "tool.started"
-    assert either.exit_code() == -signal.SIGTERM
+def test_sigterm_ends_a_worker_at_once(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:stuck_tool"))
+    worker.until("tool.started")
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.rest()["type"] == "tool.started"
+    assert worker.exit_code() == -signal.SIGTERM
 
 
-def test_a_crash_closes_the_channel_without_a_last_word(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:dies"))
-    assert either.rest()["type"] == "tool.started"
-    assert either.exit_code() == -signal.SIGKILL
+def test_a_crash_closes_the_channel_without_a_last_word(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:dies"))
+    assert worker.rest()["type"] == "tool.started"
+    assert worker.exit_code() == -signal.SIGKILL
 
 
-def test_a_worker_leads_its_own_process_group(either: Child) -> None:
-    assert os.getpgid(either.pid) == either.pid
+def test_a_worker_leads_its_own_process_group(worker: Child) -> None:
+    assert os.getpgid(worker.pid) == worker.pid
 
 
 def test_running_out_of_memory_is_named(worker: Child, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import light
 from tests.worker.harness import (
     PATIENCE,
     PROJECT,
@@ -96,11 +97,10 @@ def said(tmp_path: Path) -> Iterator[Said]:
 
 
 @pytest.mark.parametrize("kind", ["fork", "spawn"])
-@pytest.mark.parametrize("target", ["hung_interpreter", "hung_tool"])
 def test_a_worker_and_its_tools_children_die_with_a_gateway_that_is_killed(
-    said: Said, tmp_path: Path, kind: str, target: str
+    said: Said, tmp_path: Path, kind: str
 ) -> None:
-    gateway = Gateway(kind, f"{TARGETS}:{target}", tmp_path)
+    gateway = Gateway(kind, f"{TARGETS}:hung_interpreter", tmp_path)
     left = said.pid()
     gateway.kill()
     try:
@@ -120,35 +120,48 @@ def test_when_the_channel_closes_the_worker_takes_its_group_along(
     assert gone(left)
 
 
+@pytest.fixture
+def guarded() -> Iterator[Child]:
+    """A spawned worker without crewai."""
+    worker = Spawner(OFFLINE, program="worker", command=light.command).make()
+    yield worker
+    worker.kill()
+
+
+def child_of(worker: Child, directory: Path, target: str = "hear") -> int:
+    """Start its run; the pid of the child that a tool of it has started."""
+    worker.start(spec_for(directory, target=target))
+    return int(worker.until("log")["data"]["text"])
+
+
 def test_what_a_killed_spawned_worker_leaves_goes_without_a_gateways_help(
-    said: Said, tmp_path: Path
+    guarded: Child, tmp_path: Path
 ) -> None:
-    worker = Spawner(OFFLINE).make()
-    worker.start(spec_for(tmp_path, target=f"{TARGETS}:hung_tool"))
-    left = said.pid()
-    os.kill(worker.pid, signal.SIGKILL)
-    assert worker.exit_code() == -signal.SIGKILL
+    left = child_of(guarded, tmp_path)
+    os.kill(guarded.pid, signal.SIGKILL)
+    assert guarded.exit_code() == -signal.SIGKILL
     assert gone(left)
-    worker.hang_up()
 
 
-def test_a_spawned_worker_leaves_no_guard_behind_not_even_a_zombie(tmp_path: Path) -> None:
-    worker = Spawner(OFFLINE).make()
-    (guard,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
-    assert worker.run(spec_for(tmp_path))["type"] == "run.completed"
-    assert worker.exit_code() == 0
+def test_a_spawned_worker_leaves_no_guard_behind_not_even_a_zombie(
+    guarded: Child, tmp_path: Path
+) -> None:
+    children = Path(f"/proc/{guarded.pid}/task/{guarded.pid}/children")
+    (guard,) = children.read_text().split()
+    left = child_of(guarded, tmp_path, target="leave")
+    assert guarded.exit_code() == 0
     assert not Path(f"/proc/{guard}").exists()
-    worker.hang_up()
+    # What a tool has left is the gateway's to kill: see tests/pool/test_spawn.py.
+    os.kill(left, signal.SIGKILL)
 
 
-def test_a_guard_sits_out_the_sigterm_that_its_group_is_sent(said: Said, tmp_path: Path) -> None:
-    worker = Spawner(OFFLINE).make()
-    worker.start(spec_for(tmp_path, target=f"{TARGETS}:hung_tool"))
-    left = said.pid()
-    os.killpg(worker.pid, signal.SIGTERM)
-    assert worker.exit_code() == -signal.SIGTERM
+def test_a_guard_sits_out_the_sigterm_that_its_group_is_sent(
+    guarded: Child, tmp_path: Path
+) -> None:
+    left = child_of(guarded, tmp_path)
+    os.killpg(guarded.pid, signal.SIGTERM)
+    assert guarded.exit_code() == -signal.SIGTERM
     assert gone(left)
-    worker.hang_up()
 
 
 def test_a_worker_that_is_warming_up_dies_with_its_gateway() -> None:

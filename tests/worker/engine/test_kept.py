@@ -146,7 +146,11 @@ def test_each_output_is_in_the_journal_when_its_task_is_told_as_completed(
 
 
 def test_an_output_that_the_log_cut_goes_on_whole_after_a_crash(
-    openai_worker: Child, openai_zygote: Zygote, openai_server: OpenAIServer, tmp_path: Path
+    openai_worker: Child,
+    openai_environment: dict[str, str],
+    openai_server: OpenAIServer,
+    zygote: Zygote,
+    tmp_path: Path,
 ) -> None:
     words = tuple(f"word{number} " for number in range(20_000))
     openai_server.script = Script(tokens=(*words, "sk-test-0123456789 THE END"))
@@ -157,7 +161,7 @@ def test_an_output_that_the_log_cut_goes_on_whole_after_a_crash(
     assert len(cut["output"]) == MAX_STRING
     openai_server.requests.clear()
     openai_server.script = Script()
-    second = openai_zygote.make()
+    second = zygote.make(openai_environment)
     assert second.run(later(tmp_path, {TASKS[0]: cut["output"]}))["type"] == "run.completed"
     second.kill()
     whole = "".join(words) + "*** THE END"
@@ -203,7 +207,7 @@ def test_a_run_that_is_paused_at_its_start_says_nothing_of_the_crew(
     types = [fact["type"] for fact in openai_worker.facts if fact["type"] != "log"]
     assert types == ["worker.ready", "run.started", "run.paused"]
     assert "ready" not in [fact["data"]["text"] for fact in openai_worker.of("log")]
-    assert openai_worker.silent(1.0)
+    assert openai_worker.silent(0.5)
     assert openai_server.requests == []
     openai_worker.order(order="resume")
     assert openai_worker.rest()["type"] == "run.completed"

@@ -71,14 +71,14 @@ def test_an_instruction_is_kept_when_a_guardrail_has_the_task_done_again(
     assert len(modified(openai_worker)) == 1
 
 
-def test_the_offline_model_hears_an_instruction(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path))
-    either.until("llm.delta")
-    modify(either, instruction=INSTRUCTION)
-    assert either.until("run.modified")["task"] == "analyze_sentiment"
-    assert either.rest()["type"] == "run.completed"
+def test_the_offline_model_hears_an_instruction(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path))
+    worker.until("llm.delta")
+    modify(worker, instruction=INSTRUCTION)
+    assert worker.until("run.modified")["task"] == "analyze_sentiment"
+    assert worker.rest()["type"] == "run.completed"
     said = f"You asked for: {INSTRUCTION}"
-    assert [said in either.text(name) for name in TASKS] == [False, True, False]
+    assert [said in worker.text(name) for name in TASKS] == [False, True, False]
 
 
 def test_several_instructions_come_in_the_order_they_were_given(
@@ -149,16 +149,16 @@ def test_now_cuts_the_reply_off_and_asks_again(
     assert [fact for fact in openai_worker.facts if fact["type"] in failures] == []
 
 
-def test_now_cuts_the_offline_model_off_as_well(either: Child, tmp_path: Path) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
+def test_now_cuts_the_offline_model_off_as_well(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:slow_model"))
     for number in range(3):
-        either.until("llm.delta")
-        modify(either, f"c-{number}", instruction=f"Again {number}.", now=True)
-        either.until("llm.failed")
-        assert either.until("run.modified")["cause"] == f"c-{number}"
-    either.until("llm.delta")
-    either.order(order="cancel", cause="c-9")
-    assert either.rest()["type"] == "run.cancelled"
+        worker.until("llm.delta")
+        modify(worker, f"c-{number}", instruction=f"Again {number}.", now=True)
+        worker.until("llm.failed")
+        assert worker.until("run.modified")["cause"] == f"c-{number}"
+    worker.until("llm.delta")
+    worker.order(order="cancel", cause="c-9")
+    assert worker.rest()["type"] == "run.cancelled"
 
 
 def test_now_without_a_reply_being_written_waits_for_the_next_call(

@@ -127,22 +127,23 @@ def test_the_first_tokens_arrive_before_the_reply_has_ended(
     assert openai_worker.until("llm.delta")["data"]["text"] == "A "
 
 
-def test_openrouter_is_spoken_natively(openai_server: OpenAIServer, tmp_path: Path) -> None:
+def test_openrouter_is_spoken_natively(
+    zygote: Zygote, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
     environment = clean_environment(
         OPENROUTER_API_KEY="sk-or-v1-0123456789",
         OPENROUTER_BASE_URL=openai_server.base_url.replace("/v1", "/api/v1"),
         OPENROUTER_MODEL="vendor/model:free",
     )
-    with Zygote(environment) as zygote:
-        child = zygote.make()
-        last = child.run(spec_for(tmp_path))
-        assert last["data"] == {"output": "A real client heard this."}
-        assert child.of("run.started")[0]["data"]["model"] == "openrouter/vendor/model:free"
-        request = openai_server.requests[0]
-        assert request["path"] == "/api/v1/chat/completions"
-        assert request["authorization"] == "Bearer sk-or-v1-0123456789"
-        assert request["body"]["model"] == "vendor/model:free"
-        child.kill()
+    child = zygote.make(environment)
+    last = child.run(spec_for(tmp_path))
+    assert last["data"] == {"output": "A real client heard this."}
+    assert child.of("run.started")[0]["data"]["model"] == "openrouter/vendor/model:free"
+    request = openai_server.requests[0]
+    assert request["path"] == "/api/v1/chat/completions"
+    assert request["authorization"] == "Bearer sk-or-v1-0123456789"
+    assert request["body"]["model"] == "vendor/model:free"
+    child.kill()
 
 
 def test_the_server_lists_its_requests_and_answers_whole_when_not_asked_to_stream(

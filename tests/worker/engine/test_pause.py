@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.openai_server import OpenAIServer, Script
-from tests.worker.harness import Child, Spawner, Zygote, clean_environment, spec_for
+from tests.worker.harness import Child, Zygote, clean_environment, spec_for
 
 TARGETS = "tests.worker.targets"
-QUIET = 1.0
+QUIET = 0.5
 """Seconds of silence that count as standing still; at 1 ms per token a run would be over."""
 WORDS = tuple(f"word{number} " for number in range(50))
 
@@ -30,20 +30,20 @@ def resume(child: Child) -> None:
 
 
 def test_a_paused_run_is_silent_and_its_text_is_that_of_an_unpaused_one(
-    either: Child, zygote: Zygote, tmp_path: Path
+    worker: Child, zygote: Zygote, tmp_path: Path
 ) -> None:
     other = zygote.make()
     unpaused = other.run(spec_for(tmp_path / "other"))
     other.kill()
-    either.start(spec_for(tmp_path))
-    either.until("llm.delta")
-    assert pause(either) == "token"
-    assert either.silent(QUIET)
-    resume(either)
-    last = either.rest()
+    worker.start(spec_for(tmp_path))
+    worker.until("llm.delta")
+    assert pause(worker) == "token"
+    assert worker.silent(QUIET)
+    resume(worker)
+    last = worker.rest()
     assert last == {**unpaused, "ts": last["ts"]}
-    assert either.text() == other.text()
-    assert len(either.of("run.paused")) == 1
+    assert worker.text() == other.text()
+    assert len(worker.of("run.paused")) == 1
 
 
 def test_a_run_can_be_paused_again_and_again(worker: Child, tmp_path: Path) -> None:
@@ -107,17 +107,26 @@ def test_no_thread_speaks_while_the_run_is_paused(worker: Child, tmp_path: Path)
 
 
 def test_what_a_child_process_prints_is_held_back_and_not_lost(
-    worker: Child, tmp_path: Path
+    zygote: Zygote, tmp_path: Path
 ) -> None:
+    # Slow, so that the crew is still at work when the child has begun.
+    worker = zygote.make(clean_environment(CREW_MODEL="offline", OFFLINE_TOKEN_MS="50"))
     worker.start(spec_for(tmp_path, target=f"{TARGETS}:chatty_child"))
     worker.until("log", stream="stdout")
     pause(worker)
     assert worker.silent(QUIET)
     resume(worker)
+    while len(numbers := printed(worker)) < 100:
+        worker.until("log", stream="stdout")
+    worker.order(order="cancel", cause="c-9")
     worker.rest()
-    numbers = [int(line) for fact in worker.of("log") for line in fact["data"]["text"].splitlines()]
     assert numbers == list(range(len(numbers)))
-    assert len(numbers) > 50
+    worker.kill()
+
+
+def printed(worker: Child) -> list[int]:
+    """The numbers that have been heard."""
+    return [int(line) for fact in worker.of("log") for line in fact["data"]["text"].splitlines()]
 
 
 @pytest.mark.parametrize("boundary", ["token", "tool", "task"])
@@ -193,10 +202,9 @@ def test_a_long_pause_still_stands_at_the_next_gate(worker: Child, tmp_path: Pat
     assert "blocked by hook" in blocked["data"]["output"]
 
 
-def test_the_crew_stands_within_one_token(tmp_path: Path) -> None:
+def test_the_crew_stands_within_one_token(zygote: Zygote, tmp_path: Path) -> None:
     """50 ms per token, so that the noise of a busy machine is small beside it; the median."""
-    spawner = Spawner(clean_environment(CREW_MODEL="offline", OFFLINE_TOKEN_MS="50"))
-    child = spawner.make()
+    child = zygote.make(clean_environment(CREW_MODEL="offline", OFFLINE_TOKEN_MS="50"))
     try:
         child.start(spec_for(tmp_path))
         child.until("llm.delta")

@@ -29,20 +29,20 @@ def answer(child: Child, question: str, text: str) -> None:
 
 
 def test_a_reviewed_task_asks_and_goes_on_when_it_is_accepted(
-    either: Child, tmp_path: Path
+    worker: Child, tmp_path: Path
 ) -> None:
-    either.start(spec_for(tmp_path, review=[FIRST]))
-    fact = either.until("input.requested")
+    worker.start(spec_for(tmp_path, review=[FIRST]))
+    fact = worker.until("input.requested")
     assert (fact["task"], fact["agent"]) == (FIRST, "Content Planner")
-    assert fact["data"]["output"] == either.text()
+    assert fact["data"]["output"] == worker.text()
     assert "Content Planner" in fact["data"]["prompt"]
     assert fact["data"]["expires"] is None
-    assert either.silent(1)
-    answer(either, fact["data"]["input"], "")
-    last = either.rest()
+    assert worker.silent(0.5)
+    answer(worker, fact["data"]["input"], "")
+    last = worker.rest()
     assert last["type"] == "run.completed", last
-    assert len(either.of("input.requested")) == 1
-    assert either.of("task.completed")[0]["data"]["output"] == fact["data"]["output"]
+    assert len(worker.of("input.requested")) == 1
+    assert worker.of("task.completed")[0]["data"]["output"] == fact["data"]["output"]
 
 
 def test_a_task_of_the_config_with_human_input_asks(worker: Child, tmp_path: Path) -> None:
