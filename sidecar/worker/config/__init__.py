@@ -1,8 +1,15 @@
-"""agents.yaml and tasks.yaml, loaded and checked; needs no crewai."""
+"""agents.yaml and tasks.yaml, loaded and checked; needs no crewai, and pydantic when it loads."""
 
 from __future__ import annotations
 
-from sidecar.worker.config.load import AgentConfig, ConfigError, CrewConfig, TaskConfig, load
+from typing import TYPE_CHECKING
+
+from sidecar.worker.config.files import CrewConfig, load
+from sidecar.worker.config.problems import ConfigError
 from sidecar.worker.config.tools import Toolbox, toolbox
 
-__all__ = ["AgentConfig", "ConfigError", "CrewConfig", "TaskConfig", "Toolbox", "load", "toolbox"]
+if TYPE_CHECKING:
+    from sidecar.worker.config.keys import AgentConfig as AgentConfig
+    from sidecar.worker.config.keys import TaskConfig as TaskConfig
+
+__all__ = ["ConfigError", "CrewConfig", "Toolbox", "load", "toolbox"]

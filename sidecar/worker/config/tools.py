@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sidecar.worker.config.yamlfile import ConfigError, Problem
+from sidecar.worker.config.problems import ConfigError, Problem
 
 __all__ = ["Toolbox", "toolbox"]
 

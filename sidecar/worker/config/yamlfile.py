@@ -1,254 +1,163 @@
-"""A YAML file of named entries that remembers where everything stands. Pure, safe loading only."""
+"""A YAML file as plain data, and where each part of it stands. Pure, safe loading only."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["ConfigError", "Entry", "Problem", "YamlFile", "suggest"]
+from sidecar.worker.config.problems import ConfigError, Problem
+
+__all__ = ["Place", "YamlFile", "described"]
+
+Place = tuple[str | int, ...]
+"""The names and indexes that lead to a value, from the top."""
 
 _MAX_BYTES: Final = 1024 * 1024
-_MAX_SHOWN: Final = 20
+_MAX_MERGED: Final = 10_000
+"""Keys that merges may copy: 8 levels of ten merges each, 500 bytes, would copy 10^8 of them."""
+_MAX_PROBLEMS: Final = 1_000
 _MERGE: Final = "tag:yaml.org,2002:merge"
-_KINDS: Final = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong: `path:line:column: key: message`, then the line with a caret."""
-
-    path: str
-    line: int
-    column: int
-    key: str
-    message: str
-    hint: str | None = None
-    source: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        key = f"{self.key}: " if self.key else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        text = f"{place}: {key}{self.message}{hint}"
-        if self.source:
-            text += f"\n  {self.line:>4} | {self.source}\n       | {' ' * (self.column - 1)}^"
-        return text
-
-
-class ConfigError(Exception):
-    """A crew's files can't be used; the text lists every problem with its place."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        shown = "\n".join(str(problem) for problem in self.problems[:_MAX_SHOWN])
-        more = len(self.problems) - _MAX_SHOWN
-        super().__init__(shown + (f"\nand {more} more" if more > 0 else ""))
-
-
-def suggest(word: str, known: Collection[str]) -> str | None:
-    """'did you mean …?' when `known` has something like `word`."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class YamlFile:
-    """One file: its entries, and the problems found so far in `problems`."""
+    """`data` is what the file says, `problems` what is wrong with it so far: the first 1,000."""
 
-    def __init__(self, path: Path, text: str, root: Node) -> None:
-        self.path = path
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigError for a file that is missing, too large, not UTF-8, empty or no YAML."""
         self.problems: list[Problem] = []
-        self._lines = text.splitlines()
-        self._root = root
-
-    @classmethod
-    def read(cls, path: Path) -> YamlFile:
-        """Raises ConfigError when the file is missing, too large, not UTF-8, empty or not YAML."""
-
-        def fail(message: str, line: int = 0, column: int = 0, source: str = "") -> ConfigError:
-            return ConfigError([Problem(str(path), line, column, "", message, None, source)])
-
+        self._path = path
+        self._lines: list[str] = []
         try:
             if path.stat().st_size > _MAX_BYTES:
-                raise fail(f"larger than {_MAX_BYTES // 1024} KiB")
+                raise self._unusable(f"larger than {_MAX_BYTES // 1024} KiB")
             text = path.read_text("utf-8-sig")
+            self._lines = text.splitlines()
+            loader = _Loader(text, self)
+            root = loader.get_single_node()
+            if root is None:
+                raise self._unusable("the file is empty")
+            self._root: Node = root
+            self.data = loader.construct_document(root)
         except FileNotFoundError:
-            raise fail("no such file") from None
+            raise self._unusable("no such file") from None
         except UnicodeDecodeError as error:
-            raise fail(f"not UTF-8 ({error.reason} at byte {error.start})") from None
+            raise self._unusable(f"not UTF-8 ({error.reason} at byte {error.start})") from None
         except OSError as error:
-            raise fail(error.strerror or str(error)) from None
-        try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            raise self._unusable(error.strerror or str(error)) from None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
             message = f"not valid YAML: {error.problem or error.context}"
-            if mark is None:
-                raise fail(message) from None
-            lines = text.splitlines()
-            source = lines[mark.line] if mark.line < len(lines) else ""
-            raise fail(message, mark.line + 1, mark.column + 1, source) from None
+            mark = error.problem_mark or error.context_mark
+            raise self._unusable(message, mark) from None
         except (yaml.YAMLError, RecursionError) as error:
-            raise fail(f"not valid YAML: {' '.join(str(error).split())}") from None
-        if root is None:
-            raise fail("the file is empty")
-        return cls(path, text, root)
+            raise self._unusable(f"not valid YAML: {' '.join(str(error).split())}") from None
 
-    def entries(self, section: str, noun: str) -> list[Entry]:
-        """The named mappings under `section`, or at the top where `section` is missing."""
-        top = self._mapping(self._root, "", f"{section}: with a name for each")
-        if not top:
-            return []
-        if section in top:
-            for key, (node, _) in top.items():
-                if key != section:
-                    self.add(node, f"unknown key beside {section!r}", key, suggest(key, [section]))
-            body = top[section][1]
-            named = self._mapping(body, section, f"a name for each of the {section}")
-        else:
-            section, named = "", top
-        if not named and not self.problems:
-            self.add(self._root, f"needs at least {noun}", section)
-        entries = []
-        for name, (node, value) in named.items():
-            key = f"{section}.{name}" if section else name
-            fields = self._mapping(value, key, f"the keys of {noun}")
-            if fields or not self.problems:
-                entries.append(Entry(self, name, key, node, fields))
-        return entries
+    def node(self, place: Place, *, name: bool = False) -> Node:
+        """The value at `place`, or its name; of what should hold it when it is not there."""
+        key = value = self._root
+        for part in place:
+            if isinstance(value, MappingNode):
+                inside = [pair for pair in value.value if pair[0].value == part]
+            elif isinstance(value, SequenceNode) and isinstance(part, int):
+                inside = [(value.value[part],) * 2]
+            else:
+                break
+            if inside:
+                [(key, value)] = inside
+        return key if name else value
 
-    def add(self, node: Node, message: str, key: str, hint: str | None = None) -> None:
-        """Note a problem at `node`."""
-        mark = node.start_mark
-        source = self._lines[mark.line] if mark.line < len(self._lines) else ""
-        place = (str(self.path), mark.line + 1, mark.column + 1)
-        self.problems.append(Problem(*place, key, message, hint, source))
+    @property
+    def room(self) -> int:
+        """For how many more problems."""
+        return _MAX_PROBLEMS - len(self.problems)
 
-    def _mapping(self, node: Node, key: str, wanted: str) -> dict[str, tuple[Node, Node]]:
-        """name: (node of the name, node of the value), with anchors merged (`<<: *base`)."""
-        if not isinstance(node, MappingNode):
-            self.add(node, f"expected {wanted}, not {_described(node)}", key)
-            return {}
-        seen: dict[str, Node] = {}
-        for name_node, _ in node.value:
-            name = name_node.value
-            if not isinstance(name_node, ScalarNode):
-                self.add(name_node, f"a name must be text, not {_described(name_node)}", key)
-                return {}
-            if name in seen and name_node.tag != _MERGE:
-                first = seen[name].start_mark.line + 1
-                inside = f"{key}.{name}" if key else name
-                self.add(name_node, f"duplicate key, first on line {first}", inside)
-            seen.setdefault(name, name_node)
-        try:
-            yaml.SafeLoader("").flatten_mapping(node)
-        except yaml.MarkedYAMLError as error:
-            self.add(node, f"not valid YAML: {error.problem}", key)
-        return {name.value: (name, value) for name, value in node.value}
+    def add(self, node: Node, place: Place, message: str, hint: str = "") -> None:
+        """Note a problem at `node`, which the names in `place` lead to."""
+        if self.room > 0:
+            key = ".".join(part for part in place if isinstance(part, str))
+            self.problems.append(self._problem(node.start_mark, key, message, hint))
+
+    def _problem(self, mark: yaml.Mark | None, key: str, message: str, hint: str = "") -> Problem:
+        if mark is None:
+            return Problem(str(self._path), 0, 0, key, message, hint)
+        line = self._lines[mark.line] if mark.line < len(self._lines) else ""
+        return Problem(str(self._path), mark.line + 1, mark.column + 1, key, message, hint, line)
+
+    def _unusable(self, message: str, mark: yaml.Mark | None = None) -> ConfigError:
+        return ConfigError([self._problem(mark, "", message)])
 
 
-class Entry:
-    """One agent or task as written; reading it notes problems in its file."""
+class _Loader(yaml.SafeLoader):
+    """Safe, and stricter than YAML about names: text, each once, merged within a bound.
 
-    def __init__(
-        self, file: YamlFile, name: str, path: str, node: Node, fields: dict[str, tuple[Node, Node]]
-    ) -> None:
-        self.name = name
+    What safe YAML can't make of a value stays a node.
+    """
+
+    def __init__(self, text: str, file: YamlFile) -> None:
+        super().__init__(text)
         self._file = file
-        self._path = path
-        self._node = node
-        self._fields = fields
+        self._left = _MAX_MERGED
+        self._place: list[Any] = []
+        self._ended: set[int] = set()
 
-    def has(self, key: str) -> bool:
-        return key in self._fields
-
-    def key(self, preferred: str, other: str) -> str:
-        """Which of two names for the same key is written here."""
-        return other if other in self._fields and preferred not in self._fields else preferred
-
-    def problem(self, where: str | Node, message: str, key: str, hint: str | None = None) -> None:
-        """Note a problem at a node, or at the value of a key (else at the entry's name)."""
-        if isinstance(where, str):
-            where = self._fields[where][1] if where in self._fields else self._node
-        self._file.add(where, message, f"{self._path}.{key}", hint)
-
-    def check_keys(self, known: Sequence[str]) -> None:
-        for key, (node, _) in self._fields.items():
-            if key not in known:
-                self.problem(node, "unknown key", key, suggest(key, known))
-
-    def text(self, key: str) -> str:
-        """A required text that is not blank, stripped; "" after noting what is wrong."""
-        if key not in self._fields:
-            self.problem(self._node, "missing", key)
-            return ""
-        value: str | None = self.optional(key, str)
-        if value is not None and not value.strip():
-            self.problem(key, "must not be blank", key)
-        return (value or "").strip()
-
-    def optional(self, key: str, kind: type) -> Any:
-        """The value, or None when absent, null or of another kind (which is noted)."""
-        if key not in self._fields:
-            return None
-        node = self._fields[key][1]
-        value = _value(node)
-        if value is None and kind is not str:
-            return None
-        if type(value) is not kind:
-            hint = f"put it in quotes: '{node.value}'" if _quotable(node, kind) else None
-            self.problem(node, f"must be {_KINDS[kind]}, not {_described(node)}", key, hint)
-            return None
-        return value
-
-    def strings(self, key: str) -> list[tuple[str, Node]]:
-        """The texts of a list with their nodes; a lone text counts as a list of one."""
-        node = self._fields[key][1]
-        if isinstance(node, ScalarNode) and isinstance(_value(node), str):
-            return [(node.value, node)]
-        if isinstance(node, ScalarNode) and _value(node) is None:
-            return []
-        if not isinstance(node, SequenceNode):
-            self._once(node, f"must be a list of names, not {_described(node)}", key)
-            return []
-        good = [item for item in node.value if isinstance(_value(item), str)]
-        for item in node.value:
-            if item not in good:
-                self._once(item, f"must be a name, not {_described(item)}", key)
-        return [(item.value, item) for item in good]
-
-    def _once(self, node: Node, message: str, key: str) -> None:
-        count = len(self._file.problems)
-        self.problem(node, message, key)
-        if self._file.problems[-1] in self._file.problems[:count]:
-            self._file.problems.pop()
-
-
-def _value(node: Node) -> Any:
-    """The value of a scalar as YAML reads it; lists and mappings stand for themselves."""
-    if not isinstance(node, ScalarNode):
-        return node
-    try:
-        return yaml.SafeLoader("").construct_object(node)
-    except (yaml.YAMLError, ValueError):
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        self._place.append(index.value if isinstance(index, ScalarNode) else index)
+        node = super().compose_node(parent, index)
+        self._place.pop()
         return node
 
+    def compose_mapping_node(self, anchor: Any) -> MappingNode:
+        """With merges (`<<: *base`) done: own keys win, then those of the first base."""
+        node = super().compose_mapping_node(anchor)
+        merged: dict[str, tuple[Node, Node]] = {}
+        own: dict[str, tuple[Node, Node]] = {}
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                bases = value.value if isinstance(value, SequenceNode) else [value]
+                for base in reversed(bases):
+                    merged.update(self._keys_of(base))
+            elif not isinstance(key, ScalarNode):
+                raise _invalid(f"a name must be text, not {described(key)}", key)
+            elif key.value in own:
+                first = own[key.value][0].start_mark.line + 1
+                place = (*self._place, key.value)
+                self._file.add(key, place, f"duplicate key, first on line {first}")
+            else:
+                own[key.value] = ScalarNode(_TEXT, key.value, key.start_mark), value
+        node.value = list({**merged, **own}.values())
+        self._ended.add(id(node))
+        return node
 
-def _quotable(node: Node, kind: type) -> bool:
-    return kind is str and isinstance(node, ScalarNode) and bool(node.value)
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):  # 2026-99-99, !!bool maybe, !!float x
+            return node
+
+    def _keys_of(self, base: Node) -> dict[str, tuple[Node, Node]]:
+        if not isinstance(base, MappingNode) or id(base) not in self._ended:
+            raise _invalid("only a mapping that has ended can be merged", base)
+        self._left -= len(base.value)
+        if self._left < 0:
+            raise _invalid(f"merges (<<) copy more than {_MAX_MERGED:,} keys", base)
+        return {key.value: (key, value) for key, value in base.value}
 
 
-def _described(node: Node) -> str:
-    if isinstance(node, SequenceNode):
-        return "a list"
-    if isinstance(node, MappingNode):
-        return "a mapping"
-    value = _value(node)
-    if value is None:
-        return "nothing"
-    return f"{node.value!r}" if isinstance(value, str) else f"{type(value).__name__} {node.value}"
+_Loader.add_constructor(None, lambda _, node: node)
+
+
+def _invalid(message: str, node: Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark)
+
+
+def described(node: Node) -> str:
+    """A value in words, as in 'must be text, not a list'."""
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "str":
+        return f"{node.value!r}"
+    if isinstance(node, ScalarNode):
+        return "nothing" if kind == "null" else f"{kind} {node.value}"
+    return {"seq": "a list", "map": "a mapping"}.get(kind, f"a value of type {kind}")

@@ -9,16 +9,18 @@ import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tools import BaseTool
 from crewai.tools import tool as as_tool
 
-from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
 from sidecar.worker.engine.mapping import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
+
+if TYPE_CHECKING:
+    from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
 
 __all__ = [
     "BadCrew",

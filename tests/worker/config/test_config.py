@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.worker.config import ConfigError, CrewConfig, Toolbox, load
+from sidecar.worker.config.keys import AgentConfig, TaskConfig
 from tests.worker.harness import PROJECT
 
 TOOLS: Toolbox = {"text_statistics": str, "content_calendar": str}
@@ -104,6 +111,35 @@ def test_anchors_and_merges_are_understood(tmp_path: Path) -> None:
     assert (crew.agents["writer"].role, crew.agents["writer"].goal) == ("Writer", "G")
 
 
+def test_of_two_merges_the_first_counts_and_own_keys_before_both(tmp_path: Path) -> None:
+    crew = load_texts(
+        tmp_path,
+        "agents:\n  a: &a {role: A, goal: A, backstory: A}\n"
+        "  b: &b {role: B, goal: B, backstory: B, max_iter: 2}\n"
+        "  writer: {role: W, <<: [*a, *b]}\n",
+    )
+    writer = crew.agents["writer"]
+    assert (writer.role, writer.goal, writer.options) == ("W", "A", {"max_iter": 2})
+
+
+def test_merges_within_merges_cost_what_they_give(tmp_path: Path) -> None:
+    """Followed one by one, these would be 10^12 copies of a key."""
+    levels = "".join(
+        f"  x{n}: &x{n} {{<<: [{', '.join([f'*x{n - 1}'] * 10)}]}}\n" for n in range(1, 13)
+    )
+    base = "agents:\n  x0: &x0 {role: A, goal: G, backstory: B}\n"
+    crew = load_texts(tmp_path, base + levels + "  writer: *x12\n")
+    assert crew.agents["writer"].goal == "G"
+
+
+def test_merges_that_copy_too_much_are_refused(tmp_path: Path) -> None:
+    wide = ", ".join(f"k{n}: 1" for n in range(200))
+    agents = f"agents:\n  a: &a {{{wide}}}\n  b: {{<<: [{', '.join(['*a'] * 51)}]}}\n"
+    assert problems(tmp_path, agents) == [
+        "agents.yaml:2:6: not valid YAML: merges (<<) copy more than 10,000 keys"
+    ]
+
+
 def _task(*lines: str) -> str:
     all_lines = ("description: D", "expected_output: E", "agent: writer", *lines)
     return "".join(f"    {line}\n" for line in all_lines)
@@ -168,6 +204,24 @@ def _task(*lines: str) -> str:
             "tasks.yaml:6:20: tasks.draft.context_from: must be a name, not int 1",
         ),
         (
+            TASKS + "    context: []\n    context_from: []\n",
+            "tasks.yaml:6:5: tasks.draft.context: context and context_from mean the same; keep one",
+        ),
+        (
+            TASKS.replace("Draft it", "2026-99-99"),
+            "tasks.yaml:3:18: tasks.draft.description: must be text, not timestamp 2026-99-99; "
+            "put it in quotes: '2026-99-99'",
+        ),
+        (
+            TASKS + "    human_input: !!bool maybe\n",
+            "tasks.yaml:6:18: tasks.draft.human_input: must be true or false, not bool maybe",
+        ),
+        (
+            TASKS + "    guardrail_max_retries: true\n",
+            "tasks.yaml:6:28: tasks.draft.guardrail_max_retries: must be a whole number, "
+            "not bool true",
+        ),
+        (
             TASKS + "    tools: [text_statistic]\n",
             "tasks.yaml:6:13: tasks.draft.tools: unknown tool 'text_statistic'; "
             "did you mean 'text_statistics'?",
@@ -191,6 +245,10 @@ def _task(*lines: str) -> str:
             "directory; write it relative and without '..', for example plan.md",
         ),
         (
+            "tasks:\n  draft: !mine {agent: writer}\n",
+            "tasks.yaml:2:10: tasks.draft: expected the keys of a task, not a value of type !mine",
+        ),
+        (
             "tasks:\n  draft: do it\n",
             "tasks.yaml:2:10: tasks.draft: expected the keys of a task, not 'do it'",
         ),
@@ -199,6 +257,9 @@ def _task(*lines: str) -> str:
         ("- a\n", "tasks.yaml:1:1: expected tasks: with a name for each, not a list"),
         ("tasks: [\n", "tasks.yaml:2:1: not valid YAML: expected the node content, but found"),
         ("a: b: c\n", "tasks.yaml:1:5: not valid YAML: mapping values are not allowed here"),
+        ("a: &a {<<: *a}\n", "tasks.yaml:1:4: not valid YAML: only a mapping that has ended can"),
+        ("a: {<<: b}\n", "tasks.yaml:1:9: not valid YAML: only a mapping that has ended can"),
+        ("[a]: b\n", "tasks.yaml:1:1: not valid YAML: a name must be text, not a list"),
         ("a: *nowhere\n", "tasks.yaml:1:4: not valid YAML: found undefined alias 'nowhere'"),
         ("", "tasks.yaml: the file is empty"),
         ("# only a comment\n", "tasks.yaml: the file is empty"),
@@ -237,6 +298,26 @@ def test_every_mistake_is_told_not_only_the_first(tmp_path: Path) -> None:
     ]
 
 
+def test_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path, tasks="tasks:\n  draft:\n    tols: x\n    description: 1\n    agent: nobody\n"
+    )
+    assert [line.split(": ")[0] for line in found] == [
+        "tasks.yaml:2:3",
+        "tasks.yaml:3:5",
+        "tasks.yaml:4:18",
+        "tasks.yaml:5:12",
+    ]
+
+
+def test_a_thousand_mistakes_of_very_many_are_noted_and_twenty_shown(tmp_path: Path) -> None:
+    agents = AGENTS + "".join(f"    k{n}: 1\n" for n in range(1_100))
+    with pytest.raises(ConfigError) as caught:
+        load_texts(tmp_path, agents)
+    assert len(caught.value.problems) == 1_000
+    assert str(caught.value).splitlines()[-1] == "and 980 more"
+
+
 def test_the_line_is_shown_with_a_caret_under_the_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_texts(tmp_path, tasks=TASKS.replace("agent: writer", "agent: writter"))
@@ -265,3 +346,39 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
 
 def test_very_deep_yaml_is_told_and_not_followed(tmp_path: Path) -> None:
     assert "not valid YAML" in problems(tmp_path, tasks="[" * 50_000)[0]
+
+
+_KEY = st.sampled_from(
+    [
+        *AgentConfig.model_fields,
+        *TaskConfig.model_fields,
+        *("agents", "tasks", "writer", "draft", "context_from", "<<", "1", "?"),
+    ]
+)
+_VALUE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["writer", "draft", "a/b.md", "2026-13-01", "!!float x", "&a 1", "*a"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEY, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(tasks=_VALUE, quoted=st.booleans())
+def test_whatever_the_files_say_is_a_crew_or_told(
+    tmp_path_factory: pytest.TempPathFactory, tasks: object, quoted: bool
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    text = json.dumps(tasks, ensure_ascii=quoted)
+    with contextlib.suppress(ConfigError):
+        load_texts(folder, tasks=text if quoted else text.replace('"', ""))
+
+
+def test_who_loads_nothing_needs_no_pydantic() -> None:
+    script = "import sys, sidecar.worker.config; print('pydantic' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.worker.contracts import check, kickoff, make_crew
+from tests.worker.contracts import check, kickoff, make_crew, shout
 
 
 @check
@@ -78,15 +78,43 @@ def check_default_model_without_a_key_can_be_recognised() -> None:
 
 
 @check
-def check_config_options_are_crewais_own() -> None:
-    """load.py: each option of an agent or task must be an argument of CrewAI's; remove or
-    rename those that are not."""
+def check_config_keys_are_crewais_own() -> None:
+    """keys.py: each key of an agent or task must be an argument of CrewAI's; remove or rename
+    those that are not."""
     from crewai import Agent, Task
 
-    from sidecar.worker.config.load import _AGENT_OPTIONS, _TASK_OPTIONS
+    from sidecar.worker.config.keys import AgentConfig, TaskConfig
 
-    assert not set(_AGENT_OPTIONS) - set(Agent.model_fields)
-    assert not set(_TASK_OPTIONS) - set(Task.model_fields)
+    assert not set(AgentConfig.model_fields) - set(Agent.model_fields)
+    assert not set(TaskConfig.model_fields) - set(Task.model_fields)
+
+
+@check
+def check_tools_of_the_toolbox_may_be_functions_or_crewais_own() -> None:
+    """build.py `_tools`: a `BaseTool` is taken as it is, a function becomes one under its name in
+    the toolbox. If a function is refused, see how `crewai.tools.tool` makes a tool of it."""
+    from sidecar.worker.config import load
+    from sidecar.worker.engine.build import from_config
+    from sidecar.worker.engine.models import named
+
+    def whisper(text: str) -> str:
+        """Say it more softly."""
+        return text.lower()
+
+    own = shout()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "agents.yaml").write_text("a: {role: A, goal: G, backstory: B, tools: [loud]}")
+        (folder / "tasks.yaml").write_text(
+            "t: {description: D, expected_output: E, agent: a, tools: [soft, loud]}"
+        )
+        config = load(folder, {"loud": own, "soft": whisper})
+        crew = from_config(config, named("offline"), {}, folder).crew
+    assert crew is not None
+    assert crew.agents[0].tools == [own]
+    tools = crew.tasks[0].tools or []
+    assert tools[1:] == [own]
+    assert (tools[0].name, tools[0].run(text="TEA")) == ("soft", "tea")
 
 
 @check

@@ -1,0 +1,99 @@
+"""agents.yaml and tasks.yaml, read and checked. Pure: no crewai.
+
+Two forms are understood: top-level `agents:` / `tasks:` with `context_from`, and CrewAI's own flat
+form with the names at the top and `context`. Every problem names file, line and key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sidecar.worker.config.problems import ConfigError, suggest
+from sidecar.worker.config.tools import Toolbox
+from sidecar.worker.config.yamlfile import Place, YamlFile, described
+
+if TYPE_CHECKING:
+    from sidecar.worker.config.keys import AgentConfig, TaskConfig
+
+__all__ = ["CrewConfig", "load"]
+
+
+@dataclass(frozen=True)
+class CrewConfig:
+    """A whole crew; `tasks` are in the order of execution, after those that they depend on."""
+
+    agents: Mapping[str, AgentConfig]
+    tasks: tuple[TaskConfig, ...]
+    toolbox: Toolbox
+    """What their `tools` name."""
+
+
+def load(folder: Path, toolbox: Toolbox) -> CrewConfig:
+    """The crew in `folder`, whose agents and tasks may name any of `toolbox`.
+
+    Raises ConfigError with every problem found, not only the first.
+    """
+    # Here, since it takes pydantic with it: who loads nothing needs none of that.
+    from sidecar.worker.config.keys import AgentConfig, TaskConfig, check
+
+    agents_file, tasks_file = YamlFile(folder / "agents.yaml"), YamlFile(folder / "tasks.yaml")
+    agents_at, written_agents = _entries(agents_file, "agents", "an agent")
+    tasks_at, written_tasks = _entries(tasks_file, "tasks", "a task")
+    known = {"agent": written_agents, "task": written_tasks, "tool": toolbox}
+    agents = [
+        check(agents_file, (*agents_at, name), keys, AgentConfig, known)
+        for name, keys in written_agents.items()
+    ]
+    tasks = [
+        check(tasks_file, (*tasks_at, name), keys, TaskConfig, known)
+        for name, keys in written_tasks.items()
+    ]
+    if not agents_file.problems + tasks_file.problems:
+        try:
+            ordered = _ordered({task.name: task for task in tasks if task})
+            return CrewConfig({one.name: one for one in agents if one}, ordered, toolbox)
+        except CycleError as error:
+            # Its tasks are each before the next one; a wait is told the other way round.
+            way = error.args[1][::-1]
+            key = "context" if "context" in written_tasks[way[0]] else "context_from"
+            at = (*tasks_at, way[0], key)
+            message = f"tasks wait for each other: {' → '.join(way)}"
+            tasks_file.add(tasks_file.node(at), at, message)
+    raise ConfigError([*agents_file.problems, *tasks_file.problems])
+
+
+def _entries(file: YamlFile, section: str, noun: str) -> tuple[Place, Mapping[str, Any]]:
+    """Where the names are, under `section` or at the top without it, and the keys of each."""
+    at: Place = ()
+    found, wanted = file.data, f"{section}: with a name for each"
+    if isinstance(found, dict) and section in found:
+        for other in found.keys() - {section}:
+            beside = file.node((other,), name=True)
+            hint = suggest(other, [section])
+            file.add(beside, (other,), f"unknown key beside {section!r}", hint)
+        at, found, wanted = (section,), found[section], f"a name for each of the {section}"
+    if not isinstance(found, dict):
+        file.add(file.node(at), at, f"expected {wanted}, not {described(file.node(at))}")
+        return at, {}
+    if not found:
+        file.add(file.node(at, name=True), at, f"needs at least {noun}")
+    for name in [name for name, keys in found.items() if not isinstance(keys, dict)]:
+        node = file.node((*at, name))
+        file.add(node, (*at, name), f"expected the keys of {noun}, not {described(node)}")
+        del found[name]
+    return at, found
+
+
+def _ordered(tasks: Mapping[str, TaskConfig]) -> tuple[TaskConfig, ...]:
+    """`tasks` after those in their context, else as written. Raises CycleError."""
+    TopologicalSorter({name: task.context or () for name, task in tasks.items()}).prepare()
+    waiting = dict(tasks)
+    ordered = []
+    while waiting:
+        ready = (one for one in waiting.values() if not waiting.keys() & set(one.context or ()))
+        ordered.append(waiting.pop(next(ready).name))
+    return tuple(ordered)
