@@ -32,8 +32,8 @@ ELSEWHERE: Final = {
     "make ": "tests/test_dev.py, and whoever reads this in a run of `make test`",
     "_API_KEY=": "no command: lines of `.env`",
     "npm ": "tests/browser/test_packages.py packs the adapter and installs it into fresh apps",
-    "pip install": "the wheel is installed into a project that is not ours by a test of its own",
-    "crew-sidecar --crew": "the same test",
+    "pip install": "tests/test_stranger.py installs the wheel into a project that is not ours",
+    "crew-sidecar --crew": "tests/test_stranger.py",
     "-m sidecar compare": "tests/compare; it takes half a minute",
 }
 """Commands of the README that this file does not run, by what is in them, and who does."""
@@ -233,3 +233,11 @@ def test_every_link_within_the_repository_leads_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
     assert links
     assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_target_that_a_page_names_is_in_the_makefile(page: str) -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"(?:^|`|=1 )make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE)
+    assert named
+    assert set(named) <= set(targets)
