@@ -1,4 +1,4 @@
-"""What a supervisor makes of the runs that a dead one left, and of a log that won't let it end."""
+"""What becomes of runs that a dead gateway left, and of those that the log does not let end."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
+from sidecar.clock import now_ms
 from sidecar.datafolder import DataFolder
 from sidecar.errors import StoreError
 from sidecar.log import Log, StoredAck
 from sidecar.log.memory import MemoryStore
-from sidecar.protocol import Start
+from sidecar.protocol import Draft, Resume, Start
 from sidecar.runs import Supervisor
+from sidecar.runs.run import Run
 from sidecar.settings import ResumePolicy, Settings
 from tests.support.clock import Clock, settle
 from tests.support.commands import command
 from tests.support.scripted import STARTED, ScriptedPool
+from tests.support.stage import Stage
 
 
 class FullDisk(MemoryStore):
@@ -118,3 +121,72 @@ async def test_a_run_that_its_log_does_not_let_end_is_left_for_the_next_start(
     snapshot = await store.snapshot(run)
     assert snapshot is not None
     assert snapshot["state"] == "running"
+
+
+def abandoned(*events: tuple[str, dict[str, Any]], cause: str | None = None) -> Run:
+    """A run as a gateway that died left it: started, and what happened then."""
+    run = Run("r", "default", created=1.0)
+    run.begin()
+    told = [("run.started", STARTED), *events]
+    for seq, (type, data) in enumerate(told, 1):
+        run.apply(Draft(type, now_ms(), data, cause=cause), seq)
+    return run
+
+
+async def carry_on(run: Run) -> Stage:
+    stage = Stage(run=run)
+    stage.execution.carry_on()
+    stage.go()
+    await settle()
+    return stage
+
+
+async def test_a_run_that_its_gateway_left_carries_on_with_its_next_attempt() -> None:
+    stage = await carry_on(abandoned(("task.started", {"name": "one"})))
+    worker = await stage.attempt(1)
+    assert (await worker.told("start"))["spec"]["attempt"] == 2
+    worker.leave()
+    await stage.final()
+
+
+async def test_a_run_that_its_gateway_left_in_the_queue_begins_with_its_first() -> None:
+    stage = await carry_on(Run("r", "default", created=1.0))
+    worker = await stage.attempt(1)
+    assert (await worker.told("start"))["spec"]["attempt"] == 1
+    worker.leave()
+    await stage.final()
+
+
+async def test_a_run_that_was_being_cancelled_when_its_gateway_died_is_cancelled() -> None:
+    stage = await carry_on(abandoned(("run.cancelling", {"reason": "enough"}), cause="c-1"))
+    final = await stage.final()
+    assert (final["type"], final["cause"], final["data"]["reason"]) == (
+        "run.cancelled",
+        "c-1",
+        "enough",
+    )
+    assert stage.pool.taken == []
+
+
+async def test_a_run_that_was_paused_when_its_gateway_died_stays_paused() -> None:
+    pausing = abandoned(("run.pausing", {}), cause="c-1")
+    stage = await carry_on(pausing)
+    assert (await stage.types())[-1] == "run.paused"
+    assert stage.pool.taken == []
+    await stage.execution.controls.resume(command(Resume, run="r"))
+    worker = await stage.attempt(1)
+    assert (await worker.told("start"))["spec"]["attempt"] == 2
+    worker.leave()
+    await stage.final()
+
+
+async def test_a_run_over_which_gateways_keep_dying_is_given_up() -> None:
+    run = abandoned()
+    run.attempt = 50
+    stage = await carry_on(run)
+    final = await stage.final()
+    assert (final["type"], final["data"]["reason"]) == (
+        "run.interrupted",
+        "the sidecar died 50 times over it",
+    )
+    assert stage.pool.taken == []

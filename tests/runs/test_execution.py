@@ -2,81 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from typing import Any
 
-import orjson
 import pytest
 
-from sidecar.clock import now_ms
-from sidecar.log.memory import MemoryStore
 from sidecar.pool import KILL, Worker
-from sidecar.protocol import Answer, Cancel, Draft, Modify, Pause, Resume, Start
+from sidecar.protocol import Answer, Cancel, Modify, Pause, Resume, Start
 from sidecar.runs.execution import Ending, Execution
-from sidecar.runs.run import Run
 from tests.support.clock import Clock, settle
 from tests.support.commands import command
-from tests.support.scripted import SPEC, STARTED, ScriptedPool, ScriptedWorker
-
-TIMEOUT = 900.0
-
-
-class Stage:
-    """An execution, its pool, and the slot that it waits for."""
-
-    def __init__(self, *, retries: int = 0, slots: int = 1, run: Run | None = None) -> None:
-        self.pool = ScriptedPool()
-        self.run = run or Run("r", "default", created=1.0)
-        self.log = MemoryStore(retain=1_000, keep_runs=10).create("r")
-        self.slots = asyncio.Semaphore(slots)
-        self.execution = Execution(
-            self.run, self.log, self.pool, SPEC, timeout=TIMEOUT, retries=retries
-        )
-        self.going: asyncio.Task[None]
-
-    async def begin(self) -> None:
-        start = command(Start, "s", inputs={"message": "tea"}, review=["one"])
-        await self.execution.queue(start, review=start.review, position=0)
-        self.go()
-
-    def go(self) -> None:
-        self.going = asyncio.create_task(self.execution.execute(self.slots))
-
-    async def begun(self) -> ScriptedWorker:
-        """Its first worker, which has said that the crew has started."""
-        await self.begin()
-        worker = await self.attempt(1)
-        worker.say("run.started", STARTED)
-        await settle()
-        return worker
-
-    async def attempt(self, number: int) -> ScriptedWorker:
-        """The worker of that attempt, told to start."""
-        while len(self.pool.taken) < number:
-            assert not self.going.done()
-            await asyncio.sleep(0)
-        worker = self.pool.taken[number - 1]
-        await worker.told("start")
-        return worker
-
-    def state(self) -> str:
-        return self.run.state
-
-    async def events(self) -> list[dict[str, Any]]:
-        return [orjson.loads(event.json) for event in await self.log.read(0, 1_000)]
-
-    async def types(self) -> list[str]:
-        return [event["type"] for event in await self.events()]
-
-    async def final(self) -> dict[str, Any]:
-        """The final event, once `execute` has returned."""
-        await self.going
-        assert self.log.sealed
-        return (await self.events())[-1]
-
-    async def cancel(self, id: str = "c-1", **fields: str) -> None:
-        assert (await self.execution.cancel(command(Cancel, id, run="r", **fields)))["ok"]
+from tests.support.scripted import SPEC, STARTED, ScriptedPool
+from tests.support.stage import TIMEOUT, Stage
 
 
 async def test_a_run_goes_from_its_queue_to_the_word_of_its_worker() -> None:
@@ -402,72 +338,3 @@ async def test_a_run_that_breaks_in_the_gateway_still_ends(
     assert (await stage.final())["data"]["error"]["code"] == "crashed"
     [record] = caplog.records
     assert record.getMessage() == "run r broke in the gateway"
-
-
-def left(*events: tuple[str, dict[str, Any]], cause: str | None = None) -> Run:
-    """A run as a gateway that died left it: started, and what happened then."""
-    run = Run("r", "default", created=1.0)
-    run.begin()
-    told = [("run.started", STARTED), *events]
-    for seq, (type, data) in enumerate(told, 1):
-        run.apply(Draft(type, now_ms(), data, cause=cause), seq)
-    return run
-
-
-async def carry_on(run: Run) -> Stage:
-    stage = Stage(run=run)
-    stage.execution.carry_on()
-    stage.go()
-    await settle()
-    return stage
-
-
-async def test_a_run_that_its_gateway_left_carries_on_with_its_next_attempt() -> None:
-    stage = await carry_on(left(("task.started", {"name": "one"})))
-    worker = await stage.attempt(1)
-    assert (await worker.told("start"))["spec"]["attempt"] == 2
-    worker.leave()
-    await stage.final()
-
-
-async def test_a_run_that_its_gateway_left_in_the_queue_begins_with_its_first() -> None:
-    stage = await carry_on(Run("r", "default", created=1.0))
-    worker = await stage.attempt(1)
-    assert (await worker.told("start"))["spec"]["attempt"] == 1
-    worker.leave()
-    await stage.final()
-
-
-async def test_a_run_that_was_being_cancelled_when_its_gateway_died_is_cancelled() -> None:
-    stage = await carry_on(left(("run.cancelling", {"reason": "enough"}), cause="c-1"))
-    final = await stage.final()
-    assert (final["type"], final["cause"], final["data"]["reason"]) == (
-        "run.cancelled",
-        "c-1",
-        "enough",
-    )
-    assert stage.pool.taken == []
-
-
-async def test_a_run_that_was_paused_when_its_gateway_died_stays_paused() -> None:
-    pausing = left(("run.pausing", {}), cause="c-1")
-    stage = await carry_on(pausing)
-    assert (await stage.types())[-1] == "run.paused"
-    assert stage.pool.taken == []
-    await stage.execution.controls.resume(command(Resume, run="r"))
-    worker = await stage.attempt(1)
-    assert (await worker.told("start"))["spec"]["attempt"] == 2
-    worker.leave()
-    await stage.final()
-
-
-async def test_a_run_over_which_gateways_keep_dying_is_given_up() -> None:
-    run = left()
-    run.attempt = 50
-    stage = await carry_on(run)
-    final = await stage.final()
-    assert (final["type"], final["data"]["reason"]) == (
-        "run.interrupted",
-        "the sidecar died 50 times over it",
-    )
-    assert stage.pool.taken == []

@@ -18,7 +18,7 @@ _ids = count(1)
 
 def command(kind: type[C], id: str | None = None, **fields: object) -> C:
     """One of that kind, parsed from its JSON; a new id unless one is given."""
-    body = {"id": id or f"c-{next(_ids)}", "cmd": kind.__name__.lower(), **fields}
+    body = {"id": id or f"auto-{next(_ids)}", "cmd": kind.__name__.lower(), **fields}
     made = parse_command(orjson.dumps(body))
     assert isinstance(made, kind)
     return made

@@ -1,185 +1,289 @@
-"""One WebSocket: its pings, its close handshakes, and peers that do not play by the rules."""
+"""GET /ws: events out, commands in, many runs on one socket. test_ws_peers.py has its manners."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from pathlib import Path
+from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
 
-from sidecar.gateway import Gateway
-from sidecar.settings import Settings
-from sidecar.web import connections
-from sidecar.web import ws as ws_module
+from sidecar.protocol import Command, Reply
+from sidecar.web import ws as module
+from tests.support.clock import Clock, settle
+from tests.support.served import Served
 
-WSMsgType = aiohttp.WSMsgType
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
-    monkeypatch.setattr(connections, "_HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(ws_module, "_SILENCE_SECONDS", 0.5)
-    async with Gateway(Settings(port=0, data=tmp_path, log="memory", warm=0)) as gateway:
-        yield gateway
+Socket = aiohttp.ClientWebSocketResponse[bool]
+Frame = dict[str, Any]
 
 
-async def test_a_client_that_answers_no_ping_is_let_go(gateway: Gateway) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{gateway.url}/ws", autoping=False) as ws,
-    ):
-        message = await ws.receive(timeout=30)
-        while message.type is WSMsgType.PING:
-            message = await ws.receive(timeout=30)
-        assert (message.type, message.data) == (WSMsgType.CLOSE, 4002)
+@asynccontextmanager
+async def connected(served: Served, **query: str) -> AsyncIterator[Socket]:
+    async with served.http.ws_connect("/ws", params=query, protocols=("crew.v1",)) as ws:
+        yield ws
 
 
-async def test_a_client_that_answers_pings_stays(gateway: Gateway) -> None:
-    loop = asyncio.get_running_loop()
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{gateway.url}/ws", autoping=False) as ws,
-    ):
-        began = loop.time()
-        while loop.time() < began + 2 * ws_module._SILENCE_SECONDS:
-            message = await ws.receive(timeout=30)
-            assert message.type is WSMsgType.PING
-            await ws.pong(message.data)
-        await ws.send_str('{"id": "p-1", "cmd": "ping"}')
-        while (message := await ws.receive(timeout=30)).type is WSMsgType.PING:
-            await ws.pong(message.data)
-        assert message.json()["ok"]
+async def hear(ws: Socket, last: str) -> list[Frame]:
+    """Every frame up to the first of that type."""
+    heard: list[Frame] = []
+    while not heard or heard[-1]["type"] != last:
+        heard.append(await ws.receive_json())
+    return heard
 
 
-async def test_a_client_that_asks_is_answered(gateway: Gateway) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"{gateway.url}/ws", autoping=False) as ws,
-    ):
-        await ws.ping(b"are you there")
-        while (message := await ws.receive(timeout=30)).type is WSMsgType.PING:
-            await ws.pong(message.data)
-        assert (message.type, message.data) == (WSMsgType.PONG, b"are you there")
+async def ask(ws: Socket, cmd: str, id: str = "c-1", **fields: object) -> Frame:
+    """Its ack, whatever comes before that."""
+    await ws.send_json({"id": id, "cmd": cmd, **fields})
+    return (await hear(ws, "command.ack"))[-1]
 
 
-async def test_a_close_is_answered_with_its_code(gateway: Gateway) -> None:
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{gateway.url}/ws") as ws:
-        assert await ws.close(code=3001)
-        assert ws.close_code == 3001
+def types(frames: list[Frame]) -> list[str]:
+    return [frame["type"] for frame in frames]
 
 
-async def test_who_breaks_the_rules_is_told_which_and_hung_up_on(gateway: Gateway) -> None:
-    reader, writer = await handshake(gateway)
-    writer.write(b"\x81\x02hi")  # a client's frames are masked
-    code, reason = await goodbye(reader)
-    assert (code, reason) == (1002, "frames of a client are masked")
-    writer.close()
+async def test_a_run_can_be_followed_from_the_handshake_on(served: Served) -> None:
+    run = await served.completed()
+    async with connected(served, run=run) as ws:
+        assert ws.protocol == "crew.v1"
+        heard = await hear(ws, "stream.end")
+        assert types(heard) == [
+            "stream.hello",
+            "run.queued",
+            "run.started",
+            "llm.delta",
+            "run.completed",
+            "stream.live",
+            "stream.end",
+        ]
+        assert heard[1:5] == [json.loads(event) for event in await served.log(run)]
+        # The run is over, the socket is not.
+        assert (await ask(ws, "ping"))["ok"]
 
 
-async def test_a_message_that_is_far_too_large_is_refused_before_it_has_come(
-    gateway: Gateway,
+async def test_a_reader_goes_on_where_it_was(served: Served) -> None:
+    run = await served.completed()
+    third = json.loads((await served.log(run))[2])["id"]
+    async with connected(served, run=run, after=third) as ws:
+        heard = await hear(ws, "stream.end")
+    assert types(heard)[:2] == ["stream.hello", "run.completed"]
+    assert heard[-1]["id"] == heard[1]["id"]
+
+
+async def test_what_happens_is_told_when_it_happens(served: Served) -> None:
+    run, worker = await served.running()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        worker.say("llm.delta", {"text": "x"})
+        assert (await ws.receive_json())["data"] == {"text": "x"}
+
+
+async def test_a_run_that_there_is_not_is_an_ack_and_the_socket_stays(served: Served) -> None:
+    async with connected(served, run="r_0") as ws:
+        ack = await ws.receive_json()
+        assert (ack["id"], ack["ok"], ack["error"]["code"]) == (None, False, "unknown_run")
+        assert (await ask(ws, "subscribe", "c-2", run="r_0"))["error"]["code"] == "unknown_run"
+        assert (await ask(ws, "ping", "c-3"))["ok"]
+
+
+async def test_many_runs_can_be_followed_on_one_socket(served: Served) -> None:
+    over = await served.completed()
+    live, worker = await served.running()
+    async with connected(served, run=over) as ws:
+        await hear(ws, "stream.end")
+        ack = await ask(ws, "subscribe", run=live)
+        assert (ack["ok"], ack["run"]) == (True, live)
+        # The ack comes before the hello.
+        assert types(await hear(ws, "stream.live"))[0] == "stream.hello"
+        worker.say("run.completed", {})
+        worker.leave()
+        assert types(await hear(ws, "stream.end")) == ["run.completed", "stream.end"]
+
+
+async def test_a_second_subscription_asks_for_what_is(served: Served) -> None:
+    run, _ = await served.running()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        ack = await ask(ws, "subscribe", run=run)
+        assert (ack["ok"], ack["noop"]) == (True, True)
+        assert types(await hear_more(ws)) == []
+
+
+async def hear_more(ws: Socket) -> list[Frame]:
+    """What comes before the answer to a ping."""
+    await ws.send_json({"id": "more", "cmd": "ping"})
+    return (await hear(ws, "command.ack"))[:-1]
+
+
+async def test_who_has_unsubscribed_hears_no_more_and_may_come_back(served: Served) -> None:
+    run, worker = await served.running()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        assert "noop" not in await ask(ws, "unsubscribe", "c-1", run=run)
+        assert (await ask(ws, "unsubscribe", "c-2", run=run))["noop"]
+        worker.say("llm.delta", {"text": "x"})
+        await settle()
+        assert await hear_more(ws) == []
+        assert (await ask(ws, "subscribe", "c-3", run=run))["ok"]
+        assert types(await hear(ws, "stream.live"))[-2:] == ["llm.delta", "stream.live"]
+
+
+async def test_a_run_that_is_over_can_be_asked_for_again(served: Served) -> None:
+    run = await served.completed()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.end")
+        assert "noop" not in await ask(ws, "subscribe", run=run)
+        assert types(await hear(ws, "stream.end"))[1] == "run.queued"
+
+
+async def test_a_socket_follows_so_many_runs_and_no_more(
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader, writer = await handshake(gateway)
-    writer.write(b"\x81\xff" + (1 << 40).to_bytes(8, "big") + b"mask" + b"x" * 100_000)
-    code, _ = await goodbye(reader)
-    assert code == 1009
-    # Everything else it says is dropped, and its own goodbye is not waited on for long.
-    writer.write(b"x" * 100_000)
-    assert await asyncio.wait_for(reader.read(), 30) == b""
-    writer.close()
+    monkeypatch.setattr(module, "_MAX_SUBSCRIPTIONS", 2)
+    runs = [(await served.running())[0] for _ in range(3)]
+    async with connected(served) as ws:
+        for number, run in enumerate(runs[:2]):
+            assert (await ask(ws, "subscribe", f"s-{number}", run=run))["ok"]
+        refused = await ask(ws, "subscribe", "s-2", run=runs[2])
+        assert (refused["id"], refused["error"]["code"]) == ("s-2", "at_capacity")
+        await ask(ws, "unsubscribe", "u-0", run=runs[0])
+        assert (await ask(ws, "subscribe", "s-3", run=runs[2]))["ok"]
 
 
-async def test_with_too_many_connections_one_more_is_told_to_come_back(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+async def test_commands_take_effect_and_their_effects_are_told(served: Served) -> None:
+    run, worker = await served.running()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        await ws.send_json({"id": "c-1", "cmd": "pause", "run": run})
+        heard = [await ws.receive_json() for _ in range(2)]
+        ack = next(frame for frame in heard if frame["type"] == "command.ack")
+        event = next(frame for frame in heard if frame["type"] == "run.pausing")
+        assert (ack["id"], ack["seq"]) == (event["cause"], event["seq"]) == ("c-1", 3)
+    assert worker.orders[-1]["order"] == "pause"
+
+
+async def test_a_refusal_carries_the_id_of_its_command(served: Served) -> None:
+    run, _ = await served.running()
+    async with connected(served) as ws:
+        refused = await ask(ws, "answer", run=run, input="in_1", text="")
+        assert (refused["id"], refused["error"]["code"]) == ("c-1", "illegal_state")
+        refused = await ask(ws, "start", "c-2", crew="nobody")
+        assert (refused["id"], refused["error"]["code"]) == ("c-2", "unknown_crew")
+
+
+@pytest.mark.parametrize(
+    ("frame", "id", "code"),
+    [
+        ("{", None, "bad_request"),
+        ("[]", None, "bad_request"),
+        ('{"cmd": "ping"}', None, "bad_request"),
+        ('{"id": "c-1"}', "c-1", "bad_request"),
+        ('{"id": "c-1", "cmd": "dance"}', "c-1", "unknown_command"),
+        ('{"id": "c-1", "cmd": "pause"}', "c-1", "bad_request"),
+        (b'{"id": "c-1", "cmd": "ping"}', None, "bad_request"),
+        ('{"id": "c-1", "cmd": "ping", "x": "%s"}' % ("x" * 256 * 1024), None, "too_large"),
+    ],
+)
+async def test_a_bad_frame_is_answered_and_the_socket_stays(
+    served: Served, frame: str | bytes, id: str | None, code: str
 ) -> None:
-    monkeypatch.setattr(connections.Connections, "full", True)
-    reader, writer = await handshake(gateway)
-    assert await goodbye(reader) == (4503, "too many connections")
-    writer.close()
+    async with connected(served) as ws:
+        if isinstance(frame, str):
+            await ws.send_str(frame)
+        else:
+            await ws.send_bytes(frame)
+        ack = await ws.receive_json()
+        assert (ack["type"], ack["id"], ack["ok"]) == ("command.ack", id, False)
+        assert ack["error"]["code"] == code
+        assert (await ask(ws, "ping", "c-2"))["ok"]
 
 
-FLOOD = 4_000
-"""Hundreds of commands, whose acks no socket buffer holds."""
-
-
-async def flood(writer: asyncio.StreamWriter) -> None:
-    """Ask without end, and never read an answer."""
-    command = b'{"id": "%b", "cmd": "ping"}' % (b"i" * 60)
-    frame = b"\x81" + bytes([0x80 | 126]) + len(command).to_bytes(2, "big") + bytes(4) + command
-    for _ in range(FLOOD):
-        writer.write(frame * 100)
-        await writer.drain()
-
-
-STALL = 0.2
-"""Seconds that the gateway waits for its acks to be taken."""
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws_module, "STALL_SECONDS", STALL)
-    monkeypatch.setattr(ws_module, "_SLOW_SECONDS", 1.0)
-    monkeypatch.setattr(ws_module, "_SILENCE_SECONDS", 600.0)
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_who_asks_and_never_listens_is_read_no_further_and_let_go(gateway: Gateway) -> None:
-    _, writer = await handshake(gateway, limit=1)
-    asking = asyncio.create_task(flood(writer))
-    with pytest.raises(ConnectionError):
-        await asyncio.wait_for(asking, 60)
-    writer.close()
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_who_listens_in_the_end_hears_why_it_was_let_go(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+async def test_of_an_internal_error_the_outside_gets_an_id_and_the_socket_stays(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ws_module, "_SLOW_SECONDS", 60.0)
-    reader, writer = await handshake(gateway, limit=1)
-    asking = asyncio.create_task(flood(writer))
-    await until_stuck(asking, writer)
-    assert await goodbye(reader) == (4001, "too slow; come back with your cursor")
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    writer.close()
+    async def handle(_: Command) -> Reply:
+        raise ValueError("the password is tea")
+
+    async with connected(served) as ws:
+        with monkeypatch.context() as patch:
+            patch.setattr(served.supervisor, "handle", handle)
+            refused = await ask(ws, "ping")
+        assert refused["error"]["code"] == "internal"
+        assert "tea" not in refused["error"]["message"]
+        assert (await ask(ws, "ping", "c-2"))["ok"]
+    id = caplog.messages[0].removeprefix("internal error ")
+    assert id in refused["error"]["message"]
 
 
-async def until_stuck(asking: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
-    """Until nothing of ours has been taken for longer than the gateway waits for its acks."""
-    left = -1
-    while (now := writer.transport.get_write_buffer_size()) != left or now == 0:
-        left = now
-        await asyncio.sleep(3 * STALL)
-    assert not asking.done()
+async def test_commands_that_come_in_a_row_are_answered_in_that_row(served: Served) -> None:
+    async with connected(served) as ws:
+        for number in range(500):
+            await ws.send_json({"id": f"p-{number}", "cmd": "ping"})
+        acks = [await ws.receive_json() for _ in range(500)]
+    assert [ack["id"] for ack in acks] == [f"p-{number}" for number in range(500)]
 
 
-async def handshake(
-    gateway: Gateway, limit: int = 1 << 16
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that does as it likes; its reader stops taking at twice `limit` bytes."""
-    host, port = gateway.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port), limit=limit)
-    writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += await reader.readexactly(1)
-    # The example of RFC 6455 section 1.3.
-    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
-    return reader, writer
+async def test_pings_say_how_far_each_subscription_is(served: Served, clock: Clock) -> None:
+    run, _ = await served.running()
+    async with connected(served) as ws:
+        await clock.turn(10)
+        ping = await ws.receive_json()
+        assert (ping["type"], ping["seq"], "run" in ping) == ("stream.ping", 0, False)
+        await ask(ws, "subscribe", run=run)
+        await hear(ws, "stream.live")
+        await clock.turn(10)
+        ping = await ws.receive_json()
+        assert (ping["type"], ping["seq"], ping["run"]) == ("stream.ping", 2, run)
 
 
-async def goodbye(reader: asyncio.StreamReader) -> tuple[int, str]:
-    """Code and reason of the server's close frame, whatever comes before it."""
-    while True:
-        first, size = await asyncio.wait_for(reader.readexactly(2), 30)
-        if size == 126:
-            size = int.from_bytes(await reader.readexactly(2), "big")
-        payload = await reader.readexactly(size)
-        if first == 0x88:
-            return int.from_bytes(payload[:2], "big"), payload[2:].decode()
+async def test_at_the_gateways_end_everybody_is_told_to_come_back(
+    served: Served, clock: Clock
+) -> None:
+    run, _ = await served.running()
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        closing = asyncio.create_task(served.connections.close())
+        message = await ws.receive()
+        assert (message.type, message.data, message.extra) == (
+            aiohttp.WSMsgType.CLOSE,
+            4000,
+            "shutting down",
+        )
+        # The peer's answer ends the wait, not the clock, which stands still.
+        await closing
+
+
+async def test_one_who_leaves_takes_its_subscriptions_along(served: Served) -> None:
+    run, worker = await served.running()
+    feed = await served.supervisor.feed(run)
+    async with connected(served, run=run) as ws:
+        await hear(ws, "stream.live")
+        assert len(feed._readers) == 1
+    await settle()
+    assert (feed._readers, served.connections._open) == (set(), set())
+    worker.say("llm.delta", {"text": "nobody is hurt"})
+    await settle()
+    assert (await served.supervisor.snapshot(run))["seq"] == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Connection": "Upgrade", "Upgrade": "h2c"},
+        {"Connection": "Upgrade", "Upgrade": "websocket"},
+    ],
+)
+async def test_what_is_no_upgrade_is_refused(served: Served, headers: dict[str, str]) -> None:
+    async with served.http.get("/ws", headers=headers) as response:
+        error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (400, "bad_request")
+    assert error["message"].startswith("/ws speaks WebSocket")
+
+
+async def test_a_subprotocol_that_nobody_asked_for_is_not_agreed_on(served: Served) -> None:
+    async with served.http.ws_connect("/ws") as ws:
+        assert ws.protocol is None
+        assert (await ask(ws, "ping"))["ok"]
