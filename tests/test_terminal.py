@@ -196,7 +196,7 @@ def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_r
     assert done.returncode == 0, done.stderr
     assert "no sidecar is running" in done.stderr
     assert "Content Planner" in done.stderr
-    assert done.stdout.startswith("[offline model] Trends")
+    assert done.stdout.startswith("[offline model] Trend Researcher")
     assert "Content Planner" not in done.stdout
 
 

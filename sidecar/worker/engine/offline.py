@@ -99,7 +99,7 @@ class OfflineLLM(BaseLLM):
                     answer = json.dumps(_example(response_model))
                     sent = self._stream_text([answer], from_task, from_agent)
                 else:
-                    words = list(compose(role, turns, _whole("OFFLINE_TOKENS", 60, 1)))
+                    words = compose(role, turns, _whole("OFFLINE_TOKENS", 60, 1))
                     sent = self._stream_text(words, from_task, from_agent)
                     answer = "".join(words)
             except BaseException as error:

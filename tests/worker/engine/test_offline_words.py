@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,14 +22,14 @@ PROMPT = [("system", "You are."), ("user", "Do it.\n<brief>\nTulips for the stat
 def test_any_prompt_gives_exactly_as_many_tokens_as_asked(
     role: str, turns: list[tuple[str, str]], tokens: int
 ) -> None:
-    pieces = list(compose(role, turns, tokens))
+    pieces = compose(role, turns, tokens)
     assert len(pieces) == tokens
     assert pieces[0].startswith("[offline model]")
     assert "".join(pieces) == "".join(pieces).rstrip()
 
 
 def test_the_same_prompt_gives_the_same_words() -> None:
-    assert list(compose("Planner", PROMPT, 60)) == list(compose("Planner", PROMPT, 60))
+    assert compose("Planner", PROMPT, 60) == compose("Planner", PROMPT, 60)
 
 
 def test_roles_and_briefs_make_a_difference() -> None:
@@ -39,9 +40,55 @@ def test_roles_and_briefs_make_a_difference() -> None:
     assert "tulips" not in "".join(compose("Content Planner", other, 60)).lower()
 
 
-def test_a_tool_result_is_mentioned() -> None:
-    turns = [*PROMPT, ("tool", "4 words in 1 sentence\nand more")]
-    assert "The tool says: 4 words in 1 sentence." in "".join(compose("Analyst", turns, 60))
+def test_a_reply_is_markdown_with_a_heading_a_list_and_something_bold() -> None:
+    assert "".join(compose("Planner", PROMPT, 22)).splitlines()[2:5] == [
+        "## Tulips",
+        "",
+        "- Ask who doubts **tulips** and answer them.",
+    ]
+
+
+@pytest.mark.parametrize("tokens", range(12, 80))
+def test_a_reply_of_any_length_ends_with_a_whole_sentence(tokens: int) -> None:
+    text = "".join(compose("Planner", PROMPT, tokens))
+    assert text.endswith(".")
+    assert ".." not in text
+    last = text.splitlines()[-1]
+    assert last.startswith("- ") or text.splitlines()[-2] == "", "a closing is no part of a list"
+
+
+@pytest.mark.parametrize(
+    ("result", "remark"),
+    [
+        ("4 words in 1 sentence\nand more", "The tool says: 4 words in 1 sentence.\n"),
+        ("Some words.", "The tool says: Some words.\n"),
+        ("Some words...", "The tool says: Some words…\n"),
+        ("Is it?", "The tool says: Is it?\n"),
+        ("a b c d e f g h i j k l m", "The tool says: a b c d e f g h i j k…\n"),
+    ],
+)
+def test_a_tool_result_is_mentioned_with_one_end(result: str, remark: str) -> None:
+    assert remark in "".join(compose("Analyst", [*PROMPT, ("tool", result)], 60))
+
+
+def test_what_a_person_asked_for_last_is_mentioned() -> None:
+    turns = [*PROMPT, ("user", "Shorter."), ("user", "User feedback: Mention the river.")]
+    text = "".join(compose("Analyst", turns, 60))
+    assert "You asked for: Mention the river.\n" in text
+    assert "Shorter" not in text
+
+
+def test_common_words_are_no_headings() -> None:
+    turns = [("user", "<brief>Please write about these teas, and about harbours</brief>")]
+    text = "".join(compose("Planner", turns, 200))
+    headings = {line for line in text.splitlines() if line.startswith("## ")}
+    assert headings == {"## Teas", "## Harbours"}
+
+
+def test_a_brief_without_words_is_answered_too() -> None:
+    text = "".join(compose("Planner", [("user", "<brief>!</brief>")], 40))
+    assert "“!”" in text
+    assert "## The subject" in text
 
 
 def test_the_brief_is_found_between_its_tags_else_at_the_start_of_the_task() -> None:
