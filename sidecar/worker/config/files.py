@@ -71,7 +71,7 @@ def _entries(file: YamlFile, section: str, noun: str) -> tuple[Place, Mapping[st
     at: Place = ()
     found, wanted = file.data, f"{section}: with a name for each"
     if isinstance(found, dict) and section in found:
-        for other in found.keys() - {section}:
+        for other in [name for name in found if name != section][: file.room]:
             beside = file.node((other,), name=True)
             hint = suggest(other, [section])
             file.add(beside, (other,), f"unknown key beside {section!r}", hint)
@@ -81,11 +81,10 @@ def _entries(file: YamlFile, section: str, noun: str) -> tuple[Place, Mapping[st
         return at, {}
     if not found:
         file.add(file.node(at, name=True), at, f"needs at least {noun}")
-    for name in [name for name, keys in found.items() if not isinstance(keys, dict)]:
+    for name in [name for name, keys in found.items() if not isinstance(keys, dict)][: file.room]:
         node = file.node((*at, name))
         file.add(node, (*at, name), f"expected the keys of {noun}, not {described(node)}")
-        del found[name]
-    return at, found
+    return at, {name: keys for name, keys in found.items() if isinstance(keys, dict)}
 
 
 def _ordered(tasks: Mapping[str, TaskConfig]) -> tuple[TaskConfig, ...]:
