@@ -13,6 +13,7 @@ from sidecar.errors import IllegalTransition
 from sidecar.protocol.events import Draft
 from sidecar.protocol.states import FINAL_STATES, FINAL_TYPES, LIVE_STATES, State, step
 from sidecar.runs.run import Run
+from tests.support.long import examples
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "runs.json").read_text())
 STATES: tuple[State, ...] = get_args(State)
@@ -97,6 +98,7 @@ def test_a_step_off_the_table_changes_nothing() -> None:
     assert run.tasks == []
 
 
+@examples(100, 5_000)
 @given(st.lists(st.sampled_from(TYPES), max_size=60))
 def test_no_order_of_events_leaves_the_table_or_ends_a_run_twice(types: list[str]) -> None:
     run = Run("r", "default", created=0.0)
@@ -115,6 +117,7 @@ def test_no_order_of_events_leaves_the_table_or_ends_a_run_twice(types: list[str
     assert finals == (0 if run.live else 1)
 
 
+@examples(100, 5_000)
 @given(st.lists(st.sampled_from(TYPES), max_size=40))
 def test_a_run_restored_from_its_snapshot_tells_the_same(types: list[str]) -> None:
     run = Run("r", "default", created=0.0)
@@ -130,6 +133,7 @@ def test_a_run_restored_from_its_snapshot_tells_the_same(types: list[str]) -> No
         assert restored == run
 
 
+@examples(100, 5_000)
 @given(st.lists(st.sampled_from(TYPES), max_size=40), st.integers(0, 40))
 def test_a_fork_goes_ahead_without_its_original(types: list[str], at: int) -> None:
     run = Run("r", "default", created=0.0)

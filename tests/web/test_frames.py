@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.web.frames import BINARY, CLOSE, PING, PONG, TEXT, BadFrame, FrameReader, Message
+from tests.support.long import examples
 
 LARGEST = 70_000
 MASK = b"\x01\x80\x00\xff"
@@ -60,6 +61,7 @@ messages = st.lists(
 )
 
 
+@examples(100, 5_000)
 @given(messages, st.lists(st.integers(0, 300), max_size=4), st.lists(st.integers(1, 40)))
 def test_however_it_is_fragmented_and_arrives_the_same_messages_are_read(
     sent: list[Message], cuts: list[int], sizes: list[int]
@@ -86,6 +88,7 @@ def test_every_way_of_telling_the_length_is_understood(size: int) -> None:
     assert FrameReader(LARGEST).feed(frame(BINARY, payload)) == [Message(BINARY, payload)]
 
 
+@examples(100, 5_000)
 @given(st.binary(max_size=200))
 def test_junk_is_refused_or_waited_on_and_nothing_else(junk: bytes) -> None:
     code = None

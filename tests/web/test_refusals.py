@@ -87,6 +87,16 @@ async def test_a_reader_that_has_left_is_no_error(
     assert caplog.records == []
 
 
+async def test_a_route_or_method_that_there_is_not_is_refused_in_the_same_words(
+    raising: Client,
+) -> None:
+    answer = await raising(web.HTTPNotFound())
+    assert (answer.status, "no route '/'; GET / lists them" in answer.text) == (404, True)
+    answer = await raising(web.HTTPMethodNotAllowed("GET", ["PUT", "POST"]))
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST, PUT")
+    assert '"code":"method_not_allowed","message":"/ takes POST, PUT"' in answer.text
+
+
 async def test_other_answers_of_http_pass(raising: Client) -> None:
     answer = await raising(web.HTTPSeeOther("/elsewhere"))
     assert (answer.status, answer.headers["Location"]) == (303, "/elsewhere")
