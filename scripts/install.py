@@ -53,9 +53,12 @@ class Pip:
         word, _, rest = line.strip().partition(" ")
         if word == "Ignoring":  # for another platform or Python
             self._total -= 1
-        elif word == "Collecting" or line.startswith("Requirement already satisfied"):
+        elif word == "Collecting":
             self._found += 1
-            self._does = f"looks for {rest.split('==')[0]}" if word == "Collecting" else "compares"
+            self._does = f"looks for {rest.split('==')[0]}"
+        elif word == "Processing" or line.startswith("Requirement already satisfied"):
+            self._found += 1
+            self._does = "reads local files" if word == "Processing" else "compares"
         elif word == "Downloading":
             file, _, size = rest.rpartition("/")[2].partition(" ")
             self._does = f"downloads {file.split('-')[0]} {size.partition(' eta')[0]}".rstrip()
@@ -102,8 +105,10 @@ def install(name: str, progress: Progress, out: TextIO, *, every: float = EVERY)
         out.flush()
 
     def tick() -> None:
-        while not done.wait(every / 4 if terminal else every):
+        while True:
             show(progress.now(), "" if terminal else "\n")
+            if done.wait(every / 4 if terminal else every):
+                return
 
     printed: list[str] = []
     with subprocess.Popen(
