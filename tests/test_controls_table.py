@@ -1,15 +1,20 @@
-"""Each control in each state over each transport: one row, with what it must answer and do."""
+"""Each control in each state over each transport: one row, with what it must answer and do.
+
+In process, with workers that stand still in the state wanted; what a real crew does of it is in
+test_steering.py and worker/.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from tests.support.sidecar import Frame, Raw, Sidecar, TransportName
+from sidecar.log.memory import MemoryStore
+from tests.support.served import Served, serve
+from tests.support.sidecar import Frame, Raw, TransportName
 
 _ids = count(1)
 CONTROLS = ("pause", "resume", "cancel", "modify", "answer")
@@ -42,187 +47,102 @@ ROWS = [
 ]
 
 
-class Stage:
-    """Sidecars that can hold a run in any state, started when a row first needs them."""
-
-    def __init__(self, folder: Callable[[str], Path]) -> None:
-        self._folder = folder
-        self._running: dict[str, Sidecar] = {}
-
-    def sidecar(self, name: str, **environ: str) -> Sidecar:
-        if name not in self._running:
-            path = self._folder(name)
-            until_ready = environ.get("SIDECAR_WARM") != "0"
-            self._running[name] = Sidecar(path / "data", **environ).start(until_ready=until_ready)
-        return self._running[name]
-
-    def slow(self) -> Sidecar:
-        return self.sidecar(
-            "slow", OFFLINE_TOKEN_MS="20", OFFLINE_TOKENS="200", SIDECAR_MAX_RUNS="200"
-        )
-
-    def quick(self) -> Sidecar:
-        return self.sidecar("quick", OFFLINE_TOKEN_MS="0", OFFLINE_TOKENS="20")
-
-    def stop(self) -> None:
-        for one in self._running.values():
-            assert one.stop() == 0
-            assert '"level":"error"' not in one.stderr
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    made = Stage(tmp_path_factory.mktemp)
-    yield made
-    made.stop()
-
-
-class Actor:
-    """One client on one transport, for whichever sidecar the state needs."""
-
-    def __init__(self, session: aiohttp.ClientSession, transport: TransportName) -> None:
-        self._session = session
-        self._transport = transport
-        self.raw: Raw | None = None
-
-    def on(self, sidecar: Sidecar) -> Raw:
-        self.raw = Raw(self._session, sidecar.url, self._transport)
-        return self.raw
-
-    async def close(self) -> None:
-        if self.raw is not None:
-            await self.raw.close()
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Served]:
+    async with serve(tmp_path, max_runs=1) as served:
+        yield served
+        for worker in served.pool.taken:
+            worker.leave()
 
 
 @pytest.fixture
-async def actor(session: aiohttp.ClientSession, transport: TransportName) -> AsyncIterator[Actor]:
-    made = Actor(session, transport)
-    yield made
-    await made.close()
-
-
-async def begin(raw: Raw, **fields: object) -> str:
-    ack = await raw.command(
-        {"id": f"ct-{next(_ids)}", "cmd": "start", "inputs": {"message": "tea"}, **fields}
-    )
-    assert ack["ok"], ack
-    return str(ack["run"])
-
-
-async def until(raw: Raw, run: str, type: str) -> Frame:
-    async for _, frame in raw.frames(run):
-        if frame["type"] == type:
-            return frame
-    raise AssertionError(f"no {type}")
+async def raw(gateway: Served, transport: TransportName) -> AsyncIterator[Raw]:
+    stream = Raw(gateway.http, gateway.url, transport)
+    yield stream
+    await stream.close()
 
 
 async def send(raw: Raw, cmd: str, run: str, **fields: object) -> Frame:
     return await raw.command({"id": f"ct-{next(_ids)}", "cmd": cmd, "run": run, **fields})
 
 
-async def queued(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(
-        stage.sidecar("one", SIDECAR_MAX_RUNS="1", OFFLINE_TOKEN_MS="50", OFFLINE_TOKENS="2000")
-    )
-    async with raw._session.get(f"{raw._url}/runs?state=running") as response:
-        if not (await response.json())["runs"]:
-            await until(raw, await begin(raw), "llm.delta")
-    return await begin(raw)
+async def until(raw: Raw, run: str, type: str) -> None:
+    async for _, frame in raw.frames(run):
+        if frame["type"] == type:
+            return
+    raise AssertionError(f"no {type}")
 
 
-async def starting(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(
-        stage.sidecar("cold", SIDECAR_WORKERS="spawn", SIDECAR_WARM="0", SIDECAR_MAX_RUNS="100")
-    )
-    run = await begin(raw)
-    while (await send(raw, "status", run))["result"]["state"] == "queued":
-        pass
+async def queued(gateway: Served, raw: Raw) -> str:
+    await gateway.running()
+    ack = await raw.command({"id": f"ct-{next(_ids)}", "cmd": "start"})
+    return str(ack["run"])
+
+
+async def starting(gateway: Served, raw: Raw) -> str:
+    gateway.pool.stocked.clear()
+    ack = await raw.command({"id": f"ct-{next(_ids)}", "cmd": "start"})
+    return str(ack["run"])
+
+
+async def running(gateway: Served, raw: Raw) -> str:
+    return (await gateway.running())[0]
+
+
+async def pausing(gateway: Served, raw: Raw) -> str:
+    run, worker = await gateway.running()
+    assert (await send(raw, "pause", run))["ok"]
+    await worker.told("pause")
     return run
 
 
-async def running(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(stage.slow())
-    run = await begin(raw)
-    await until(raw, run, "llm.delta")
+async def paused(gateway: Served, raw: Raw) -> str:
+    run = await pausing(gateway, raw)
+    gateway.pool.taken[-1].say("run.paused", {"boundary": "token"})
+    await until(raw, run, "run.paused")
     return run
 
 
-async def in_tool(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(
-        stage.sidecar("tool", SIDECAR_CREW="tests.support.crews:sleeper", SIDECAR_MAX_RUNS="100")
-    )
-    run = await begin(raw)
-    await until(raw, run, "log")
-    return run
-
-
-async def pausing(stage: Stage, actor: Actor) -> str:
-    run = await in_tool(stage, actor)
-    assert actor.raw is not None
-    assert (await send(actor.raw, "pause", run))["ok"]
-    return run
-
-
-async def paused(stage: Stage, actor: Actor) -> str:
-    run = await running(stage, actor)
-    assert actor.raw is not None
-    assert (await send(actor.raw, "pause", run))["ok"]
-    await until(actor.raw, run, "run.paused")
-    return run
-
-
-async def waiting(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(stage.quick())
-    run = await begin(raw, review=["create_content_plan"])
+async def waiting(gateway: Served, raw: Raw) -> str:
+    run, worker = await gateway.running()
+    worker.say("input.requested", {"input": "in_1", "prompt": "Well?", "output": ""})
     await until(raw, run, "input.requested")
     return run
 
 
-async def cancelling(stage: Stage, actor: Actor) -> str:
-    run = await in_tool(stage, actor)
-    assert actor.raw is not None
-    assert (await send(actor.raw, "cancel", run))["ok"]
+async def cancelling(gateway: Served, raw: Raw) -> str:
+    run, worker = await gateway.running()
+    worker.deaf = frozenset({"cancel"})
+    assert (await send(raw, "cancel", run))["ok"]
+    await worker.told("cancel")
     return run
 
 
-async def completed(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(stage.quick())
-    run = await begin(raw)
-    await until(raw, run, "run.completed")
+async def ended(gateway: Served, raw: Raw, type: str, data: Frame) -> str:
+    run, worker = await gateway.running()
+    worker.say(type, data)
+    worker.leave()
+    await until(raw, run, type)
     return run
 
 
-async def failed(stage: Stage, actor: Actor) -> str:
-    raw = actor.on(stage.quick())
-    run = await begin(raw, review=["no such task"])
-    await until(raw, run, "run.failed")
+async def completed(gateway: Served, raw: Raw) -> str:
+    return await ended(gateway, raw, "run.completed", {"output": "done"})
+
+
+async def failed(gateway: Served, raw: Raw) -> str:
+    error = {"code": "error", "message": "no luck today"}
+    return await ended(gateway, raw, "run.failed", {"error": error})
+
+
+async def cancelled(gateway: Served, raw: Raw) -> str:
+    run, _ = await gateway.running()
+    assert (await send(raw, "cancel", run))["ok"]
+    await until(raw, run, "run.cancelled")
     return run
 
 
-async def cancelled(stage: Stage, actor: Actor) -> str:
-    run = await running(stage, actor)
-    assert actor.raw is not None
-    assert (await send(actor.raw, "cancel", run))["ok"]
-    await until(actor.raw, run, "run.cancelled")
-    return run
-
-
-async def interrupted(stage: Stage, actor: Actor) -> str:
-    """A run that a stopped sidecar left behind, read by its successor."""
-    first = stage.sidecar("stopped", OFFLINE_TOKEN_MS="50", OFFLINE_TOKENS="2000")
-    raw = actor.on(first)
-    if first.process is not None and first.process.poll() is None:
-        run = await begin(raw)
-        await until(raw, run, "llm.delta")
-        await raw.close()
-        assert first.stop() == 0
-        stage._running["stopped"] = first.start(until_ready=False)
-        raw = actor.on(first)
-    async with raw._session.get(f"{raw._url}/runs?state=interrupted") as response:
-        return str((await response.json())["runs"][0]["run"])
-
-
-STATES: dict[str, Callable[[Stage, Actor], Awaitable[str]]] = {
+STATES: dict[str, Callable[[Served, Raw], Awaitable[str]]] = {
     "queued": queued,
     "starting": starting,
     "running": running,
@@ -233,15 +153,11 @@ STATES: dict[str, Callable[[Stage, Actor], Awaitable[str]]] = {
     "completed": completed,
     "failed": failed,
     "cancelled": cancelled,
-    "interrupted": interrupted,
 }
 
 
-@pytest.mark.parametrize(("state", "control", "expected"), ROWS)
-async def test_row(stage: Stage, actor: Actor, state: str, control: str, expected: str) -> None:
-    run = await STATES[state](stage, actor)
-    raw = actor.raw
-    assert raw is not None
+async def hold(raw: Raw, run: str, state: str, control: str, expected: str) -> None:
+    """The row is true of this run."""
     before = (await send(raw, "status", run))["result"]
     assert before["state"] == state
     fields: dict[str, object] = {}
@@ -268,5 +184,21 @@ async def test_row(stage: Stage, actor: Actor, state: str, control: str, expecte
         assert effects[0]["seq"] == ack["seq"]
     else:
         assert effects == []
-    if state in ("queued", "starting", "running", "pausing", "paused", "waiting"):
-        await send(raw, "cancel", run)
+
+
+@pytest.mark.parametrize(("state", "control", "expected"), ROWS[:-5])
+async def test_row(gateway: Served, raw: Raw, state: str, control: str, expected: str) -> None:
+    await hold(raw, await STATES[state](gateway, raw), state, control, expected)
+
+
+@pytest.mark.parametrize(("state", "control", "expected"), ROWS[-5:])
+async def test_row_of_a_run_that_a_stopped_gateway_left(
+    tmp_path: Path, transport: TransportName, state: str, control: str, expected: str
+) -> None:
+    store = MemoryStore(retain=1_000, keep_runs=10)
+    async with serve(tmp_path, store=store) as first:
+        run, _ = await first.running()
+    async with serve(tmp_path, store=store) as second:
+        raw = Raw(second.http, second.url, transport)
+        await hold(raw, run, state, control, expected)
+        await raw.close()

@@ -31,12 +31,12 @@ __all__ = ["Served", "blocks", "serve", "until_stuck"]
 class Served:
     """`http` asks it by path; `pool` has its workers, `connections` who follows a stream."""
 
-    def __init__(self, folder: Path, **chosen: Any) -> None:
+    def __init__(self, folder: Path, store: MemoryStore | None = None, **chosen: Any) -> None:
         self._sock = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self._sock.getsockname()
         self.url = f"http://{self.host}:{self.port}"
         settings = Settings(config=folder, **chosen)
-        self.store = MemoryStore(retain=settings.retain, keep_runs=10)
+        self.store = store or MemoryStore(retain=settings.retain, keep_runs=10)
         self.pool = ScriptedPool()
         self.supervisor = Supervisor(settings, self.store, self.pool, DataFolder(folder))
         self.app = make_app(settings, self.supervisor, self.port)
