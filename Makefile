@@ -60,7 +60,7 @@ lint: setup
 
 # Pure, or in the test's own process; what is left is `processes`.
 UNIT := $(addprefix tests/,protocol log runs pool web worker/line worker/config conformance/test_log.py \
-  test_architecture.py test_channel.py test_datafolder.py test_mirror.py test_settings.py test_tasks.py)
+  test_architecture.py test_channel.py test_controls_table.py test_datafolder.py test_mirror.py test_settings.py test_tasks.py)
 
 unit: setup  ## pure and in-process tests of both languages, in a minute, with the coverage they must have
 	@(cd $(WEB) && npm test --silent) & web=$$!; \
