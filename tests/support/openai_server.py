@@ -36,6 +36,8 @@ class Script:
     tokens: tuple[str, ...] = ("A ", "real ", "client ", "heard ", "this.")
     delay: float = 0.0
     """Seconds before each token."""
+    slow_call: int | None = None
+    """The one call, counted from 1, whose tokens wait so long; None = all."""
     tool_first: bool = False
     """Call the first tool offered, unless the conversation already has its result."""
     tool_arguments: dict[str, Any] = dataclasses.field(default_factory=lambda: {"text": "a b c"})
@@ -139,6 +141,7 @@ class OpenAIServer:
         self, request: web.Request, body: dict[str, Any], tool: str | None
     ) -> web.StreamResponse:
         script = self.script
+        slow = script.delay > 0 and script.slow_call in (None, len(self.requests))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
 
@@ -147,7 +150,7 @@ class OpenAIServer:
             await response.write(f"data: {text}\n\n".encode())
 
         for delta in _deltas(script, tool):
-            if script.delay:
+            if slow:
                 await asyncio.sleep(script.delay)
             await send(_chunk(body, delta))
         if script.ending == "drop":

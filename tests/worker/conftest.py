@@ -65,6 +65,7 @@ def openai_environment(openai_server: OpenAIServer) -> dict[str, str]:
         OPENAI_API_KEY="sk-test-0123456789",
         OPENAI_BASE_URL=openai_server.base_url,
         OPENAI_MODEL="any-model",
+        OFFLINE_TOKEN_MS="1",
     )
 
 

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,12 +112,12 @@ def test_a_worker_and_its_tools_children_die_with_a_gateway_that_is_killed(
 
 
 def test_when_the_channel_closes_the_worker_takes_its_group_along(
-    either: Child, said: Said, tmp_path: Path
+    worker: Child, said: Said, tmp_path: Path
 ) -> None:
-    either.start(spec_for(tmp_path, target=f"{TARGETS}:hung_tool"))
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:hung_tool"))
     left = said.pid()
-    either.hang_up()
-    assert gone(either.pid)
+    worker.hang_up()
+    assert gone(worker.pid)
     assert gone(left)
 
 
@@ -132,6 +133,15 @@ def child_of(worker: Child, directory: Path, target: str = "hear") -> int:
     """Start its run; the pid of the child that a tool of it has started."""
     worker.start(spec_for(directory, target=target))
     return int(worker.until("log")["data"]["text"])
+
+
+def test_when_the_channel_closes_a_spawned_worker_takes_its_guard_and_group_along(
+    guarded: Child, tmp_path: Path
+) -> None:
+    left = child_of(guarded, tmp_path)
+    guarded.hang_up()
+    assert guarded.exit_code() == -signal.SIGKILL
+    assert gone(left)
 
 
 def test_what_a_killed_spawned_worker_leaves_goes_without_a_gateways_help(
@@ -180,6 +190,11 @@ def test_a_worker_that_is_warming_up_dies_with_its_gateway() -> None:
     )
     assert gateway.stdout is not None
     worker = int(gateway.stdout.readline())
+    # Its guard is there, so it has come so far; what takes long is to come.
+    children = Path(f"/proc/{worker}/task/{worker}/children")
+    deadline = time.monotonic() + PATIENCE
+    while not children.read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
     gateway.kill()
     gateway.wait(PATIENCE)
     gateway.stdout.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sidecar.channel import RunSpec
 from tests.support import light
+from tests.worker.conftest import OFFLINE
 from tests.worker.harness import Zygote, clean_environment, gone, spec_for
 
 TARGETS = "tests.worker.targets"
@@ -129,7 +130,7 @@ def test_nothing_of_the_users_stands_in_for_the_product(tmp_path: Path) -> None:
             (folder / name).mkdir(parents=True)
             text = f"raise SystemExit('{name} of the user, {folder.name}')"
             (folder / name / "__init__.py").write_text(text)
-    environ = clean_environment(CREW_MODEL="offline", PYTHONPATH=str(on_path))
+    environ = clean_environment(**OFFLINE, PYTHONPATH=str(on_path))
     with Zygote(environ, cwd=worked_in) as zygote:
         child = zygote.make()
         last = child.run(spec_for(tmp_path))
@@ -142,9 +143,10 @@ def test_a_zygote_serves_several_gateways_and_ends_the_children_of_who_leaves(
 ) -> None:
     other = zygote.another()
     ours, theirs = zygote.make(), other.make()
-    for child in (ours, theirs):
-        child.start(spec_for(tmp_path / str(child.pid), target=f"{TARGETS}:stuck_tool"))
-        child.until("tool.started")
+    theirs.start(spec_for(tmp_path / "theirs", target=f"{TARGETS}:stuck_tool"))
+    theirs.until("tool.started")
+    ours.start(spec_for(tmp_path / "ours", target=f"{TARGETS}:slow_model"))
+    ours.until("llm.delta")
     other.control.close()
     assert gone(theirs.pid)
     theirs.hang_up()

@@ -14,7 +14,9 @@ from tests.worker.harness import Child, spec_for
 TARGETS = "tests.worker.targets"
 INSTRUCTION = "Mention the word lighthouse."
 TASKS = ("create_content_plan", "analyze_sentiment", "research_trends")
-SLOW = Script(tokens=tuple(f"word{number} " for number in range(40)), delay=0.01)
+TOKENS = tuple(f"word{number} " for number in range(40))
+SLOW = Script(TOKENS, delay=0.01, slow_call=1)
+"""The first reply takes 0.4 s, so that what is ordered comes while it is written."""
 
 
 def modify(child: Child, cause: str = "c-m", **change: Any) -> None:
@@ -40,7 +42,7 @@ def between_pauses(child: Child) -> None:
 def test_an_instruction_is_in_the_next_call_and_stays_in_that_conversation(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = Script(SLOW.tokens, delay=0.01, tool_first=True)
+    openai_server.script = Script(TOKENS, delay=0.01, slow_call=2, tool_first=True)
     openai_worker.start(spec_for(tmp_path, review=["research_trends"]))
     openai_worker.until("task.started", name="analyze_sentiment")
     openai_worker.until("llm.delta")
@@ -112,7 +114,7 @@ def test_an_instruction_given_during_a_pause_is_applied_after_it(
 def test_an_instruction_that_comes_too_late_is_not_told_as_applied(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
+    openai_server.script = Script(TOKENS, delay=0.01, slow_call=3)
     openai_worker.start(spec_for(tmp_path))
     openai_worker.until("task.started", name="research_trends")
     openai_worker.until("llm.delta")
@@ -126,8 +128,8 @@ def test_an_instruction_that_comes_too_late_is_not_told_as_applied(
 def test_now_cuts_the_reply_off_and_asks_again(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path, tool_first: bool
 ) -> None:
-    arguments = {"text": " ".join(SLOW.tokens)}
-    openai_server.script = Script(SLOW.tokens, 0.02, tool_first, arguments)
+    arguments = {"text": " ".join(TOKENS)}
+    openai_server.script = Script(TOKENS, 0.02, 3, tool_first, arguments)
     openai_worker.start(spec_for(tmp_path))
     openai_worker.until("task.started", name="research_trends")
     openai_worker.until("llm.delta")
@@ -139,7 +141,7 @@ def test_now_cuts_the_reply_off_and_asks_again(
     assert [next(iter(openai_worker))["type"] for _ in range(2)] == ["run.modified", "llm.started"]
     last = openai_worker.rest()
     assert last["type"] == "run.completed", last
-    assert last["data"]["output"] == "".join(SLOW.tokens)
+    assert last["data"]["output"] == "".join(TOKENS)
     # Two tasks before; then the cut call, the same again, and the answer after the tool.
     assert counts(openai_server) == [0, 0, 0, 1, *([1] if tool_first else [])]
     assert modified(openai_worker) == [

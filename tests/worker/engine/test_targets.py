@@ -13,7 +13,12 @@ TARGETS = "tests.worker.targets"
 
 @pytest.mark.parametrize(
     ("target", "task"),
-    [("a_function", "first"), ("a_crew", "first"), ("Decorated", "write"), ("AFlow", "first")],
+    [
+        ("a_function", "first"),
+        ("a_crew", "first"),
+        ("Decorated", "write"),
+        ("Remembering", "first"),
+    ],
 )
 def test_each_kind_of_target_runs_and_streams(
     worker: Child, tmp_path: Path, target: str, task: str
@@ -24,10 +29,10 @@ def test_each_kind_of_target_runs_and_streams(
     text = "".join(fact["data"]["text"] for fact in worker.of("llm.delta"))
     assert text == output
     assert "tulips" in output
-    wrapped = f"wrapped: {output}" if target == "AFlow" else output
+    wrapped = f"wrapped: {output}" if target == "Remembering" else output
     assert last["data"]["output"] == wrapped
     assert worker.of("task.started")[0]["task"] == task
-    known = [] if target == "AFlow" else [{"name": task, "agent": "Writer"}]
+    known = [] if target == "Remembering" else [{"name": task, "agent": "Writer"}]
     assert worker.of("run.started")[0]["data"]["tasks"] == known
     assert len(worker.of("agent.started")) == 1
 

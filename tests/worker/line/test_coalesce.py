@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.channel import MAX_STRING, Fact, fact
-from sidecar.worker.line.coalesce import WINDOW, Coalescer
+from sidecar.worker.line.coalesce import _MAX_CALLS, WINDOW, Coalescer
 
 
 def delta(text: str, call: str = "a", kind: str = "text") -> Fact:
@@ -69,6 +69,15 @@ def test_a_held_delta_does_not_outgrow_a_facts_string() -> None:
     assert merger.add(delta("x" * 1_000), 0.001) == []
     (full,) = merger.add(delta("y" * (MAX_STRING // 4)), 0.002)
     assert len(full["data"]["text"]) == MAX_STRING // 4 + 1_000
+
+
+def test_of_calls_that_never_end_the_oldest_are_forgotten() -> None:
+    merger = Coalescer()
+    for number in range(_MAX_CALLS + 1):
+        merger.add(delta("1", call=str(number)), 0.0)
+    assert merger.add(delta("2", call="1"), 0.001) == []
+    # As good as new: its delta leaves at once, behind what was held.
+    assert texts(merger.add(delta("2", call="0"), 0.002)) == ["2", "2"]
 
 
 _FACTS = st.lists(

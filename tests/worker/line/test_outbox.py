@@ -102,6 +102,19 @@ def test_a_gateway_that_is_gone_is_an_error_to_the_writer(
         outbox.put(fact("log", {}))
 
 
+def test_a_held_token_for_a_gateway_that_is_gone_ends_its_thread_in_silence(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """Whoever reads the orders ends the process."""
+    ours, theirs = pair
+    outbox = Outbox(ours, Redactor(()))
+    outbox.put(delta("first"))
+    outbox.put(delta("held"))
+    theirs.close()
+    outbox._timer.join(10)
+    assert not outbox._timer.is_alive()
+
+
 def test_nothing_leaves_between_halt_and_go_and_nothing_is_lost(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
