@@ -68,7 +68,7 @@ unit: setup  ## pure and in-process tests of both languages, in a minute, with t
 	wait $$web && exit $$python
 
 processes: setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10 tests --ignore tests/browser $(UNIT:%=--ignore %)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations 10 tests --ignore tests/browser $(UNIT:%=--ignore %)
 
 browser: setup chromium
 	$(BIN)/python -m pytest -q --durations 10 tests/browser

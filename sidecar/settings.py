@@ -186,7 +186,7 @@ class Settings:
     host: str = _setting(
         "127.0.0.1", "where it listens", takes="loopback address", parse=_loopback, flag=True
     )
-    port: int = _whole(8770, "0 takes any free port; the ready line says which", 0, 65535, flag=True)
+    port: int = _whole(8770, "0 takes any free one; the ready line says which", 0, 65535, flag=True)
     data: Path = _folder(
         Path(".sidecar"), "folder of the log and the runs' files; one sidecar at a time"
     )

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from tests.conftest import StartSidecar
+from tests.support.long import LONG
 from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import (
     BOUND,
@@ -96,7 +97,15 @@ async def pause_once(raw: Raw, *, seconds: float) -> list[Frame]:
     return events
 
 
-@pytest.mark.parametrize("model", ["offline", "http"])
+@pytest.mark.parametrize(
+    ("transport", "model"),
+    [
+        ("ws", "offline"),
+        ("sse", "http"),
+        pytest.param("ws", "http", marks=pytest.mark.long),
+        pytest.param("sse", "offline", marks=pytest.mark.long),
+    ],
+)
 async def test_a_paused_crew_says_nothing_and_then_all_it_would_have_said(
     start_sidecar: StartSidecar,
     session: aiohttp.ClientSession,
@@ -139,7 +148,7 @@ async def test_time_spent_paused_or_waiting_does_not_count_towards_the_timeout(
     assert events[-1]["type"] == "run.completed", events[-1]
 
 
-async def test_fifty_cancels_at_any_moment_leave_no_process_and_one_ending_each(
+async def test_cancels_at_any_moment_leave_no_process_and_one_ending_each(
     start_sidecar: StartSidecar, session: aiohttp.ClientSession, raws: list[Raw]
 ) -> None:
     sidecar = start_sidecar(
@@ -162,7 +171,7 @@ async def test_fifty_cancels_at_any_moment_leave_no_process_and_one_ending_each(
         last = (await log_of(raw, run))[-1]
         assert last["type"] == ("run.cancelled" if ack["ok"] else "run.completed")
 
-    for batch in range(10):
+    for batch in range(10 if LONG else 3):
         await asyncio.gather(*(one(batch * 5 + n) for n in range(5)))
     deadline = time.monotonic() + BOUND
     while len(descendants(sidecar.pid)) > idle:
@@ -322,12 +331,12 @@ async def question_of(raw: Raw, run: str, nth: int = 1) -> Frame:
     raise AssertionError("no question")
 
 
-async def test_a_hundred_races_for_an_answer_have_one_winner_and_both_are_told_the_truth(
+async def test_races_for_an_answer_have_one_winner_and_both_are_told_the_truth(
     quick: Sidecar, session: aiohttp.ClientSession, raws: list[Raw]
 ) -> None:
     ws, sse = Raw(session, quick.url, "ws"), Raw(session, quick.url, "sse")
     raws += [ws, sse]
-    for number in range(100):
+    for number in range(100 if LONG else 25):
         run = await begin(ws, review=REVIEW)
         question = (await question_of(sse, run))["data"]
         bodies = [
