@@ -1,8 +1,8 @@
 """A run without the gateway: `python -m crew.run "message"`, or JSON in with `--stdin`.
 
 The contract of docs/PROTOCOL.md section 8, as a Next route calls it. On stdout exactly one JSON
-object, `{"status": "success", "output", "task_outputs": [{name, agent, output}], "token_usage"}`, or
-with exit code 1 `{"status": "error", "error"}`; on stderr a line `{"type": "progress", "agent",
+object, `{"status": "success", "output", "task_outputs": [{name, agent, output}], "token_usage"}`,
+or with exit code 1 `{"status": "error", "error"}`; on stderr a line `{"type": "progress", "agent",
 "task", "timestamp"}` when an agent starts on a task and at each of its steps. What the crew prints
 goes to stderr. Ctrl-C exits with 130.
 """
