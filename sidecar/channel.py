@@ -198,14 +198,30 @@ class LineSplitter:
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self._limit = limit
-        self._rest = b""
+        # Grown in place: to join a line of 12 MB anew with each of its pieces would copy 1 GB.
+        self._rest = bytearray()
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes held of a line whose end has not come."""
+        return len(self._rest)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield each complete line without its newline.
 
-        Raises LineTooLong when an unfinished line outgrows the limit.
+        Raises LineTooLong at a line that outgrows the limit, after those before it.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > self._limit:
+        first, *more = data.split(b"\n")
+        self._rest += first
+        if more:
+            lines = [bytes(self._rest), *more[:-1]]
+            self._rest = bytearray(more[-1])
+            for line in lines:
+                self._check(len(line))
+                if line:
+                    yield line
+        self._check(len(self._rest))
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
             raise LineTooLong(f"a line of more than {self._limit} bytes")
-        yield from (line for line in lines if line)

@@ -35,6 +35,22 @@ def test_an_unfinished_line_has_a_bound() -> None:
         list(splitter.feed(b"0"))
 
 
+def test_lines_before_one_that_is_too_long_come_out_though_it_ends() -> None:
+    splitter = LineSplitter(limit=10)
+    lines = splitter.feed(b"one\n\ntwo\n0123456789a\nafter\n")
+    assert [next(lines), next(lines)] == [b"one", b"two"]
+    with pytest.raises(LineTooLong):
+        next(lines)
+
+
+def test_how_much_is_held_is_told() -> None:
+    splitter = LineSplitter()
+    assert list(splitter.feed(b"whole\npart")) == [b"whole"]
+    assert splitter.unfinished == len(b"part")
+    assert list(splitter.feed(b"\n")) == [b"part"]
+    assert splitter.unfinished == 0
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_a_model_may_say_survives_the_channel(text: str) -> None:
     line = encode_line(fact("llm.delta", {"text": text, text: 1}))

@@ -12,7 +12,9 @@ from sidecar.channel import MAX_LINE, LineSplitter, LineTooLong
 __all__ = ["WorkerLines"]
 
 _BACKLOG_BYTES: Final = 1 << 20
-"""Facts received but not yet taken; above it the socket is not read, which blocks the worker."""
+"""Facts received but not yet taken; above it the socket is not read, which blocks the worker, as
+long as there is a whole line to take. So what is held is at most one line of MAX_LINE, what was
+read with its end, and this."""
 
 _BATCH: Final = 64
 """Lines taken at once. What is shown at once must fit into what a socket takes at once, or every
@@ -25,7 +27,9 @@ class WorkerLines(asyncio.Protocol):
     def __init__(self) -> None:
         self._splitter = LineSplitter(MAX_LINE)
         self._lines: deque[bytes] = deque()
-        self._bytes = 0
+        self._waiting = 0
+        """Bytes of `_lines`."""
+        self._paused = False
         self._arrived = asyncio.Event()
         self._transport: asyncio.Transport | None = None
         self.closed = False
@@ -37,15 +41,15 @@ class WorkerLines(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            self._lines.extend(self._splitter.feed(data))
+            for line in self._splitter.feed(data):
+                self._lines.append(line)
+                self._waiting += len(line)
         except LineTooLong as error:
             self._broken = error
             self.close()
-            return
-        self._bytes += len(data)
-        if self._bytes > _BACKLOG_BYTES and self._transport is not None:
-            self._transport.pause_reading()
-        self._arrived.set()
+        if self._lines:
+            self._arrived.set()
+        self._pace()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -65,11 +69,22 @@ class WorkerLines(asyncio.Protocol):
         if not self._lines and self._broken is not None:
             raise self._broken
         taken = [self._lines.popleft() for _ in range(min(_BATCH, len(self._lines)))]
-        if not self._lines:
-            if self._bytes > _BACKLOG_BYTES and self._transport is not None and not self.closed:
-                self._transport.resume_reading()
-            self._bytes = 0
+        self._waiting -= sum(map(len, taken))
+        self._pace()
         return taken
+
+    def _pace(self) -> None:
+        """Read on or not. Only the taking of a line ends a pause, so without one there is none: a
+        line longer than the backlog would never be whole, nor its worker's death be seen."""
+        if self._transport is None or self.closed or self._broken is not None:
+            return
+        if not self._lines:
+            if self._paused:
+                self._paused = False
+                self._transport.resume_reading()
+        elif not self._paused and self._waiting + self._splitter.unfinished > _BACKLOG_BYTES:
+            self._paused = True
+            self._transport.pause_reading()
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self.closed:

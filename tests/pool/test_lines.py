@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sidecar.channel import LineTooLong
+from sidecar.channel import MAX_LINE, LineTooLong
 from sidecar.pool import lines as module
 from sidecar.pool.lines import _BACKLOG_BYTES, _BATCH, WorkerLines
 from tests.pool.talk import BOUND
@@ -92,6 +92,67 @@ async def test_a_worker_stands_still_while_too_much_waits_and_goes_on_when_it_is
         taken += map(int, await asyncio.wait_for(lines.take(), BOUND))
     assert taken == list(range(count))
     await flooding
+
+
+@pytest.mark.parametrize("length", [_BACKLOG_BYTES + 1, 12_000_000, MAX_LINE])
+async def test_a_line_that_is_longer_than_what_may_wait_is_taken_whole(
+    lines: WorkerLines, worker: socket.socket, length: int
+) -> None:
+    line = b"x" * length
+    saying = asyncio.create_task(say(worker, b"before\n" + line + b"\nafter\n"))
+    taken: list[bytes] = []
+    while len(taken) < 3:
+        taken += await asyncio.wait_for(lines.take(), 5)
+    assert taken == [b"before", line, b"after"]
+    await saying
+
+
+async def test_a_death_in_the_middle_of_a_long_line_is_told(
+    lines: WorkerLines, worker: socket.socket
+) -> None:
+    taking = asyncio.create_task(lines.take())
+    await asyncio.wait_for(say(worker, b"x" * (4 * _BACKLOG_BYTES)), 5)
+    worker.close()
+    assert await asyncio.wait_for(taking, 5) == []
+
+
+async def test_of_long_lines_too_no_more_waits_than_one_and_what_came_with_it(
+    lines: WorkerLines, worker: socket.socket
+) -> None:
+    long = 3 * _BACKLOG_BYTES
+    said = 0
+
+    async def flood() -> None:
+        nonlocal said
+        for _ in range(8):
+            await say(worker, b"x" * long + b"\n")
+            said += 1
+
+    flooding = asyncio.create_task(flood())
+    async with asyncio.timeout(BOUND):
+        await lines._arrived.wait()
+    assert lines._paused
+    assert len(lines._lines) == 1
+    assert lines._splitter.unfinished < _BACKLOG_BYTES
+    taken = 0
+    while taken < 8:
+        batch = await asyncio.wait_for(lines.take(), BOUND)
+        assert [len(line) for line in batch] == [long] * len(batch)
+        taken += len(batch)
+        assert said <= taken + 2
+    await flooding
+
+
+async def test_whole_lines_before_one_that_is_too_long_are_taken_before_it_is_told(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_LINE", 100)
+    lines = WorkerLines()
+    await lines.open(pair[0])
+    await say(pair[1], b"one\ntwo\n" + b"x" * 101)
+    assert await asyncio.wait_for(lines.take(), BOUND) == [b"one", b"two"]
+    with pytest.raises(LineTooLong):
+        await asyncio.wait_for(lines.take(), BOUND)
 
 
 async def test_what_was_said_before_the_end_is_taken_before_it(
