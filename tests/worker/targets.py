@@ -19,7 +19,7 @@ from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import tool
 from pydantic import BaseModel
 
-from sidecar.worker.engine import gates
+from sidecar.worker.engine import gates, offline
 from sidecar.worker.engine.models import choose, create
 from sidecar.worker.engine.offline import OfflineLLM
 
@@ -195,6 +195,19 @@ def exits() -> Crew:
         sys.exit(3)
 
     return _crew(tools=[exiting])
+
+
+def talkative_tool() -> Crew:
+    """Its model calls it with 12 MB of arguments: 200 texts of what JSON has to escape, in one
+    piece, since it has no words to stream it by."""
+    offline._argument = lambda _schema, _brief: ['"' * 30_000] * 200
+
+    @tool("talkative")
+    def talkative(texts: list[str]) -> str:
+        """Counts what it is given."""
+        return f"{sum(map(len, texts))} characters"
+
+    return _crew(tools=[talkative])
 
 
 def slow_model() -> Crew:
