@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from sidecar.channel import Order, encode_line
@@ -42,6 +43,10 @@ class Worker:
     @property
     def alive(self) -> bool:
         return not self._exited.done()
+
+    def when_gone(self, act: Callable[[], None]) -> None:
+        """Call `act` once the process has ended, in a later turn of the loop."""
+        self._exited.add_done_callback(lambda _: act())
 
     async def exit_code(self) -> int | None:
         """Exit code, negative for a signal, None when nobody could tell."""

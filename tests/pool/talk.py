@@ -23,9 +23,11 @@ def start(folder: Path, **inputs: Any) -> Order:
 
 async def idle_of(pool: Pool) -> list[Worker]:
     """The idle workers, once there are any."""
-    async with asyncio.timeout(BOUND), pool._changed:
-        await pool._changed.wait_for(lambda: pool._idle)
-        return list(pool._idle)
+    async with asyncio.timeout(BOUND):
+        while not pool._idle:
+            makers = set(pool._makers._running)
+            await (asyncio.wait(makers) if makers else asyncio.sleep(0.01))
+    return list(pool._idle)
 
 
 async def hear(worker: Worker) -> list[dict[str, Any]]:

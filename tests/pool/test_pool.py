@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
+import random
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -152,7 +155,7 @@ async def test_who_gives_up_waiting_leaves_the_worker_to_the_next(make: Make) ->
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
-    assert pool._waiting == 0
+    assert not pool._takers
 
 
 async def test_trouble_is_said_and_tried_again_until_it_is_over(
@@ -292,3 +295,179 @@ async def test_a_pool_that_stops_while_it_makes_one_leaves_nothing_open(make: Ma
 
 async def test_a_pool_that_was_never_started_can_be_stopped(make: Make) -> None:
     await make().stop()
+
+
+async def test_an_idle_worker_that_dies_is_replaced_though_nobody_asks_for_one(make: Make) -> None:
+    pool = make(warm=2)
+    pool.start()
+    await settle()
+    assert pool.launched == 2
+    pool.leave(0, -9)
+    await settle()
+    assert pool.launched == 3
+    assert len(pool._idle) == 2
+    assert all(worker.alive for worker in pool._idle)
+
+
+async def test_while_a_dead_idle_worker_is_replaced_it_is_said_why_there_is_none(
+    make: Make,
+) -> None:
+    pool = make()
+    pool.start()
+    await settle()
+    pool.says = b""
+    pool.leave(0, -9)
+    await settle()
+    assert not pool.ready
+    assert pool.trouble == ("the worker that was ready died; another one is made (see workers.log)")
+    pool.ends[1].sendall(READY)
+    await settle()
+    assert pool.ready
+    assert pool.trouble is None
+
+
+async def test_workers_that_die_as_soon_as_they_are_ready_do_not_take_all_of_the_processor(
+    make: Make, clock: Clock
+) -> None:
+    pool = make()
+    pool.start()
+    await settle()
+    pool.leave(0, -9)
+    await settle()
+    assert pool.launched == 2
+    for dead in range(1, 6):
+        pool.leave(dead, -9)
+        await clock.turn(0.999)
+        assert pool.launched == dead + 1
+        assert not pool.ready
+        await clock.turn(0.001)
+        assert pool.launched == dead + 2
+        assert pool.ready
+    # One that has stood for long is replaced at once, and the next one too.
+    await clock.turn(10.0)
+    for dead in range(6, 8):
+        pool.leave(dead, -9)
+        await settle()
+        assert pool.launched == dead + 2
+
+
+async def test_fifty_idle_workers_that_die_under_load_cost_no_taker_anything(
+    make: Make, clock: Clock
+) -> None:
+    chance = random.Random(12)
+    pool = make(warm=3)
+    pool.start()
+    taken = 0
+    for _ in range(50):
+        await clock.turn(1.0)
+        idle = [pool.exits.index(worker._exited) for worker in pool._idle]
+        pool.leave(chance.choice(idle), -9)
+        for _ in range(chance.randrange(3)):
+            worker = await take(pool)
+            assert worker.alive
+            worker.close()
+            taken += 1
+    await clock.turn(1.0)
+    assert pool.ready
+    assert len(pool._idle) == 3
+    assert all(worker.alive for worker in pool._idle)
+    assert taken > 25
+
+
+async def test_a_worker_is_handed_out_when_it_is_ready_and_not_when_others_are(make: Make) -> None:
+    pool = make(b"", warm=0)
+    pool.start()
+    waiting = [asyncio.create_task(pool.take()) for _ in range(3)]
+    await settle()
+    assert pool.launched == 3
+    pool.ends[1].sendall(READY)
+    await asyncio.wait_for(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED), BOUND)
+    # Who came first, though it is not the one that was begun first.
+    assert [task.done() for task in waiting] == [True, False, False]
+    for end in (pool.ends[0], pool.ends[2]):
+        end.sendall(READY)
+    workers = await asyncio.wait_for(asyncio.gather(*waiting), BOUND)
+    assert len(set(workers)) == 3
+    for worker in workers:
+        worker.close()
+
+
+async def test_who_comes_while_a_worker_is_made_does_not_wait_for_two_in_a_row(make: Make) -> None:
+    pool = make(b"")
+    pool.start()
+    await settle()
+    assert pool.launched == 1
+    waiting = [asyncio.create_task(pool.take()) for _ in range(2)]
+    await settle()
+    assert pool.launched == 2
+    for end in pool.ends:
+        end.sendall(READY)
+    for worker in await asyncio.wait_for(asyncio.gather(*waiting), BOUND):
+        worker.close()
+
+
+async def test_workers_that_nobody_waits_for_any_more_are_not_kept(make: Make) -> None:
+    pool = make(b"")
+    pool.start()
+    waiting = [asyncio.create_task(pool.take()) for _ in range(4)]
+    await settle()
+    assert pool.launched == 4
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    for end in pool.ends:
+        end.sendall(READY)
+    await settle()
+    assert len(pool._idle) == 1
+    # The others were hung up on.
+    hung_up = 0
+    for end in pool.ends:
+        end.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            hung_up += end.recv(1) == b""
+    assert hung_up == 3
+
+
+async def test_a_worker_given_to_who_gives_up_in_the_same_moment_goes_to_the_next(
+    make: Make,
+) -> None:
+    pool = make(b"", warm=0)
+    pool.start()
+    first, second = (asyncio.create_task(pool.take()) for _ in range(2))
+    await settle()
+    pool.says = READY
+    pool._idle.append(made := await pool._make())
+    pool._tend()
+    first.cancel()
+    assert await asyncio.wait_for(second, BOUND) is made
+    assert first.cancelled()
+    made.close()
+
+
+async def test_ten_launches_fail_and_then_one_works(make: Make, clock: Clock) -> None:
+    pool = make(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+    pool.start()
+    waiting = asyncio.create_task(pool.take())
+    for seconds in (0.0, 0.2, 1.0, 5.0, *[15.0] * 6):
+        await clock.turn(seconds)
+        assert not pool.ready
+        assert pool.trouble == "a worker can't be started: Too many open files"
+    assert pool.launched == 10
+    pool.says = READY
+    await clock.turn(15.0)
+    assert waiting.done()
+    assert pool.ready
+    assert pool.trouble is None
+    (await waiting).close()
+
+
+async def test_launches_of_the_same_moment_that_fail_are_one_failure(
+    make: Make, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make(WorkerLost("no room"), warm=5)
+    pool.start()
+    await settle()
+    assert pool.launched == 5
+    assert len([one for one in caplog.records if one.levelno == logging.ERROR]) == 1
+    await clock.turn(0.2)
+    assert pool.launched == 10

@@ -200,7 +200,7 @@ def exits() -> Crew:
 def talkative_tool() -> Crew:
     """Its model calls it with 12 MB of arguments: 200 texts of what JSON has to escape, in one
     piece, since it has no words to stream it by."""
-    offline._argument = lambda _schema, _brief: ['"' * 30_000] * 200
+    vars(offline)["_argument"] = lambda _schema, _brief: ['"' * 30_000] * 200
 
     @tool("talkative")
     def talkative(texts: list[str]) -> str:
