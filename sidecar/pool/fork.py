@@ -36,6 +36,8 @@ class ForkPool(Pool):
         self._zygote: _Zygote | None = None
         self._starting = asyncio.Lock()
         """Workers made at the same time share one zygote."""
+        self._tries = 0
+        """Zygotes that came up, or did not."""
         self._tag = 0
 
     @property
@@ -48,17 +50,25 @@ class ForkPool(Pool):
             await self._zygote.stop()
 
     async def _launch(self, theirs: socket.socket) -> Process:
+        tries = self._tries
         async with self._starting:
-            zygote = await self._living_zygote()
+            zygote = self._zygote
+            if zygote is not None and zygote.failure is not None and self._tries > tries:
+                # Who waited while another one tried has its answer: one launch, one failure.
+                raise type(zygote.failure)(str(zygote.failure))
+            if zygote is None or zygote.lost:
+                zygote = await self._begin(zygote)
         self._tag += 1
         return await zygote.fork(f"w{self._tag}", theirs)
 
-    async def _living_zygote(self) -> _Zygote:
-        if self._zygote is None or self._zygote.lost:
-            if self._zygote is not None:
-                await self._zygote.stop()
-            self._zygote = _Zygote(self._log)
+    async def _begin(self, last: _Zygote | None) -> _Zygote:
+        if last is not None:
+            await last.stop()
+        self._zygote = _Zygote(self._log)
+        try:
             await self._zygote.open(self._shared)
+        finally:
+            self._tries += 1
         return self._zygote
 
 
@@ -71,42 +81,63 @@ class _Zygote:
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._listener = Tasks()
         self._ready = False
+        self._sock: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.lost = False
+        self.failure: WorkerLost | None = None
+        """Why it did not come up."""
 
     async def open(self, shared: Path | None) -> None:
         """Start one, or go to the one that listens at `shared`.
 
-        Raises WorkerLost when it does not come up, with what it said.
+        Raises WorkerLost when it does not come up, with what it said; it is `lost` then, whatever
+        is raised.
         """
         started = time.monotonic()
-        if shared is None:
-            await self._launch()
-        else:
-            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            try:
-                self._sock.connect(str(shared))
-            except OSError as error:
-                raise WorkerLost(f"no zygote listens at {shared}: {error.strerror}") from None
-        self._sock.setblocking(False)
+        try:
+            if shared is None:
+                await self._launch()
+            else:
+                self._connect(shared)
+            await self._come_up()
+        except OSError as error:
+            self.failure = WorkerLost(f"the zygote can't be started: {error.strerror or error}")
+            await self.stop()
+            raise self.failure from None
+        except WorkerLost as error:
+            self.failure = error
+            await self.stop()
+            raise
+        except BaseException:
+            await self.stop()
+            raise
+        logger.info("zygote ready after %.2f s", time.monotonic() - started)
+        self._ready = True
+        self._listener.spawn(self._listen())
+
+    def _connect(self, shared: Path) -> None:
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._sock.connect(str(shared))
+            self._sock.setblocking(False)
+        except OSError as error:
+            raise WorkerLost(f"no zygote listens at {shared}: {error.strerror}") from None
+
+    async def _come_up(self) -> None:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 first = await self._receive()
         except TimeoutError:
             first = {"error": f"not ready within {READY_SECONDS:g} s"}
         if first is not None and "broken" in first:
-            await self.stop()
             raise CannotImport(f"{first['broken']} (see {self._log})")
         if first is None or "ready" not in first:
             why = (first or {}).get("error") or f"it exited; see {self._log}"
-            await self.stop()
             raise WorkerLost(f"the zygote did not start: {why}")
-        logger.info("zygote ready after %.2f s", time.monotonic() - started)
-        self._ready = True
-        self._listener.spawn(self._listen())
 
     async def _launch(self) -> None:
         self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._sock.setblocking(False)
         fd = theirs.fileno()
         try:
             with self._log.open("wb") as log:
@@ -121,7 +152,8 @@ class _Zygote:
     async def stop(self) -> None:
         self.lost = True
         # The zygote takes the end of its control socket as its own end, and its children's.
-        self._sock.close()
+        if self._sock is not None:
+            self._sock.close()
         await self._listener.close()
         if self._process is not None:
             # One that still imports crewai listens to nobody and has no children to see to.
@@ -139,11 +171,15 @@ class _Zygote:
         forked: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         self._forks[tag] = forked
         try:
+            if self._sock is None:
+                raise WorkerLost(f"the zygote is gone; see {self._log}")
             socket.send_fds(self._sock, [orjson.dumps({"fork": tag})], [theirs.fileno()])
             async with asyncio.timeout(READY_SECONDS):
                 return await forked
         except TimeoutError:
             raise WorkerLost("the zygote does not answer") from None
+        except OSError as error:
+            raise WorkerLost(f"the zygote can't be asked: {error.strerror}") from None
         finally:
             del self._forks[tag]
 
@@ -169,11 +205,16 @@ class _Zygote:
                 exited.set_result(os.waitstatus_to_exitcode(message["status"]))
         elif "error" in message:
             logger.error("zygote: %s", message["error"])
-            for forked in self._forks.values():
-                if not forked.done():
+            # Without a tag the request could not be read, and it may have been any of them.
+            failed = [message["fork"]] if "fork" in message else list(self._forks)
+            for tag in failed:
+                forked = self._forks.get(tag)
+                if forked is not None and not forked.done():
                     forked.set_exception(WorkerLost(str(message["error"])))
 
     async def _receive(self) -> dict[str, Any] | None:
+        if self._sock is None:
+            return None
         try:
             data = await asyncio.get_running_loop().sock_recv(self._sock, 65536)
         except OSError:

@@ -7,7 +7,8 @@ One JSON object per message:
     to a gateway       {"ready": true, "seconds": 3.1}      crewai is imported
                        {"forked": TAG, "pid": PID}          always before that PID's "exited"
                        {"exited": PID, "status": STATUS}    as from waitpid
-                       {"error": TEXT}                      a fork failed, or the request is wrong
+                       {"error": TEXT, "fork": TAG}         that fork failed
+                       {"error": TEXT}                      a request is wrong beyond its tag
                        {"broken": TEXT}                     import failed; then it exits
     from a gateway     {"fork": TAG} with one descriptor    the worker's end of its run's channel
 
@@ -121,13 +122,14 @@ class Zygote:
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 descriptors.frombytes(payload[: len(payload) - len(payload) % 4])
+        asked: dict[str, str] = {}
         try:
-            tag = str(json.loads(data)["fork"])
+            asked["fork"] = tag = str(json.loads(data)["fork"])
             if len(descriptors) != 1:
                 raise ValueError(f"{len(descriptors)} descriptors came with it, not 1")
             self._fork(gateway, tag, descriptors[0])
         except Exception as error:
-            gateway.say(error=f"fork: {type(error).__name__}: {error}")
+            gateway.say(error=f"fork: {type(error).__name__}: {error}", **asked)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -150,19 +152,24 @@ class Zygote:
     def _woken(self, wake: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             wake.recv(_MESSAGE)
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            # What its tools have left running must not outlive the run.
+        while (pid := _ended()) is not None:
+            # What its tools have left running must not outlive the run. Before it is reaped: after
+            # that, its number may be another process's.
             _kill_group(pid)
+            _, status = os.waitpid(pid, 0)
             for gateway in self._gateways:
                 if pid in gateway.children:
                     gateway.children.discard(pid)
                     gateway.say(exited=pid, status=status)
+
+
+def _ended() -> int | None:
+    """A child that has ended and is not reaped yet."""
+    try:
+        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if info is None else info.si_pid
 
 
 def _kill_group(pid: int) -> None:

@@ -7,9 +7,11 @@ breaks, a test speaks in its place.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import sys
@@ -311,3 +313,136 @@ async def test_a_fork_that_nobody_waits_for_any_more_is_no_trouble(
     assert pool._zygote is not None
     assert not pool._zygote.lost
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_a_zygote_that_cannot_be_launched_is_tried_again_and_it_is_said_why(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while there are no descriptors, no memory or no processes left."""
+    monkeypatch.setattr(module, "command", light.command)
+    monkeypatch.setattr("sidecar.pool.pool._RETRY_SECONDS", (0.01,))
+    launch, failed = asyncio.create_subprocess_exec, 0
+    refused = asyncio.Event()
+
+    async def full(*arguments: Any, **options: Any) -> Any:
+        nonlocal failed
+        if failed < 10:
+            failed += 1
+            refused.set()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return await launch(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", full)
+    pool = ForkPool(settings)
+    pool.start()
+    taking = asyncio.create_task(pool.take())
+    await asyncio.wait_for(refused.wait(), BOUND)
+    await settle()
+    assert str(pool.trouble) == "the zygote can't be started: Too many open files"
+    worker = await asyncio.wait_for(taking, BOUND)
+    assert failed == 10
+    assert worker.alive
+    await idle_of(pool)
+    assert pool.ready
+    assert pool.trouble is None
+    worker.close()
+    await pool.stop()
+
+
+async def test_a_zygote_whose_log_cannot_be_made_is_tried_again_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "command", light.command)
+    monkeypatch.setattr("sidecar.pool.pool._RETRY_SECONDS", (0.01,))
+    folder = tmp_path / "later"
+    pool = ForkPool(Settings(data=folder))
+    with pytest.raises(WorkerLost, match="the zygote can't be started: No such file or directory"):
+        await pool._make()
+    folder.mkdir()
+    pool.start()
+    (await take(pool)).close()
+    await pool.stop()
+
+
+async def test_who_waits_for_a_zygote_that_does_not_come_up_has_its_answer_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = 0
+
+    def broken(*_: str) -> list[str]:
+        nonlocal launched
+        launched += 1
+        return ["false"]
+
+    monkeypatch.setattr(module, "command", broken)
+    pool = ForkPool(settings)
+    made = await asyncio.gather(*(pool._make() for _ in range(4)), return_exceptions=True)
+    assert [type(one) for one in made] == [WorkerLost] * 4
+    assert launched == 1
+    with pytest.raises(WorkerLost, match="the zygote did not start"):
+        await pool._make()
+    assert launched == 2
+    await pool.stop()
+
+
+async def test_when_the_zygote_dies_there_is_a_new_one_and_a_warm_worker_though_nobody_asks(
+    make: Make,
+) -> None:
+    pool = make()
+    (idle,) = await idle_of(pool)
+    before = zygote_of(pool)
+    os.kill(before, signal.SIGKILL)
+    assert await asyncio.wait_for(idle.exit_code(), BOUND) is None
+    await settle()
+    (another,) = await idle_of(pool)
+    assert another is not idle
+    assert zygote_of(pool) != before
+    assert pool.ready
+
+
+async def test_fifty_idle_workers_are_killed_while_others_are_taken_and_it_is_ready_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "command", light.command)
+    monkeypatch.setattr("sidecar.pool.pool._AGAIN_SECONDS", 0.0)
+    chance = random.Random(12)
+    pool = ForkPool(Settings(data=settings.data, warm=4))
+    pool.start()
+    served = 0
+    killed = set()
+    for _ in range(50):
+        victim = chance.choice(await idle_of(pool))
+        killed.add(victim)
+        os.kill(victim.pid, signal.SIGKILL)
+        if chance.random() < 0.5:
+            worker = await take(pool)
+            worker.order(start(tmp_path / str(served), events=2))
+            last = await hear(worker)
+            # It may be one that was killed, if nobody could know by then.
+            assert worker in killed or last[-1]["type"] == "run.completed"
+            worker.close()
+            served += 1
+        else:
+            await asyncio.wait_for(victim.exit_code(), BOUND)
+    while len(await idle_of(pool)) < 4 or not all(worker.alive for worker in pool._idle):
+        await asyncio.wait(set(pool._makers._running) or {asyncio.ensure_future(settle())})
+    assert pool.ready
+    assert served > 15
+    await pool.stop()
+
+
+async def test_a_fork_that_fails_is_told_to_nobody_else(settings: Settings, spoken: Spoken) -> None:
+    pool = ForkPool(Settings(data=settings.data, zygote=spoken.path))
+    making = [asyncio.create_task(pool._make()) for _ in range(2)]
+    await spoken.accept()
+    spoken.say(ready=True, seconds=0.1)
+    first, second = await spoken.asked(), await spoken.asked()
+    spoken.say(error="fork: BlockingIOError: no processes", fork=first)
+    spoken.say(forked=second, pid=1 << 30)
+    with pytest.raises(WorkerLost, match="no processes"):
+        await asyncio.wait_for(making[0], BOUND)
+    await settle()
+    assert not making[1].done()
+    making[1].cancel()
+    await asyncio.wait(making)
+    await pool.stop()

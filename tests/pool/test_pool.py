@@ -318,7 +318,7 @@ async def test_while_a_dead_idle_worker_is_replaced_it_is_said_why_there_is_none
     pool.says = b""
     pool.leave(0, -9)
     await settle()
-    assert not pool.ready
+    assert pool._idle == []
     assert pool.trouble == ("the worker that was ready died; another one is made (see workers.log)")
     pool.ends[1].sendall(READY)
     await settle()

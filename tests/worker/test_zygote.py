@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from sidecar.channel import RunSpec
+from sidecar.worker import zygote as zygotes
 from tests.support import light
 from tests.worker.conftest import OFFLINE
 from tests.worker.harness import Zygote, clean_environment, gone, spec_for
@@ -23,6 +31,41 @@ class Broken:
 
 sys.meta_path.insert(0, Broken())
 """
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[tuple[zygotes.Zygote, socket.socket]]:
+    """A zygote in this process, with a gateway's end of its control socket; it serves nobody."""
+    gateway, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with gateway, control:
+
+        def idle(channel: socket.socket) -> NoReturn:
+            os._exit(7)
+
+        yield zygotes.Zygote(control, idle), gateway
+
+
+def test_a_group_is_killed_before_its_number_can_be_another_processs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A number is free once its process is reaped; a zombie still holds it."""
+    states: list[str] = []
+
+    def look(pid: int) -> None:
+        states.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+
+    monkeypatch.setattr(zygotes, "_kill_group", look)
+    with alone() as (zygote, gateway):
+        child = subprocess.Popen(["true"])
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        zygote._gateways[0].children.add(child.pid)
+        wake, woken = socket.socketpair()
+        with wake, woken:
+            wake.setblocking(False)
+            zygote._woken(wake)
+        assert json.loads(gateway.recv(4096)) == {"exited": child.pid, "status": 0}
+        child.returncode = 0
+    assert states == ["Z"]
 
 
 def light_zygote(*arguments: str) -> Zygote:
@@ -59,7 +102,10 @@ def test_a_fork_without_a_descriptor_is_an_error_and_nothing_worse(zygote: Zygot
     answer = zygote.receive()
     while "exited" in answer:
         answer = zygote.receive()
-    assert answer == {"error": "fork: ValueError: 0 descriptors came with it, not 1"}
+    assert answer == {
+        "error": "fork: ValueError: 0 descriptors came with it, not 1",
+        "fork": "x",
+    }
     zygote.make().kill()
 
 
@@ -161,5 +207,6 @@ def test_it_refuses_to_fork_with_a_second_thread() -> None:
         with ours, theirs:
             socket.send_fds(zygote.control, [b'{"fork": "t"}'], [theirs.fileno()])
             assert zygote.receive() == {
-                "error": "fork: RuntimeError: the zygote has 2 threads and can't fork safely"
+                "error": "fork: RuntimeError: the zygote has 2 threads and can't fork safely",
+                "fork": "t",
             }
