@@ -45,6 +45,16 @@ class Attempt:
         self.verdict: dict[str, Any] | None = None
         """The worker's last word, a terminal fact of the channel."""
 
+    @property
+    def staffed(self) -> bool:
+        """Whether it has, or had, a worker."""
+        return self._worker is not None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether another one would end the same way: no worker to be had, a line too long."""
+        return self._lacking is not None or self._cut_off is not None
+
     async def take(self) -> bool:
         """Wait for a worker that is ready; False when there can be none, as `error` says."""
         try:
@@ -92,6 +102,8 @@ class Attempt:
         """What `run.failed` says of an attempt that did not complete: {code, message}."""
         if self.verdict is not None:
             error = self.verdict["data"].get("error") or {}
+            if not isinstance(error, dict):
+                error = {"message": error}
             return {
                 "code": str(error.get("code", "error")),
                 "message": str(error.get("message", "the crew failed without saying why")),
@@ -113,7 +125,7 @@ class Attempt:
             }
         how = "for an unknown reason" if code is None else f"with exit code {code}"
         if code is not None and code < 0:
-            how = f"by signal {-code} ({signal.Signals(-code).name})"
+            how = f"by signal {_named(-code)}"
         return {"code": "crashed", "message": f"the worker process ended {how}"}
 
     async def _await_exit(self, worker: Worker) -> None:
@@ -133,6 +145,8 @@ class Attempt:
             try:
                 fact = orjson.loads(line)
                 type, data = fact["type"], fact["data"]
+                if not isinstance(type, str) or not isinstance(data, dict):
+                    raise TypeError("a type is text, and data an object")
                 if type in TERMINAL:
                     self.verdict = fact
                     break
@@ -149,6 +163,14 @@ class Attempt:
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
                 logger.error("run %s: not a fact: %r", self._run, line[:200])
         return drafts
+
+
+def _named(number: int) -> str:
+    """A signal for a person; those of real time (signal(7)) have no name in Python."""
+    try:
+        return f"{number} ({signal.Signals(number).name})"
+    except ValueError:
+        return str(number)
 
 
 def _out_of_memory_kills() -> int:

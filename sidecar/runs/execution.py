@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -34,6 +34,10 @@ logger = logging.getLogger("sidecar.runs")
 _COOPERATIVE_SECONDS: Final = 2.7
 _SIGTERM_SECONDS: Final = 0.3
 _SIGKILL_SECONDS: Final = 0.3
+
+_FREE_TRIES: Final = 2
+"""Workers that may die before `run.started` without being counted: nobody was shown anything of
+them. More than that is no accident."""
 
 _MAX_ATTEMPTS: Final = 50
 """A run whose gateway died that often is likely what kills it."""
@@ -67,6 +71,7 @@ class Execution:
         self._spec = spec
         self._timeout = timeout
         self._retries = retries
+        self._free_tries = _FREE_TRIES
         self._deadline = Deadline(timeout, lambda: self.end(Ending("timeout")))
         self._stop = asyncio.Event()
         self._going_on = asyncio.Event()
@@ -121,21 +126,39 @@ class Execution:
 
     async def execute(self, slots: asyncio.Semaphore) -> None:
         """Wait for a slot, run, and append the final event, whatever happens."""
+        broken = False
+        try:
+            await self._go_through(slots)
+        except Exception:
+            broken = True
+            logger.exception("run %s broke in the gateway", self.run.id)
+        await self.controls.close()
+        if not await self._sealed(lambda: self._final(broken=broken)):
+            await self._sealed(self._last_resort)
+
+    async def _sealed(self, make: Callable[[], Draft]) -> bool:
+        """Append the final event that `make` gives; False where none came of it."""
+        try:
+            await self.recorder.persist(lambda: [make()])
+        except Exception:
+            logger.exception("run %s: a final event that cannot be", self.run.id)
+        return self.recorder.log.sealed
+
+    async def _go_through(self, slots: asyncio.Semaphore) -> None:
+        """All of the run's work; returns when it is over or was brought down, and raises what
+        broke it."""
         work = asyncio.create_task(self._work(slots))
         stop = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 await self._bring_down(work)
-            trouble = work.exception() if not work.cancelled() else None
-            if trouble is not None:
-                logger.error("run %s broke in the gateway", self.run.id, exc_info=trouble)
+            if not work.cancelled():
+                work.result()
         finally:
             stop.cancel()
             work.cancel()
             await asyncio.gather(work, stop, return_exceptions=True)
-            await self.controls.close()
-        await self.recorder.persist(lambda: [self._final(broken=trouble is not None)])
 
     async def _work(self, slots: asyncio.Semaphore) -> None:
         while self._ending is None:
@@ -168,7 +191,7 @@ class Execution:
         self._deadline.go()
         self._attempt = attempt = Attempt(run.id, self._pool)
         try:
-            if not await attempt.take():
+            if not await attempt.take() or self._ending is not None:
                 return
             spec: RunSpec = {
                 **self._spec,
@@ -190,20 +213,26 @@ class Execution:
 
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether a crash of the worker gets a fresh attempt."""
-        if attempt.verdict is not None or attempt.error()["code"] != "crashed":
+        if self._ending is not None or attempt.verdict is not None or attempt.hopeless:
             return False
-        if self._retries <= 0 or self._number >= _MAX_ATTEMPTS:
+        if attempt.error()["code"] != "crashed":
+            return False
+        if self.run.state == "starting" and self._free_tries > 0:
+            self._free_tries -= 1
+        elif self._retries > 0 and self._number < _MAX_ATTEMPTS:
+            self._retries -= 1
+            self._number += 1
+        else:
             return False
         logger.warning("run %s: %s; it is tried again", self.run.id, attempt.error()["message"])
-        self._retries -= 1
-        self._number += 1
         self._attempt = None
         return True
 
     async def _bring_down(self, work: asyncio.Task[None]) -> None:
-        """The ladder; each rung has a deadline and `work` ends when the worker is gone."""
+        """The ladder; each rung has a deadline and `work` ends when the worker is gone. Where
+        there is none yet, there is nothing to wait for."""
         attempt = self._attempt
-        if attempt is not None:
+        if attempt is not None and attempt.staffed:
             if self._ending is not None and self._ending.kind == "cancelled":
                 attempt.order({"order": "cancel", "cause": self._ending.cause or ""})
                 if await _done(work, _COOPERATIVE_SECONDS):
@@ -250,6 +279,25 @@ class Execution:
             type = "run.failed"
             data["error"] = self._error(verdict)
         return Draft(type, now_ms(), data, cause=cause, final=True)
+
+    def _last_resort(self) -> Draft:
+        """The final event when `_final` gives none that can be stored: of constants alone, and of
+        a type that the table has in each live state, so that it has no way to fail."""
+        ending = "cancelled" if self.run.state == "cancelling" else "failed"
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "calls": 0}
+        data: dict[str, Any] = {
+            "output": None,
+            "tasks": [],
+            "usage": usage,
+            "seconds": 0.0,
+            "unapplied": [],
+        }
+        if ending == "failed":
+            message = "the sidecar could not tell how it ended; see its log"
+            data["error"] = {"code": "crashed", "message": message}
+        else:
+            data["reason"] = None
+        return Draft(f"run.{ending}", now_ms(), data, final=True)
 
     def _completed(self, verdict: dict[str, Any] | None) -> bool:
         return (

@@ -113,6 +113,8 @@ async def test_a_workers_last_word_is_its_verdict_and_nothing_behind_it_counts()
         b'{"type":"log","data":{}}',
         b'{"type":"log","data":{},"ts":"noon"}',
         b'{"type":"log","data":{},"ts":null}',
+        b'{"type":"run.failed","data":null,"ts":1}',
+        b'{"type":["log"],"data":{},"ts":1}',
     ],
 )
 async def test_what_is_no_fact_is_said_in_our_log_and_is_not_the_end(
@@ -171,10 +173,11 @@ async def test_signals_reach_the_worker_and_closing_leaves_nothing_of_it() -> No
         ),
         ({}, {"code": "error", "message": "the crew failed without saying why"}),
         (None, {"code": "error", "message": "the crew failed without saying why"}),
+        ("no tea", {"code": "error", "message": "no tea"}),
     ],
 )
 async def test_what_a_worker_says_of_its_failure_is_told(
-    error: dict[str, Any] | None, told: dict[str, str]
+    error: dict[str, Any] | str | None, told: dict[str, str]
 ) -> None:
     attempt, worker = await taken()
     worker.write(orjson.dumps({"type": "run.failed", "ts": 1, "data": {"error": error}}))
@@ -191,6 +194,7 @@ async def test_what_a_worker_says_of_its_failure_is_told(
         (-signal.SIGSEGV, "by signal 11 (SIGSEGV)"),
         (-signal.SIGKILL, "by signal 9 (SIGKILL)"),
         (None, "for an unknown reason"),
+        (-40, "by signal 40"),  # a real-time one (SIGRTMIN + 6), which has no name in Python
     ],
 )
 async def test_of_a_worker_that_leaves_without_a_word_it_is_told_how_it_ended(

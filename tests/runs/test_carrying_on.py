@@ -145,7 +145,7 @@ async def test_a_run_that_its_gateway_left_carries_on_with_its_next_attempt() ->
     stage = await carry_on(abandoned(("task.started", {"name": "one"})))
     worker = await stage.attempt(1)
     assert (await worker.told("start"))["spec"]["attempt"] == 2
-    worker.leave()
+    worker.give_up()
     await stage.final()
 
 
@@ -153,7 +153,7 @@ async def test_a_run_that_its_gateway_left_in_the_queue_begins_with_its_first() 
     stage = await carry_on(Run("r", "default", created=1.0))
     worker = await stage.attempt(1)
     assert (await worker.told("start"))["spec"]["attempt"] == 1
-    worker.leave()
+    worker.give_up()
     await stage.final()
 
 
@@ -176,7 +176,7 @@ async def test_a_run_that_was_paused_when_its_gateway_died_stays_paused() -> Non
     await stage.execution.controls.resume(command(Resume, run="r"))
     worker = await stage.attempt(1)
     assert (await worker.told("start"))["spec"]["attempt"] == 2
-    worker.leave()
+    worker.give_up()
     await stage.final()
 
 

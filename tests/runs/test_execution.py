@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections.abc import Callable
 
 import pytest
 
 from sidecar.pool import KILL, Worker
-from sidecar.protocol import Answer, Cancel, Modify, Pause, Resume, Start
+from sidecar.protocol import Answer, Cancel, Draft, Modify, Pause, Resume, Start
 from sidecar.runs.execution import Ending, Execution
 from tests.support.clock import Clock, settle
 from tests.support.commands import command
@@ -69,7 +71,7 @@ async def test_a_run_waits_for_its_slot_before_it_takes_a_worker_and_gives_it_ba
     stage.slots.release()
     worker = await stage.attempt(1)
     assert stage.slots.locked()
-    worker.leave()
+    worker.give_up()
     await stage.final()
     assert not stage.slots.locked()
 
@@ -81,7 +83,7 @@ async def test_what_was_asked_while_it_waited_is_told_to_its_worker_at_the_start
     stage.slots.release()
     worker = await stage.attempt(1)
     assert [order["order"] for order in worker.orders] == ["start", "modify"]
-    worker.leave()
+    worker.give_up()
     assert (await stage.final())["data"]["unapplied"] == ["c-1"]
 
 
@@ -180,6 +182,63 @@ async def test_a_run_in_the_queue_is_cancelled_without_a_worker() -> None:
     final = await stage.final()
     assert (final["type"], final["data"]["seconds"]) == ("run.cancelled", 0.0)
     assert stage.pool.taken == []
+
+
+async def test_a_cancel_before_there_is_a_worker_ends_the_run_at_once_and_starts_nothing(
+    clock: Clock,
+) -> None:
+    stage = Stage()
+    stage.pool.stocked.clear()
+    await stage.begin()
+    await settle()
+    assert stage.state() == "starting"
+    await stage.cancel()
+    await settle()
+    assert stage.going.done()
+    assert (await stage.final())["type"] == "run.cancelled"
+    stage.pool.stocked.set()
+    await settle()
+    assert stage.pool.taken == []
+
+
+async def test_a_worker_that_comes_in_the_moment_of_the_ending_is_not_started() -> None:
+    class Late(ScriptedPool):
+        async def take(self) -> Worker:
+            worker = await super().take()
+            stage.execution.end(Ending("interrupted"))
+            return worker
+
+    stage = Stage()
+    late = Late()
+    stage.execution = Execution(stage.run, stage.log, late, SPEC, timeout=1, retries=0)
+    await stage.begin()
+    assert (await stage.final())["type"] == "run.interrupted"
+    [worker] = late.taken
+    assert (worker.orders, worker.closed) == ([], True)
+
+
+@pytest.mark.parametrize("turns", range(40))
+async def test_a_cancel_at_any_moment_of_a_start_is_the_last_that_happens(turns: int) -> None:
+    """The worker streams from the moment that it is told to start; here what it says is in flight
+    for no time at all, so that nothing may come behind the ack."""
+    stage = Stage()
+    stage.pool.stocked.clear()
+    await stage.begin()
+    for turn in range(turns):
+        if turn == 8:
+            stage.pool.stocked.set()
+        if stage.pool.taken and any(o["order"] == "start" for o in stage.pool.worker.orders):
+            if turn % 2:
+                stage.pool.worker.say("llm.delta", {"text": "x"})
+            else:
+                stage.pool.worker.say("run.started", STARTED)
+        await asyncio.sleep(0)
+    await stage.cancel()
+    told = [order["order"] for worker in stage.pool.taken for order in worker.orders]
+    stage.pool.stocked.set()
+    assert (await stage.final())["type"] == "run.cancelled"
+    after = [order["order"] for worker in stage.pool.taken for order in worker.orders]
+    assert after == (told and [*told, "cancel"])
 
 
 async def test_a_second_cancel_asks_for_what_is() -> None:
@@ -293,7 +352,7 @@ async def test_a_run_that_crashed_while_paused_gets_no_worker_until_it_is_resume
     assert stage.pool.taken == [worker]
     await stage.execution.controls.resume(command(Resume, run="r"))
     second = await stage.attempt(2)
-    second.leave()
+    second.give_up()
     await stage.final()
 
 
@@ -323,6 +382,88 @@ async def test_a_worker_that_completes_a_run_which_stands_still_has_crashed() ->
         "code": "crashed",
         "message": "the worker said 'run.completed' of a run that is paused",
     }
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("broken", ["made", "stored", "off the table"])
+async def test_a_run_whose_final_event_cannot_be_made_still_has_one(
+    broken: str, cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def final(*, broken: bool) -> Draft:
+        return finals[kind]()
+
+    def raises() -> Draft:
+        raise ValueError("40 is not a valid Signals")
+
+    def deep() -> Draft:
+        nest: list[object] = []
+        for _ in range(2_000):
+            nest = [nest]
+        return Draft("run.failed", 1.0, {"output": nest}, final=True)
+
+    finals: dict[str, Callable[[], Draft]] = {
+        "made": raises,
+        "stored": deep,
+        "off the table": lambda: Draft("run.paused", 1.0, {}, final=True),
+    }
+    kind = broken
+    stage = Stage()
+    monkeypatch.setattr(stage.execution, "_final", final)
+    worker = await stage.begun()
+    if cancelled:
+        await stage.cancel()
+    worker.leave()
+    told = await stage.final()
+    assert told["final"]
+    assert told["type"] == ("run.cancelled" if cancelled else "run.failed")
+    assert stage.state() == told["type"].partition(".")[2]
+
+
+async def test_a_ladder_that_breaks_still_ends_in_a_final_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    worker = await stage.begun()
+
+    def broken(number: int) -> None:
+        if worker.alive:
+            worker.leave()
+            raise OSError("no such thing")
+
+    monkeypatch.setattr(worker, "signal", broken)
+    stage.execution.end(Ending("interrupted", "the sidecar was stopped"))
+    assert (await stage.final())["type"] == "run.interrupted"
+
+
+async def test_a_worker_that_dies_before_the_crew_has_started_is_replaced_for_free() -> None:
+    stage = Stage()
+    await stage.begin()
+    for number in (1, 2):
+        (await stage.attempt(number)).leave(7)
+    third = await stage.attempt(3)
+    assert (await third.told("start"))["spec"]["attempt"] == 1
+    third.say("run.started", STARTED)
+    third.leave(7)
+    assert (await stage.final())["type"] == "run.failed"
+    assert len(stage.pool.taken) == 3
+
+
+async def test_workers_that_never_start_the_crew_are_replaced_twice() -> None:
+    stage = Stage()
+    await stage.begin()
+    for number in (1, 2, 3):
+        (await stage.attempt(number)).leave(7)
+    final = await stage.final()
+    assert final["data"]["error"]["message"] == "the worker process ended with exit code 7"
+    assert len(stage.pool.taken) == 3
+
+
+async def test_where_there_can_be_no_worker_nothing_is_tried_again() -> None:
+    stage = Stage(retries=5)
+    stage.pool.ruin("crewai is not installed")
+    await stage.begin()
+    await stage.final()
+    assert stage.pool.asked == 1
 
 
 async def test_a_run_that_breaks_in_the_gateway_still_ends(

@@ -199,7 +199,7 @@ async def test_runs_beyond_the_limit_wait_in_line_and_beyond_that_are_refused(
     with pytest.raises(CommandError, match="2 runs are going on and 1 wait") as too_many:
         await house.ask(command(Start, "late"))
     assert (too_many.value.code, too_many.value.id) == ("at_capacity", "late")
-    house.pool.taken[0].leave()
+    house.pool.taken[0].give_up()
     await settle()
     assert len(house.pool.taken) == 3
     # What is temporary is not remembered: the same id may try again.

@@ -85,6 +85,11 @@ class ScriptedWorker(Worker):
             self._exited.set_result(code)
         self.hush()
 
+    def give_up(self) -> None:
+        """End the run, whatever it is at: it fails."""
+        self.say("run.failed", {"error": {"code": "error", "message": "given up"}})
+        self.leave(1)
+
     async def told(self, kind: str) -> Order:
         """The last order of that kind; waits for the first."""
         while not (found := [order for order in self.orders if order["order"] == kind]):
@@ -125,6 +130,8 @@ class ScriptedPool(Pool):
         super().__init__(Settings(warm=0))
         self.worker = ScriptedWorker()
         self.taken: list[ScriptedWorker] = []
+        self.asked = 0
+        """How often somebody wanted one."""
         self.stocked = asyncio.Event()
         self.stocked.set()
         self.warm = True
@@ -152,6 +159,7 @@ class ScriptedPool(Pool):
         self.stocked.set()
 
     async def take(self) -> Worker:
+        self.asked += 1
         await self.stocked.wait()
         if self.broken.is_set():
             raise CannotImport(self.trouble)
