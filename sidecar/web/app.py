@@ -76,19 +76,11 @@ def make_runner(app: web.Application) -> web.AppRunner:
 @web.middleware
 async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Before anything else: a foreign Host or Origin gets no further."""
-    gatekeeper = request.app[GATEKEEPER]
-    if not gatekeeper.host_allowed(request.headers.get("Host")):
-        return error_response(
-            CommandError("forbidden", "this Host is not served here; use 127.0.0.1 or localhost")
-        )
-    origin = request.headers.get("Origin")
-    if not gatekeeper.origin_allowed(origin):
-        return error_response(
-            CommandError(
-                "forbidden", "pages of this origin are not let in; add it to SIDECAR_ORIGINS"
-            )
-        )
-    if request.method == "OPTIONS" and origin is not None:
+    if (why := request.app[GATEKEEPER].refuses(request.headers)) is not None:
+        response = error_response(CommandError("forbidden", why))
+        response.force_close()
+        return response
+    if request.method == "OPTIONS" and "Origin" in request.headers:
         return web.Response(
             status=204,
             headers={
@@ -101,7 +93,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:
-    """CORS for the origins that are let in, exactly, and for no others."""
+    """CORS for the origins that are let in, exactly, and for no others; no word of versions."""
+    response.headers.popall("Server", None)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["Vary"] = "Origin"

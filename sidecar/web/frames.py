@@ -20,12 +20,17 @@ _TOO_BIG: Final = 1009
 _LONGEST_CONTROL: Final = 125
 """Bytes; section 5.5."""
 
+_REGISTERED: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+"""Close codes that a peer may send (section 7.4, and IANA's registry: 1012 to 1014)."""
+
 
 class Message(NamedTuple):
     """A whole message, its fragments joined. TEXT is known to be UTF-8."""
 
     opcode: int
     payload: bytes
+    dropped: int = 0
+    """Bytes of one that was too long to be kept, and not looked at; `payload` is empty then."""
 
 
 class BadFrame(Exception):
@@ -35,45 +40,90 @@ class BadFrame(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.before: list[Message] = []
+        """What came whole in front of it, in the same read."""
+
+
+class _Frame:
+    """One whose head is known and whose payload is on its way."""
+
+    __slots__ = ("first", "left", "mask")
+
+    def __init__(self, first: int, left: int, mask: bytes) -> None:
+        self.first = first
+        self.left = left
+        """Bytes of the payload that lack."""
+        self.mask = mask
+        """For the next of them."""
 
 
 class FrameReader:
     """Frames of a client, in whatever pieces they arrive.
 
-    Holds at most one message of `largest` bytes and a frame's head; what is announced as larger is
-    refused before it is taken in.
+    Holds a frame's head and at most `keeps` bytes of one message: of a longer one it counts the
+    bytes. One of more than `largest` is refused before it is taken in.
     """
 
-    __slots__ = ("_fragments", "_largest", "_opcode", "_rest")
+    __slots__ = (
+        "_control",
+        "_dropped",
+        "_frame",
+        "_head",
+        "_keeps",
+        "_largest",
+        "_opcode",
+        "_parts",
+    )
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, keeps: int | None = None) -> None:
         self._largest = largest
-        self._rest: bytearray | None = None
-        """The beginning of a frame. Grows in place: one that drips in is not copied each time."""
+        self._keeps = largest if keeps is None else keeps
+        self._head = b""
+        """The beginning of a frame: less than 14 bytes."""
+        self._frame: _Frame | None = None
+        self._control: bytearray | None = None
+        """Payload of the control frame that is on its way."""
         self._opcode = CONTINUATION
-        """Of the message whose fragments are being joined."""
-        self._fragments: bytearray | None = None
+        """Of the message that is on its way; CONTINUATION when there is none."""
+        self._parts: bytearray | None = None
+        """Its payload so far. Grows in place: one that drips in is not copied each time."""
+        self._dropped = 0
+        """Bytes of it, once it was too long to be kept."""
+
+    @property
+    def unfinished(self) -> bool:
+        """A frame or a message has begun and is not whole."""
+        return bool(self._head) or self._frame is not None or self._opcode != CONTINUATION
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are whole with `data`. Raises BadFrame, after which it is of no use."""
-        stream: bytes | bytearray = data
-        if self._rest is not None:
-            self._rest += data
-            stream = self._rest
-        messages = []
-        start = 0
-        while (frame := self._frame(stream, start)) is not None:
-            first, payload, start = frame
-            if (message := self._take(first, payload)) is not None:
-                messages.append(message)
-        if start == len(stream):
-            self._rest = None
-        elif start or self._rest is None:
-            self._rest = bytearray(stream[start:])
-        return messages
+        messages: list[Message] = []
+        if self._head:
+            data, self._head = self._head + data, b""
+        place = 0
+        try:
+            while True:
+                if self._frame is None:
+                    start = self._begin(data, place)
+                    if start is None:
+                        self._head = data[place:]
+                        return messages
+                    place = start
+                assert self._frame is not None
+                chunk = data[place : place + self._frame.left]
+                place += len(chunk)
+                self._take(self._frame, chunk)
+                if self._frame.left:
+                    return messages
+                first, self._frame = self._frame.first, None
+                if (message := self._end(first)) is not None:
+                    messages.append(message)
+        except BadFrame as error:
+            error.before = messages
+            raise
 
-    def _frame(self, data: bytes | bytearray, start: int) -> tuple[int, bytes, int] | None:
-        """First byte, unmasked payload and end of the frame at `start`; None while it lacks bytes.
+    def _begin(self, data: bytes, start: int) -> int | None:
+        """Where the payload of the frame at `start` begins; None while its head is not whole.
 
         Section 5.2.
         """
@@ -90,52 +140,71 @@ class FrameReader:
             raise BadFrame(_PROTOCOL_ERROR, "frames of a client are masked")
         if opcode >= CLOSE and (size > _LONGEST_CONTROL or not first & 0x80):
             raise BadFrame(_PROTOCOL_ERROR, "a control frame is short and in one piece")
-        head = 2
+        head, least = 2, 0
         if size == 126:
-            head = 4
+            head, least = 4, 126
         elif size == 127:
-            head = 10
+            head, least = 10, 65_536
         if left < head + 4:
             return None
         if head > 2:
             size = int.from_bytes(data[start + 2 : start + head], "big")
-        if size + len(self._fragments or b"") > self._largest:
-            raise BadFrame(_TOO_BIG, f"a message has at most {self._largest} bytes")
-        end = start + head + 4 + size
-        if len(data) < end:
-            return None
+            if size < least or size >> 63:
+                raise BadFrame(_PROTOCOL_ERROR, "a length is told in as few bytes as it takes")
         body = start + head + 4
-        return first, _unmask(bytes(data[body:end]), bytes(data[body - 4 : body])), end
-
-    def _take(self, first: int, payload: bytes) -> Message | None:
-        opcode, last = first & 0x0F, first & 0x80
         if opcode >= CLOSE:
-            return Message(opcode, _checked_close(payload) if opcode == CLOSE else payload)
-        if (opcode == CONTINUATION) is (self._fragments is None):
+            self._control = bytearray()
+        else:
+            self._begin_part(opcode, size)
+        self._frame = _Frame(first, size, data[body - 4 : body])
+        return body
+
+    def _begin_part(self, opcode: int, size: int) -> None:
+        if (opcode == CONTINUATION) is (self._opcode == CONTINUATION):
             raise BadFrame(_PROTOCOL_ERROR, "fragments of a message come in one row")
-        if self._fragments is None:
-            if last:
-                return _whole(opcode, payload)
-            self._opcode, self._fragments = opcode, bytearray(payload)
-            return None
-        self._fragments += payload
-        if not last:
-            return None
-        joined, self._fragments = bytes(self._fragments), None
-        return _whole(self._opcode, joined)
+        if opcode != CONTINUATION:
+            self._opcode, self._parts, self._dropped = opcode, bytearray(), 0
+        so_far = self._dropped if self._parts is None else len(self._parts)
+        if so_far + size > self._largest:
+            raise BadFrame(_TOO_BIG, f"a message has at most {self._largest} bytes")
+        if so_far + size > self._keeps and self._parts is not None:
+            self._parts, self._dropped = None, so_far
 
+    def _take(self, frame: _Frame, chunk: bytes) -> None:
+        """The next bytes of the payload; one by one or all at once."""
+        if not chunk:
+            return
+        frame.left -= len(chunk)
+        into = self._control if frame.first & 0x0F >= CLOSE else self._parts
+        if into is None:
+            self._dropped += len(chunk)
+            return
+        into += _unmask(chunk, frame.mask)
+        turned = len(chunk) % 4
+        frame.mask = frame.mask[turned:] + frame.mask[:turned]
 
-def _whole(opcode: int, payload: bytes) -> Message:
-    if opcode == TEXT:
-        _check_utf8(payload)
-    return Message(opcode, payload)
+    def _end(self, first: int) -> Message | None:
+        """The message that is whole with the frame that just was."""
+        opcode = first & 0x0F
+        if opcode >= CLOSE:
+            assert self._control is not None
+            payload, self._control = bytes(self._control), None
+            return Message(opcode, _checked_close(payload) if opcode == CLOSE else payload)
+        if not first & 0x80:
+            return None
+        opcode, self._opcode = self._opcode, CONTINUATION
+        if self._parts is None:
+            return Message(opcode, b"", self._dropped)
+        payload, self._parts = bytes(self._parts), None
+        if opcode == TEXT:
+            _check_utf8(payload)
+        return Message(opcode, payload)
 
 
 def _checked_close(payload: bytes) -> bytes:
     """Section 5.5.1: nothing, or a code and a reason."""
     if payload:
-        code = int.from_bytes(payload[:2], "big")
-        if len(payload) == 1 or not (1000 <= code < 5000) or code in (1004, 1005, 1006, 1015):
+        if len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _REGISTERED:
             raise BadFrame(_PROTOCOL_ERROR, "that is no close code")
         _check_utf8(payload[2:])
     return payload

@@ -2,7 +2,8 @@
 
 A page on any other port of localhost is another site to us: cookies and CORS do not stop it from
 opening a WebSocket, only the Origin header does. The Host check stops DNS rebinding, where a
-foreign name is made to point at 127.0.0.1.
+foreign name is made to point at 127.0.0.1; a proxy in front, as Next's rewrites are, puts its own
+Host in place of the browser's and hands that on in X-Forwarded-Host.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from sidecar.settings import Settings
 
@@ -36,12 +39,33 @@ class Gatekeeper:
         origins = {f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in own}
         return cls(frozenset(own | foreign), frozenset(origins | set(settings.origins)))
 
+    def refuses(self, headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> str | None:
+        """Why a request with these headers gets no further, for whoever sent it; None if it may."""
+        forwarded = ",".join(headers.getall("X-Forwarded-Host", [])).split(",")
+        names = [headers.get("Host"), *(name.strip() for name in forwarded if name.strip())]
+        if not all(self.host_allowed(name) for name in names):
+            return "this Host is not served here; use 127.0.0.1 or localhost"
+        origins = headers.getall("Origin", [])
+        if len(origins) > 1 or not all(self.origin_allowed(origin) for origin in origins):
+            return "pages of this origin are not let in; add it to SIDECAR_ORIGINS"
+        if not origins and _embedded(headers):
+            return "pages of other sites may not embed or load this; ask by fetch, with an Origin"
+        return None
+
     def host_allowed(self, host: str | None) -> bool:
         return host is not None and _name(host) in self.hosts
 
     def origin_allowed(self, origin: str | None) -> bool:
         """No Origin at all is a program, not a page; `null` is a page that hides its origin."""
         return origin is None or origin.lower() in self.origins
+
+
+def _embedded(headers: CIMultiDict[str] | CIMultiDictProxy[str]) -> bool:
+    """An image, a script, a frame or a no-cors fetch of another site's page: a browser sends no
+    Origin with these, but says so itself (W3C Fetch Metadata, section 2). A link that somebody
+    follows is a `document`."""
+    elsewhere = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    return elsewhere and headers.get("Sec-Fetch-Dest") != "document"
 
 
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@/\s]+))(?::[0-9]{1,5})?\Z")

@@ -23,6 +23,9 @@ _BODY_SECONDS: Final = 10.0
 _MAX_PAGE: Final = 10_000
 _DEFAULT_PAGE: Final = 1_000
 
+_LIMIT_DIGITS: Final = 9
+"""More than any limit has; `int` refuses 4,300 with an error of its own."""
+
 
 async def control(request: web.Request) -> web.Response:
     """One command, answered by its ack, with the HTTP status of its code."""
@@ -128,6 +131,7 @@ def _limit(request: web.Request, default: int, most: int) -> int:
     text = request.query.get("limit")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    plain = text.isascii() and text.isdigit() and len(text) <= _LIMIT_DIGITS
+    if not plain or not 1 <= int(text) <= most:
         raise CommandError("bad_request", f"'limit' must be a whole number from 1 to {most}")
     return int(text)

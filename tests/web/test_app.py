@@ -17,6 +17,8 @@ FOREIGN = [
     pytest.param({"Host": "evil.example"}, "Host", id="host"),
     pytest.param({"Origin": "https://evil.example"}, "SIDECAR_ORIGINS", id="origin"),
     pytest.param({"Origin": "http://localhost:3001"}, "SIDECAR_ORIGINS", id="port"),
+    pytest.param({"X-Forwarded-Host": "evil.example"}, "Host", id="rebound-through-a-proxy"),
+    pytest.param({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, "embed", id="image"),
 ]
 
 
@@ -40,6 +42,7 @@ async def test_a_foreign_host_or_page_gets_no_further(
         error = (await response.json())["error"]
         assert (response.status, error["code"], error["temporary"]) == (403, "forbidden", False)
         assert named in error["message"]
+        assert response.headers["Connection"] == "close"
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
@@ -66,6 +69,7 @@ async def test_a_program_needs_no_leave_and_every_answer_is_as_careful(served: S
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["Vary"] == "Origin"
+        assert "Server" not in response.headers
 
 
 async def test_an_allowed_page_asks_first_and_is_told_what_it_may_send(served: Served) -> None:

@@ -52,9 +52,9 @@ def data_message(opcode: int, payload: bytes, cuts: list[int]) -> bytes:
 
 messages = st.lists(
     st.one_of(
-        st.builds(Message, st.just(TEXT), st.text(max_size=300).map(str.encode)),
-        st.builds(Message, st.sampled_from([BINARY]), st.binary(max_size=300)),
-        st.builds(Message, st.sampled_from([PING, PONG]), st.binary(max_size=125)),
+        st.builds(Message, st.just(TEXT), st.text(max_size=300).map(str.encode), st.just(0)),
+        st.builds(Message, st.just(BINARY), st.binary(max_size=300), st.just(0)),
+        st.builds(Message, st.sampled_from([PING, PONG]), st.binary(max_size=125), st.just(0)),
         st.just(Message(CLOSE, struct.pack("!H", 1001) + "tschüss".encode())),
     ),
     max_size=6,
@@ -128,10 +128,73 @@ def test_fragments_together_are_no_larger_than_one_frame() -> None:
         ("a message within a message", frame(TEXT, b"x", fin=False) + frame(TEXT, b"y")),
         ("half a close code", frame(CLOSE, b"\x03")),
         ("a close code that no one may send", frame(CLOSE, struct.pack("!H", 1006))),
+        ("a close code that there is not", frame(CLOSE, struct.pack("!H", 1016))),
+        ("a close code of the future", frame(CLOSE, struct.pack("!H", 2999))),
+        ("a length of one byte told in two", b"\x81\xfe\x00\x7d" + MASK + bytes(125)),
+        ("a length of two bytes told in eight", b"\x81\xff" + bytes(6) + b"\xff\xff" + MASK),
+        ("a length below zero", b"\x81\xff" + b"\xff" * 8 + MASK),
     ],
 )
 def test_who_breaks_the_protocol_is_told_so(broken: str, data: bytes) -> None:
     assert refusal(data) == 1002, broken
+
+
+@pytest.mark.parametrize("code", [1000, 1003, 1007, 1014, 3000, 4999])
+def test_a_close_code_that_there_is_is_taken(code: int) -> None:
+    payload = struct.pack("!H", code)
+    assert FrameReader(LARGEST).feed(frame(CLOSE, payload)) == [Message(CLOSE, payload)]
+
+
+def test_what_came_whole_before_a_bad_frame_counts() -> None:
+    with pytest.raises(BadFrame) as caught:
+        FrameReader(LARGEST).feed(frame(TEXT, b"hi") + frame(PING) + frame(3) + frame(TEXT, b"no"))
+    assert caught.value.before == [Message(TEXT, b"hi"), Message(PING, b"")]
+
+
+def held(reader: FrameReader) -> int:
+    """Bytes that wait in it for the rest of a message."""
+    return sum(
+        len(part) for name in reader.__slots__ if isinstance(part := getattr(reader, name), BYTES)
+    )
+
+
+BYTES = (bytes, bytearray)
+
+
+def test_of_a_message_that_is_too_long_to_keep_only_the_length_is_kept() -> None:
+    reader = FrameReader(LARGEST, keeps=1_000)
+    whole = frame(TEXT, b"x" * 1_001) + frame(TEXT, b"y" * 1_000)
+    for place in range(len(whole) - 1):
+        read = reader.feed(whole[place : place + 1])
+        assert read in ([], [Message(TEXT, b"", 1_001)])
+        assert held(reader) <= 1_014
+    assert reader.feed(whole[-1:]) == [Message(TEXT, b"y" * 1_000)]
+
+
+def test_fragments_that_are_too_long_together_are_dropped_and_counted() -> None:
+    reader = FrameReader(LARGEST, keeps=1_000)
+    reader.feed(frame(BINARY, b"x" * 900, fin=False))
+    assert held(reader) == 900
+    reader.feed(frame(CONTINUATION, b"x" * 101, fin=False) + frame(PING))
+    assert held(reader) == 0
+    assert reader.feed(frame(CONTINUATION, b"x" * 9)) == [Message(BINARY, b"", 1_010)]
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [frame(TEXT)[:1], frame(TEXT, b"hi")[:-1], frame(TEXT, fin=False), frame(PING, b"hi")[:7]],
+)
+def test_it_tells_whether_something_has_begun_that_is_not_whole(begun: bytes) -> None:
+    reader = FrameReader(LARGEST)
+    assert not reader.unfinished
+    reader.feed(begun)
+    assert reader.unfinished
+
+
+def test_what_is_whole_leaves_nothing_begun() -> None:
+    reader = FrameReader(LARGEST)
+    reader.feed(frame(TEXT, b"h", fin=False) + frame(PING, b"?") + frame(CONTINUATION, b"i"))
+    assert not reader.unfinished
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from multidict import CIMultiDict
 
 from sidecar.settings import Settings
 from sidecar.web.gatekeeper import Gatekeeper
@@ -80,3 +81,58 @@ def test_programs_allowed_pages_and_its_own_pages_are_let_in(origin: str | None)
 )
 def test_any_other_page_is_not(origin: str) -> None:
     assert not GATE.origin_allowed(origin)
+
+
+HOST = ("Host", "127.0.0.1:8770")
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ([], "this Host"),
+        ([("Host", "evil.example")], "this Host"),
+        ([HOST, ("X-Forwarded-Host", "evil.example")], "this Host"),
+        ([HOST, ("X-Forwarded-Host", "localhost:3000, evil.example")], "this Host"),
+        ([HOST, ("X-Forwarded-Host", "localhost"), ("X-Forwarded-Host", "evil")], "this Host"),
+        ([HOST, ("Origin", "http://evil.example")], "pages of this origin"),
+        (
+            [HOST, ("Origin", "http://localhost:3000"), ("Origin", "http://evil.example")],
+            "pages of this origin",
+        ),
+        (
+            [HOST, ("Origin", "http://localhost:3000"), ("Origin", "http://localhost:3000")],
+            "pages of this origin",
+        ),
+        ([HOST, ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Dest", "image")], "pages of other"),
+        ([HOST, ("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Dest", "iframe")], "pages of other"),
+        ([HOST, ("Sec-Fetch-Site", "cross-site")], "pages of other"),
+    ],
+)
+def test_a_request_is_refused_for_each_of_its_names_and_for_what_it_is_for(
+    headers: list[tuple[str, str]], why: str
+) -> None:
+    refused = GATE.refuses(CIMultiDict(headers))
+    assert refused is not None
+    assert refused.startswith(why)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [HOST],
+        [HOST, ("Origin", "http://localhost:3000"), ("X-Forwarded-Host", "localhost:3000")],
+        [HOST, ("X-Forwarded-Host", "")],
+        [HOST, ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Dest", "empty")],
+        [HOST, ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Dest", "document")],
+        [
+            HOST,
+            ("Origin", "http://localhost:3000"),
+            ("Sec-Fetch-Site", "same-site"),
+            ("Sec-Fetch-Dest", "empty"),
+        ],
+    ],
+)
+def test_what_a_program_a_page_that_is_let_in_or_a_link_asks_passes(
+    headers: list[tuple[str, str]],
+) -> None:
+    assert GATE.refuses(CIMultiDict(headers)) is None

@@ -152,7 +152,10 @@ async def test_runs_are_listed_by_state_and_up_to_a_limit(served: Served) -> Non
     assert (status, body["error"]["code"]) == (400, "bad_request")
 
 
-@pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "ten", "٣", " "])
+@pytest.mark.parametrize(
+    "limit",
+    ["0", "1001", "-1", "1.5", "ten", "٣", " ", "0000000509999999", "0" * 4_400 + "1", "9" * 4_400],
+)
 async def test_a_limit_is_a_whole_number_within_bounds(served: Served, limit: str) -> None:
     status, body = await get(served, "/runs", limit=limit)
     message = "'limit' must be a whole number from 1 to 1000"

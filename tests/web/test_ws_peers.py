@@ -97,7 +97,7 @@ FLOOD = 4_000
 async def flood(writer: asyncio.StreamWriter) -> None:
     """Ask without end, and never read an answer."""
     command = b'{"id": "%b", "cmd": "ping"}' % (b"i" * 60)
-    frame = b"\x81" + bytes([0x80 | 126]) + len(command).to_bytes(2, "big") + bytes(4) + command
+    frame = bytes([0x81, 0x80 | len(command)]) + bytes(4) + command
     for _ in range(FLOOD):
         writer.write(frame * 100)
         await writer.drain()
