@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from sidecar.errors import StoreError
-from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
+from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
 from sidecar.log.health import Health
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
@@ -108,8 +108,14 @@ class SqliteStore(LogStore):
         self._dirty = True
 
     def query(self, sql: str, *values: Any) -> list[Any]:
+        return list(self.rows(sql, *values))
+
+    def rows(self, sql: str, *values: Any) -> Iterator[Any]:
+        """As far as they are asked for. An iterator that is let go ends the reading, which would
+        otherwise keep the write-ahead log from beginning anew. Raises StoreError."""
         try:
-            return self._db.execute(sql, values).fetchall()
+            with contextlib.closing(self._db.execute(sql, values)) as cursor:
+                yield from cursor
         except sqlite3.Error as error:
             raise StoreError(f"cannot read the log {self.path}: {_words(error)}") from error
 
@@ -210,6 +216,9 @@ class _SqliteLog(Log):
         super().__init__(run, epoch, first=first, head=head, health=store.health)
         self._owner = store
         self._key = key
+        self._over: Event | None = None
+        """Read and not given, as it was one too many for its reader, who comes for it next: with
+        events of 60 KB each would else be read twice."""
 
     async def _store(
         self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
@@ -260,25 +269,31 @@ class _SqliteLog(Log):
         db.execute("UPDATE runs SET first = ? WHERE key = ?", (first, key))
         return first
 
-    async def _load(self, after: int, limit: int) -> list[Event]:
+    async def _load(self, after: int, limit: int, most: int) -> list[Event]:
+        events = fitting(self._rows(after, limit), most)
+        last = self._over
+        if last is not None and events and events[-1].seq == last.seq:
+            self._over = None
+        return events
+
+    def _rows(self, after: int, limit: int) -> Iterator[Event]:
+        """One by one, so that no more are read than are wanted."""
         if self._key is None:
-            return []
+            return
+        if self._over is not None and self._over.seq == after + 1:
+            yield self._over
+            after, limit = after + 1, limit - 1
         low, high = _places(self._key)
-        rows = self._owner.query(
+        for place, body in self._owner.rows(
             "SELECT place, body FROM events WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
             low + after,
             high,
             limit,
-        )
-        return [
-            Event(
-                place - low,
-                format_cursor(self.epoch, place - low),
-                body,
-                self.sealed and place - low == self.head,
-            )
-            for place, body in rows
-        ]
+        ):
+            seq = place - low
+            id = format_cursor(self.epoch, seq)
+            self._over = Event(seq, id, body, self.sealed and seq == self.head)
+            yield self._over
 
 
 def _places(key: int) -> tuple[int, int]:
