@@ -13,13 +13,13 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
 from sidecar.errors import StoreError
 from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
-from sidecar.log.health import Health
+from sidecar.log.health import AGAIN_SECONDS, Health
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
 
@@ -53,9 +53,6 @@ _CHECKPOINT_SECONDS: Final = 2.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 """A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
 unbounded it was 850 MB after a minute, with an index of 1.6 MB in memory."""
-_PROBE_SECONDS: Final = 0.25
-"""Between attempts to write while the log can't be written."""
-
 _BUSY_SECONDS: Final = 0.05
 """How long a commit may wait for somebody else's lock; the event loop waits with it."""
 
@@ -89,7 +86,8 @@ class SqliteStore(LogStore):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One commit, all or nothing; raises StoreError."""
+        """One commit, all or nothing; raises StoreError when the storage is in trouble, and
+        sqlite3.Error for a bug of ours, which no waiting mends."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
@@ -99,7 +97,7 @@ class SqliteStore(LogStore):
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
+            if _is_trouble(error):
                 words = _words(error)
                 self.health.failed(f"the log can't be written: {words}")
                 raise StoreError(f"cannot write the log {self.path}: {words}") from error
@@ -194,10 +192,12 @@ class SqliteStore(LogStore):
                         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def _keep_probing(self) -> None:
-        """See by writing whether the log can be written again, as nothing else would tell."""
+        """See by writing whether the log can be written again, when nothing else would tell."""
         while True:
             await self.health.ailing()
-            await asyncio.sleep(_PROBE_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
+            if self.health.watched:
+                continue
             with contextlib.suppress(StoreError), self.transaction() as db:
                 db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
@@ -323,6 +323,31 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+_TROUBLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Result codes of the storage (sqlite.org/rescode.html). All others are of what we asked for."""
+
+
+def _is_trouble(error: BaseException) -> TypeGuard[sqlite3.Error]:
+    """Whether somebody can mend it from outside; else the same write would fail for ever."""
+    code = getattr(error, "sqlite_errorcode", None)  # a closed connection's error has none
+    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _TROUBLE
 
 
 def _words(error: sqlite3.Error) -> str:
