@@ -8,13 +8,23 @@ feed                   one log's readers, each a cursor and a transport
 from __future__ import annotations
 
 from sidecar.log.base import Log, LogStore, StoredAck
-from sidecar.log.feed import STALL_SECONDS, Feed, Subscription, TooSlow, Transport, resolve_cursor
+from sidecar.log.feed import (
+    STALL_SECONDS,
+    CutShort,
+    Feed,
+    Subscription,
+    TooSlow,
+    Transport,
+    drained,
+    resolve_cursor,
+)
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
 from sidecar.settings import Settings
 
 __all__ = [
     "STALL_SECONDS",
+    "CutShort",
     "Feed",
     "Log",
     "LogStore",
@@ -22,6 +32,7 @@ __all__ = [
     "Subscription",
     "TooSlow",
     "Transport",
+    "drained",
     "make_store",
     "resolve_cursor",
 ]

@@ -7,9 +7,10 @@ number. Every kind of store passes the same suite (tests/conformance/test_log.py
 from __future__ import annotations
 
 import secrets
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -18,7 +19,7 @@ from sidecar.clock import now_ms
 from sidecar.log.health import Health
 from sidecar.protocol import Draft, Event, encode_event
 
-__all__ = ["SLICE", "Log", "LogStore", "StoredAck", "new_epoch"]
+__all__ = ["SLICE", "Log", "LogStore", "StoredAck", "fitting", "new_epoch"]
 
 SLICE: Final = 128
 """Most events a reader takes at once: about one write's worth (feed.WRITE_BYTES)."""
@@ -85,14 +86,15 @@ class Log(ABC):
         self._tail.extend(events)
         return events
 
-    async def read(self, after: int, limit: int = SLICE) -> list[Event]:
-        """At most `limit` events that follow `after`, oldest first; empty at the head."""
+    async def read(self, after: int, limit: int = SLICE, most: int = sys.maxsize) -> list[Event]:
+        """At most `limit` events that follow `after`, of at most `most` bytes of JSON together (or
+        one that is more), oldest first. Empty at the head, and where nothing is kept any more."""
         if after >= self.head:
             return []
         if self._tail and after >= self._tail[0].seq - 1:
             skip = after - (self._tail[0].seq - 1)
-            return list(islice(self._tail, skip, skip + limit))
-        return await self._load(after, limit)
+            return fitting(islice(self._tail, skip, skip + limit), most)
+        return await self._load(after, limit, most)
 
     @abstractmethod
     async def _store(
@@ -100,7 +102,18 @@ class Log(ABC):
     ) -> None: ...
 
     @abstractmethod
-    async def _load(self, after: int, limit: int) -> list[Event]: ...
+    async def _load(self, after: int, limit: int, most: int) -> list[Event]: ...
+
+
+def fitting(events: Iterable[Event], most: int) -> list[Event]:
+    """The first of `events`, up to `most` bytes of JSON; one at least, if there is one."""
+    size, taken = 0, list[Event]()
+    for event in events:
+        size += len(event.json)
+        if size > most and taken:
+            break
+        taken.append(event)
+    return taken
 
 
 class LogStore(ABC):

@@ -9,22 +9,28 @@ moves, so there is no seam between replay and live.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sidecar import protocol
+from sidecar.errors import StoreError
 from sidecar.log.base import SLICE, Log
 from sidecar.protocol import Event, Piece, format_cursor, parse_cursor, pieces
 
-__all__ = ["Feed", "Subscription", "TooSlow", "Transport", "resolve_cursor"]
+__all__ = ["CutShort", "Feed", "Subscription", "TooSlow", "Transport", "drained", "resolve_cursor"]
+
+logger = logging.getLogger("sidecar.log")
 
 _SHARED: Final = 8
 """Pieces of a log kept for readers that come to the same place: the crowd after a burst."""
 
 STALL_SECONDS: Final = 15.0
 """A reader whose socket takes nothing for this long is let go; it resumes by its cursor."""
+
+UNREADABLE: Final = "the log can't be read"
 
 WRITE_BYTES: Final = 32_768
 """Most bytes handed to a socket at once (one event may be more). What a reader that takes nothing
@@ -33,6 +39,10 @@ costs is this and its transport's high-water mark, however far it lags."""
 
 class TooSlow(Exception):
     """The reader's socket took nothing for `STALL_SECONDS`."""
+
+
+class CutShort(Exception):
+    """The log has more for the reader, which cannot be had; the text says why, for a person."""
 
 
 class Transport(ABC):
@@ -52,9 +62,31 @@ class Transport(ABC):
     def writable(self) -> bool:
         """The socket takes what it is given, as far as is known: little waits in its buffer."""
 
+    @property
+    @abstractmethod
+    def taken(self) -> int:
+        """Bytes that the socket has taken out of the buffer so far, whoever wrote them."""
+
     @abstractmethod
     async def drain(self) -> None:
         """Wait until the buffer is below its high-water mark. Raises ConnectionError."""
+
+
+async def drained(transport: Transport) -> None:
+    """Wait until `transport` is writable, for as long as it takes anything at all.
+
+    A big event on a slow line is minutes of buffer: slow is who makes no progress. Raises TooSlow,
+    ConnectionError.
+    """
+    while not transport.writable:
+        taken = transport.taken
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await transport.drain()
+            return
+        except TimeoutError:
+            if transport.taken == taken:
+                raise TooSlow from None
 
 
 def resolve_cursor(log: Log, after: str | None) -> tuple[int, str | None]:
@@ -97,11 +129,18 @@ class Feed:
             reader.offer(fresh)
 
     async def piece(self, after: int) -> Piece | None:
-        """What a reader that has all up to `after` is to be given next; None at the head."""
+        """What a reader that has all up to `after` is to be given next; None at the head.
+
+        Raises StoreError, and CutShort when there is more that is no longer kept.
+        """
         if (shared := self._shared.get(after)) is not None:
             return shared
-        events = await self.log.read(after, SLICE)
-        return self._cut(events)[0] if events else None
+        events = await self.log.read(after, SLICE, WRITE_BYTES)
+        if events:
+            return self._cut(events)[0]
+        if after < self.log.head:
+            raise CutShort("the run is no longer kept")
+        return None
 
     def _cut(self, events: Sequence[Event]) -> list[Piece]:
         fresh = list(pieces(events, WRITE_BYTES))
@@ -157,7 +196,8 @@ class Subscription:
             self._wake.set_result(None)
 
     async def run(self) -> None:
-        """Replay, then follow. Raises TooSlow or ConnectionError when the socket is no use."""
+        """Replay, then follow. Raises TooSlow or ConnectionError when the socket is no use, and
+        CutShort, of which the reader has been told, when the log is none."""
         feed, log = self._feed, self._feed.log
         self._hello()
         feed.attach(self)
@@ -179,28 +219,31 @@ class Subscription:
         if not told_live:
             self._control("stream.live", seq=self.seq)
         self._control("stream.end", id=format_cursor(log.epoch, log.head))
-        await self._drain()
+        await drained(self._transport)
 
     def ping(self) -> None:
         self._control("stream.ping", seq=self.seq, **self._trouble())
 
     async def _catch_up(self) -> None:
-        while piece := await self._feed.piece(self.seq):
+        while piece := await self._next():
             if piece.before != self.seq:
                 # Evicted under a reader that lagged behind the retention: said out loud.
                 self._control("stream.reset", reason="evicted", **{"from": piece.before + 1})
             self._transport.write(piece)
             self.seq = piece.last
-            await self._drain()
+            if not self._transport.writable:
+                await drained(self._transport)
+            elif self.seq < self._feed.log.head:
+                # One that takes all that it is given is not to keep the others from their turn.
+                await asyncio.sleep(0)
 
-    async def _drain(self) -> None:
-        if self._transport.writable:
-            return
+    async def _next(self) -> Piece | None:
         try:
-            async with asyncio.timeout(STALL_SECONDS):
-                await self._transport.drain()
-        except TimeoutError:
-            raise TooSlow from None
+            return await self._feed.piece(self.seq)
+        except StoreError as error:
+            logger.error("%s", error)
+            self._control("stream.ping", seq=self.seq, trouble=UNREADABLE)
+            raise CutShort(UNREADABLE) from error
 
     def _hello(self) -> None:
         log = self._feed.log

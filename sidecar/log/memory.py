@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
+from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
 from sidecar.log.health import Health
 from sidecar.protocol import FINAL_STATES, Event
 
@@ -89,6 +89,6 @@ class _MemoryLog(Log):
             self.first = self._events[0].seq
         await self._owner.stored(self, snapshot, ack)
 
-    async def _load(self, after: int, limit: int) -> list[Event]:
+    async def _load(self, after: int, limit: int, most: int) -> list[Event]:
         skip = max(0, after - (self.first - 1))
-        return self._events[skip : skip + limit]
+        return fitting(self._events[skip : skip + limit], most)

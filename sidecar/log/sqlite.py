@@ -13,13 +13,13 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
 from sidecar.errors import StoreError
-from sidecar.log.base import Log, LogStore, StoredAck, new_epoch
-from sidecar.log.health import Health
+from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
+from sidecar.log.health import AGAIN_SECONDS, Health
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
 
@@ -53,9 +53,6 @@ _CHECKPOINT_SECONDS: Final = 2.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 """A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
 unbounded it was 850 MB after a minute, with an index of 1.6 MB in memory."""
-_PROBE_SECONDS: Final = 0.25
-"""Between attempts to write while the log can't be written."""
-
 _BUSY_SECONDS: Final = 0.05
 """How long a commit may wait for somebody else's lock; the event loop waits with it."""
 
@@ -89,7 +86,8 @@ class SqliteStore(LogStore):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One commit, all or nothing; raises StoreError."""
+        """One commit, all or nothing; raises StoreError when the storage is in trouble, and
+        sqlite3.Error for a bug of ours, which no waiting mends."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
@@ -99,7 +97,7 @@ class SqliteStore(LogStore):
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
+            if _is_trouble(error):
                 words = _words(error)
                 self.health.failed(f"the log can't be written: {words}")
                 raise StoreError(f"cannot write the log {self.path}: {words}") from error
@@ -108,8 +106,14 @@ class SqliteStore(LogStore):
         self._dirty = True
 
     def query(self, sql: str, *values: Any) -> list[Any]:
+        return list(self.rows(sql, *values))
+
+    def rows(self, sql: str, *values: Any) -> Iterator[Any]:
+        """As far as they are asked for. An iterator that is let go ends the reading, which would
+        otherwise keep the write-ahead log from beginning anew. Raises StoreError."""
         try:
-            return self._db.execute(sql, values).fetchall()
+            with contextlib.closing(self._db.execute(sql, values)) as cursor:
+                yield from cursor
         except sqlite3.Error as error:
             raise StoreError(f"cannot read the log {self.path}: {_words(error)}") from error
 
@@ -188,10 +192,12 @@ class SqliteStore(LogStore):
                         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def _keep_probing(self) -> None:
-        """See by writing whether the log can be written again, as nothing else would tell."""
+        """See by writing whether the log can be written again, when nothing else would tell."""
         while True:
             await self.health.ailing()
-            await asyncio.sleep(_PROBE_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
+            if self.health.watched:
+                continue
             with contextlib.suppress(StoreError), self.transaction() as db:
                 db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
@@ -210,6 +216,9 @@ class _SqliteLog(Log):
         super().__init__(run, epoch, first=first, head=head, health=store.health)
         self._owner = store
         self._key = key
+        self._over: Event | None = None
+        """Read and not given, as it was one too many for its reader, who comes for it next: with
+        events of 60 KB each would else be read twice."""
 
     async def _store(
         self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
@@ -260,25 +269,31 @@ class _SqliteLog(Log):
         db.execute("UPDATE runs SET first = ? WHERE key = ?", (first, key))
         return first
 
-    async def _load(self, after: int, limit: int) -> list[Event]:
+    async def _load(self, after: int, limit: int, most: int) -> list[Event]:
+        events = fitting(self._rows(after, limit), most)
+        last = self._over
+        if last is not None and events and events[-1].seq == last.seq:
+            self._over = None
+        return events
+
+    def _rows(self, after: int, limit: int) -> Iterator[Event]:
+        """One by one, so that no more are read than are wanted."""
         if self._key is None:
-            return []
+            return
+        if self._over is not None and self._over.seq == after + 1:
+            yield self._over
+            after, limit = after + 1, limit - 1
         low, high = _places(self._key)
-        rows = self._owner.query(
+        for place, body in self._owner.rows(
             "SELECT place, body FROM events WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
             low + after,
             high,
             limit,
-        )
-        return [
-            Event(
-                place - low,
-                format_cursor(self.epoch, place - low),
-                body,
-                self.sealed and place - low == self.head,
-            )
-            for place, body in rows
-        ]
+        ):
+            seq = place - low
+            id = format_cursor(self.epoch, seq)
+            self._over = Event(seq, id, body, self.sealed and seq == self.head)
+            yield self._over
 
 
 def _places(key: int) -> tuple[int, int]:
@@ -308,6 +323,31 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+_TROUBLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Result codes of the storage (sqlite.org/rescode.html). All others are of what we asked for."""
+
+
+def _is_trouble(error: BaseException) -> TypeGuard[sqlite3.Error]:
+    """Whether somebody can mend it from outside; else the same write would fail for ever."""
+    code = getattr(error, "sqlite_errorcode", None)  # a closed connection's error has none
+    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _TROUBLE
 
 
 def _words(error: sqlite3.Error) -> str:

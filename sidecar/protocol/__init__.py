@@ -37,6 +37,7 @@ from sidecar.protocol.framing import (
     ws_text,
 )
 from sidecar.protocol.replies import (
+    CLOSE_CUT_SHORT,
     CLOSE_SHUTTING_DOWN,
     CLOSE_SILENT,
     CLOSE_TOO_MANY,
@@ -54,6 +55,7 @@ from sidecar.protocol.replies import (
 from sidecar.protocol.states import FINAL_STATES, FINAL_TYPES, LIVE_STATES, TABLE, State, step
 
 __all__ = [
+    "CLOSE_CUT_SHORT",
     "CLOSE_SHUTTING_DOWN",
     "CLOSE_SILENT",
     "CLOSE_TOO_MANY",

@@ -11,6 +11,7 @@ from sidecar.clock import now_ms
 from sidecar.errors import CommandError
 
 __all__ = [
+    "CLOSE_CUT_SHORT",
     "CLOSE_SHUTTING_DOWN",
     "CLOSE_SILENT",
     "CLOSE_TOO_MANY",
@@ -33,6 +34,7 @@ SUBPROTOCOL: Final = "crew.v1"
 CLOSE_SHUTTING_DOWN: Final = 4000
 CLOSE_TOO_SLOW: Final = 4001
 CLOSE_SILENT: Final = 4002
+CLOSE_CUT_SHORT: Final = 4003
 CLOSE_TOO_MANY: Final = 4503
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sidecar.clock import now_ms
-from sidecar.errors import CommandError, IllegalTransition, StoreError
+from sidecar.errors import CommandError, IllegalTransition
 from sidecar.log import Feed, Log, StoredAck
 from sidecar.protocol import Command, Draft, Reply, ack_ok, encode
 from sidecar.runs.run import Run
@@ -78,15 +78,12 @@ class Recorder:
         """Take the lock and append what `make` gives; while the log can't be written, stand still
         and begin anew once it can. Everybody who follows the run is told when that begins and ends.
         """
-        while True:
-            try:
-                async with self.lock:
-                    await self.append(make())
-                return
-            except StoreError:
-                self.feed.ping()
-                await self.log.health.recovered()
-                self.feed.ping()
+
+        async def write() -> None:
+            async with self.lock:
+                await self.append(make())
+
+        await self.log.health.persist(write, self.feed.ping)
 
     async def answer(
         self, command: Command, type: str, data: dict[str, Any], *also: Draft

@@ -7,7 +7,7 @@ import logging
 from abc import abstractmethod
 from typing import Final
 
-from sidecar.log import Subscription, TooSlow
+from sidecar.log import CutShort, Subscription, TooSlow
 from sidecar.tasks import Tasks
 from sidecar.web.rounds import Rounds
 from sidecar.web.socket import PeerSocket
@@ -46,6 +46,9 @@ class Connection(PeerSocket):
             self.too_slow()
         except ConnectionError:
             self.abort()
+        except CutShort as error:
+            logger.info("a reader of %s is sent away: %s", subscription.run_id, error)
+            self.cut_short(str(error))
         except Exception:
             logger.exception("a subscription to %s broke", subscription.run_id)
             self.abort()
@@ -55,13 +58,17 @@ class Connection(PeerSocket):
     def too_slow(self) -> None:
         """The reader takes nothing: let it go."""
 
+    def cut_short(self, why: str) -> None:
+        """There is more for the reader, and it cannot be had here: close without an end."""
+        self.close()
+
     @abstractmethod
     def ping(self) -> None:
         """Say how things stand, so that the reader knows that the stream lives."""
 
     @abstractmethod
-    def heartbeat(self) -> None:
-        """See to it that the peer is still there."""
+    def heartbeat(self, takes: bool) -> None:
+        """See to it that the peer is still there, of which it is a sign that it `takes` bytes."""
 
     @abstractmethod
     def goodbye(self) -> None:
@@ -111,8 +118,9 @@ class Connections:
 
 
 def _look_after(connection: Connection) -> None:
-    if connection.closing:
-        # Since the last look at least: what was left for it to take, it does not take.
+    takes = connection.takes()
+    if not connection.closing:
+        connection.heartbeat(takes)
+    elif not takes:
+        # What was left for it to take, it does not take.
         connection.abort()
-    else:
-        connection.heartbeat()

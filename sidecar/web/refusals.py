@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from sidecar import protocol
 from sidecar.errors import STATUS, CommandError, StoreError
 
-__all__ = ["error_response", "errors", "opaque", "refusal_response"]
+__all__ = ["error_response", "errors", "opaque", "refusal_response", "unreadable"]
 
 logger = logging.getLogger("sidecar.web")
 
@@ -25,6 +25,12 @@ def opaque(log: logging.Logger) -> CommandError:
     id = protocol.new_error_id()
     log.exception("internal error %s", id)
     return CommandError("internal", f"internal error {id}; the sidecar's log has the details")
+
+
+def unreadable(log: logging.Logger, error: StoreError) -> CommandError:
+    """The refusal of what needs the log; our own log has its path."""
+    log.error("%s", error)
+    return CommandError("unavailable", "the log can't be read")
 
 
 def error_response(error: CommandError) -> web.Response:
@@ -65,8 +71,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except CommandError as error:
         return error_response(error)
     except StoreError as error:
-        logger.error("%s", error)
-        return error_response(CommandError("unavailable", "the log can't be read"))
+        return error_response(unreadable(logger, error))
     except web.HTTPNotFound:
         return error_response(
             CommandError("not_found", f"no route {request.path[:80]!r}; GET / lists them")

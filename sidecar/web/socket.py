@@ -34,12 +34,13 @@ _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 class PeerSocket(asyncio.Protocol, Transport):
     """Bytes to one peer, with flow control. What they mean is the subclass's."""
 
-    __slots__ = ("_draining", "_paused", "_socket")
+    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket")
 
     _socket: asyncio.Transport
 
     def __init__(self) -> None:
         self._paused = False
+        self._given = self._seen = 0
         self._draining: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,6 +75,19 @@ class PeerSocket(asyncio.Protocol, Transport):
     def writable(self) -> bool:
         return self._socket.get_write_buffer_size() <= _HIGH_WATER
 
+    @property
+    def taken(self) -> int:
+        return self._given - self._socket.get_write_buffer_size()
+
+    def takes(self) -> bool:
+        """Whether some of what waits for the peer has gone since the last call.
+
+        Of a socket that nothing waits for this says no: the kernel takes bytes for the dead too.
+        """
+        taken, before = self.taken, self._seen
+        self._seen = taken
+        return self._given > taken > before
+
     async def drain(self) -> None:
         if self.closing:
             raise ConnectionResetError("the reader is gone")
@@ -93,6 +107,7 @@ class PeerSocket(asyncio.Protocol, Transport):
 
     def send(self, data: bytes) -> None:
         if not self.closing:
+            self._given += len(data)
             self._socket.write(data)
 
 

@@ -109,7 +109,7 @@ class _Stream(Connection):
     def ping(self) -> None:
         self._subscription.ping()
 
-    def heartbeat(self) -> None:
+    def heartbeat(self, takes: bool) -> None:
         """Its pings are written to it, and the kernel tells of a peer that takes none."""
 
     def goodbye(self) -> None:

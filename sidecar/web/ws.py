@@ -12,8 +12,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar import protocol
-from sidecar.errors import CommandError
-from sidecar.log import STALL_SECONDS, Subscription
+from sidecar.errors import CommandError, StoreError
+from sidecar.log import Subscription, TooSlow, drained
 from sidecar.protocol import (
     Command,
     Piece,
@@ -28,7 +28,7 @@ from sidecar.runs import Supervisor
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.frames import CLOSE, PING, PONG, TEXT, BadFrame, FrameReader, Message
 from sidecar.web.keys import CONNECTIONS, SUPERVISOR
-from sidecar.web.refusals import opaque
+from sidecar.web.refusals import opaque, unreadable
 from sidecar.web.socket import take_over
 
 __all__ = ["websocket"]
@@ -180,9 +180,8 @@ class _Session(Connection):
                     self._socket.resume_reading()
                 if not self.writable:
                     # Acks are as much as events: who takes none gets no more of them.
-                    async with asyncio.timeout(STALL_SECONDS):
-                        await self.drain()
-        except TimeoutError:
+                    await drained(self)
+        except TooSlow:
             self.too_slow()
         except ConnectionError:
             self.abort()
@@ -237,7 +236,11 @@ class _Session(Connection):
             raise CommandError(
                 "at_capacity", f"at most {_MAX_SUBSCRIPTIONS} subscriptions on one socket"
             )
-        subscription = Subscription(await self._supervisor.feed(run), self, after)
+        try:
+            feed = await self._supervisor.feed(run)
+        except StoreError as error:
+            raise unreadable(logger, error) from error
+        subscription = Subscription(feed, self, after)
         task = self._connections.tasks.spawn(self._pump(run, subscription))
         self._subscriptions[run] = subscription, task
 
@@ -269,8 +272,11 @@ class _Session(Connection):
         if not self._subscriptions:
             self.write_control(protocol.control("stream.ping", seq=0))
 
-    def heartbeat(self) -> None:
-        if asyncio.get_running_loop().time() - self._heard < _SILENCE_SECONDS:
+    def heartbeat(self, takes: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if takes:
+            self._heard = now  # our pings are behind what it takes
+        if now - self._heard < _SILENCE_SECONDS:
             self._say(_PING)
         else:
             self._close(protocol.CLOSE_SILENT, "no answer to pings", _SLOW_SECONDS)
@@ -281,6 +287,9 @@ class _Session(Connection):
     def too_slow(self) -> None:
         reason = "too slow; come back with your cursor"
         self._close(protocol.CLOSE_TOO_SLOW, reason, _SLOW_SECONDS)
+
+    def cut_short(self, why: str) -> None:
+        self._close(protocol.CLOSE_CUT_SHORT, why)
 
     def _close(self, code: int, reason: str, patience: float = _ANSWER_SECONDS) -> None:
         """Say why, behind what is on its way; hang up on the answer, or after `patience`."""

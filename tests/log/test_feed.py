@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sidecar.log.feed as module
+from sidecar.errors import StoreError
 from sidecar.log.base import Log
-from sidecar.log.feed import Feed, Subscription, TooSlow, Transport, resolve_cursor
+from sidecar.log.feed import CutShort, Feed, Subscription, TooSlow, Transport, resolve_cursor
 from sidecar.log.memory import MemoryStore
+from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft, format_cursor
 from sidecar.protocol.framing import Piece
+from tests.support.clock import Clock, clock
+
+__all__ = ["clock"]
 
 
 class Reader(Transport):
@@ -25,6 +32,8 @@ class Reader(Transport):
         self.writes = 0
         self.most = 0
         """Bytes of the largest write of more than one event."""
+        self.sipped = 0
+        """Bytes taken, as far as the test has it so."""
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -50,12 +59,23 @@ class Reader(Transport):
     async def drain(self) -> None:
         await self._flowing.wait()
 
+    @property
+    def taken(self) -> int:
+        return self.sipped
+
 
 async def publish(log: Log, feed: Feed, count: int, *, final: bool = False) -> None:
     drafts = [Draft("llm.delta", 1.0, {"text": "x"}) for _ in range(count)]
     if final:
         drafts.append(Draft("run.completed", 1.0, {}, final=True))
     feed.publish(await log.append(drafts, snapshot={"run": "r", "state": "running"}))
+
+
+FINAL = Draft("run.completed", 1.0, {}, final=True)
+
+
+def texts(count: int, size: int = 10) -> list[Draft]:
+    return [Draft("llm.delta", 1.0, {"text": "x" * size}) for _ in range(count)]
 
 
 async def settle() -> None:
@@ -140,14 +160,116 @@ async def test_no_write_is_large_however_much_there_is_to_say(size: int) -> None
         assert reader.most <= module.WRITE_BYTES
 
 
-async def test_a_reader_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STALL_SECONDS", 0.01)
+async def test_a_reader_that_takes_nothing_is_let_go(clock: Clock) -> None:
     log = new_log()
     feed, reader = Feed(log, lambda: "running"), Reader()
     await publish(log, feed, 5)
     reader.stall()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    await clock.turn(module.STALL_SECONDS - 1)
+    assert not following.done()
+    await clock.turn(1)
     with pytest.raises(TooSlow):
+        await following
+
+
+async def test_a_reader_that_takes_anything_at_all_has_the_time_that_it_needs(
+    clock: Clock,
+) -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    await publish(log, feed, 5)
+    reader.stall()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    for _ in range(10):
+        await clock.turn(module.STALL_SECONDS - 1)
+        reader.sipped += 1
+        await clock.turn(1)
+    assert not following.done()
+    reader.flow()
+    await publish(log, feed, 0, final=True)
+    await following
+    assert reader.seqs == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_run_that_is_forgotten_under_its_reader_is_no_end(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "log.sqlite3", retain=10_000, keep_runs=1)
+    await store.open()
+    log = store.create("r_1")
+    await log.append(texts(2_000), snapshot={"run": "r_1", "state": "running"})
+    await log.append([FINAL], snapshot={"run": "r_1", "state": "completed"})
+    late = await store.find("r_1")
+    assert late is not None
+    feed, reader = Feed(late, lambda: "completed"), Reader()
+    reader.stall()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    await settle()
+    await store.create("r_2").append([FINAL], snapshot={"run": "r_2", "state": "completed"})
+    store.query("DELETE FROM events WHERE place < (2 << 36)")
+    reader.flow()
+    with pytest.raises(CutShort, match="no longer kept"):
+        await following
+    await store.close()
+    assert len(reader.seqs) < 2_001
+    assert [message["type"] for message in reader.controls] == ["stream.hello"]
+
+
+async def test_a_log_that_cannot_be_read_is_said_and_is_no_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    await publish(log, feed, 5)
+
+    async def unreadable(*_: object) -> None:
+        raise StoreError("cannot read the log /home/me/log.sqlite3: disk I/O error")
+
+    monkeypatch.setattr(log, "read", unreadable)
+    with pytest.raises(CutShort):
         await Subscription(feed, reader, None).run()
+    assert [message["type"] for message in reader.controls] == ["stream.hello", "stream.ping"]
+    assert reader.controls[-1]["trouble"] == "the log can't be read"
+
+
+class Counted(SqliteStore):
+    """One that notes how many rows were read."""
+
+    read = 0
+
+    def rows(self, sql: str, *values: Any) -> Iterator[Any]:
+        for row in super().rows(sql, *values):
+            self.read += 1
+            yield row
+
+
+@pytest.mark.parametrize("size", [10, 300, 30_000, 60_000])
+async def test_a_replay_reads_each_event_once(tmp_path: Path, size: int) -> None:
+    store = Counted(tmp_path / "log.sqlite3", retain=10_000, keep_runs=1)
+    await store.open()
+    log = store.create("r_1")
+    await log.append(texts(700, size), snapshot={"run": "r_1", "state": "running"})
+    await log.append([FINAL], snapshot={"run": "r_1", "state": "completed"})
+    late = await store.find("r_1")
+    assert late is not None
+    store.read = 0
+    reader = Reader()
+    await Subscription(Feed(late, lambda: "completed"), reader, None).run()
+    await store.close()
+    assert reader.seqs == list(range(1, 702))
+    assert store.read == 701
+
+
+async def test_a_reader_that_takes_everything_lets_the_others_have_their_turn() -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    await log.append(texts(5_000, 300))
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    turns = 0
+    while len(reader.seqs) < 5_000:
+        await asyncio.sleep(0)
+        turns += 1
+    following.cancel()
+    assert turns > 40
 
 
 async def test_a_reader_that_lags_behind_the_retention_is_told_so() -> None:

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import StoreError
+from sidecar.log.base import StoredAck
 from sidecar.log.feed import Subscription
+from sidecar.log.health import AGAIN_SECONDS
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.commands import parse_command
 from sidecar.protocol.events import Draft
 from sidecar.runs.recorder import Recorder
 from sidecar.runs.run import Run
+from tests.support.clock import Clock, clock
 from tests.support.screen import Screen
+
+__all__ = ["clock"]
 
 
 class Locker:
@@ -133,7 +138,7 @@ async def test_one_who_comes_in_the_middle_of_it_is_told_at_once(
 
 
 async def test_it_is_noticed_without_anybody_writing_that_the_log_can_be_written_again(
-    store: SqliteStore, locker: Locker
+    store: SqliteStore, locker: Locker, clock: Clock
 ) -> None:
     recorder = await started(store)
     locker.lock()
@@ -141,5 +146,43 @@ async def test_it_is_noticed_without_anybody_writing_that_the_log_can_be_written
         async with recorder.lock:
             await recorder.append([Draft("log", 1.0, {"text": "x"})])
     locker.unlock()
-    await store.health.recovered()
+    while store.health.trouble is not None:
+        await clock.turn(AGAIN_SECONDS)
+
+
+def room(store: SqliteStore, pages: int) -> None:
+    """Let the log grow by so many pages of 4 KiB and no more."""
+    ((now,),) = store.query("PRAGMA page_count")
+    store.query(f"PRAGMA max_page_count = {now + pages}")
+
+
+async def test_where_little_fits_and_the_batch_does_not_the_trouble_lasts_and_is_said_once(
+    store: SqliteStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = await started(store)
+    screen, reading = Screen.follow(recorder.feed)
+    room(store, 2)
+    batch = [Draft("log", 1.0, {"text": "x" * 20_000})]
+    writing = asyncio.create_task(recorder.persist(lambda: batch))
+    for _ in range(12):
+        await clock.turn(AGAIN_SECONDS)
+    assert "disk is full" in (store.health.trouble or "")
+    room(store, 20)
+    await clock.turn(AGAIN_SECONDS)
+    await writing
+    pings = [one.get("trouble") for one in screen.controls if one["type"] == "stream.ping"]
+    assert [trouble is None for trouble in pings] == [False, True]
+    assert len(caplog.records) == 2
+    reading.cancel()
+
+
+async def test_what_no_waiting_mends_is_a_bug_and_no_trouble_of_the_disk(
+    store: SqliteStore,
+) -> None:
+    recorder = await started(store)
+    ack = StoredAck("c-1", "d", b"{}")
+    await store.record(ack)
+    with pytest.raises(sqlite3.IntegrityError):
+        await recorder.log.append([Draft("log", 1.0, {})], ack=ack)
     assert store.health.trouble is None
+    assert recorder.log.head == 2

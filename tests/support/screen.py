@@ -45,5 +45,9 @@ class Screen(Transport):
     def writable(self) -> bool:
         return True
 
+    @property
+    def taken(self) -> int:
+        return 0
+
     async def drain(self) -> None:
         pass

@@ -44,7 +44,7 @@ class Visitor(Connection):
     def ping(self) -> None:
         self.visits.append("ping")
 
-    def heartbeat(self) -> None:
+    def heartbeat(self, takes: bool) -> None:
         self.visits.append("heartbeat")
 
     def too_slow(self) -> None:
@@ -85,7 +85,7 @@ class Hall:
         return visitor, reader, writer
 
     async def close(self) -> None:
-        for visitor in self.visitors:
+        for visitor in tuple(self.connections._open):
             visitor.abort()
         for peer in self._peers:
             peer.close()
@@ -141,7 +141,8 @@ async def test_one_that_is_leaving_and_does_not_take_what_is_left_is_cut_off(
     await until_stuck(visitor)
     visitor.close()
     await clock.turn(7)
-    assert visitor.visits == []
+    await clock.turn(7)
+    assert visitor.visits == ["ping"]
     assert len(await reader.read()) < MUCH
 
 
@@ -222,3 +223,17 @@ async def test_a_subscription_that_breaks_takes_its_connection_along_and_says_so
     assert not await visitor.pump(Subscription(broken, visitor, None))
     assert visitor.closing
     assert caplog.messages == ["a subscription to r broke"]
+
+
+async def test_one_that_is_leaving_has_its_time_while_it_takes_what_is_left(
+    hall: Hall, clock: Clock
+) -> None:
+    visitor, reader, _ = await hall.enter()
+    visitor.send(b"x" * MUCH)
+    await until_stuck(visitor)
+    visitor.close()
+    got = 0
+    while got < MUCH:
+        got += len(await reader.readexactly(MUCH // 4))
+        await clock.turn(7)
+    assert await reader.read() == b""

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sidecar.errors import StoreError
 from sidecar.log.feed import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, blocks, serve, until_stuck
@@ -187,4 +188,42 @@ async def test_a_reader_that_takes_nothing_is_let_go(served: Served, clock: Cloc
     worker.say("llm.delta", {"text": "nobody is hurt"})
     await settle()
     assert (await served.supervisor.snapshot(run))["state"] == "running"
+    writer.close()
+
+
+async def test_a_log_that_can_be_read_no_more_is_said_and_the_body_breaks_off(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = await served.running()
+
+    async def unreadable(*_: object) -> None:
+        raise StoreError("cannot read the log /home/me/log.sqlite3: disk I/O error")
+
+    monkeypatch.setattr((await served.supervisor.feed(run)).log, "read", unreadable)
+    async with stream(served, run) as response:
+        heard = blocks(response)
+        assert (await anext(heard))[1]["type"] == "stream.hello"
+        ping = (await anext(heard))[1]
+        assert (ping["type"], ping["trouble"]) == ("stream.ping", "the log can't be read")
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await anext(heard)
+
+
+async def test_a_slow_reader_gets_a_big_event(served: Served, clock: Clock) -> None:
+    run, worker = await served.running()
+    reader, writer = await served.connect()
+    writer.write(f"GET /sse?run={run} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    await reader.readuntil(b"stream.live")
+    [connection] = served.connections._open
+    worker.say("llm.delta", {"text": "x" * (12 << 20)})
+    worker.say("run.completed", {})
+    worker.leave()
+    await until_stuck(connection)
+    got = b""
+    while not got.endswith(b"0\r\n\r\n"):
+        # In all ten times as long as a reader may take nothing.
+        for _ in range(16):
+            got += await reader.read(1 << 16)
+        await clock.turn(STALL_SECONDS - 1)
+    assert b"stream.end" in got
     writer.close()

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sidecar.errors import StoreError
 from sidecar.protocol import Command, Reply
 from sidecar.web import ws as module
 from tests.support.clock import Clock, settle
@@ -86,6 +87,43 @@ async def test_a_run_that_there_is_not_is_an_ack_and_the_socket_stays(served: Se
         assert (ack["id"], ack["ok"], ack["error"]["code"]) == (None, False, "unknown_run")
         assert (await ask(ws, "subscribe", "c-2", run="r_0"))["error"]["code"] == "unknown_run"
         assert (await ask(ws, "ping", "c-3"))["ok"]
+
+
+async def unreadable(*_: object) -> None:
+    raise StoreError("cannot read the log /home/me/log.sqlite3: disk I/O error")
+
+
+async def test_a_run_that_cannot_be_looked_up_is_unavailable_and_the_socket_stays(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await served.completed()
+    monkeypatch.setattr(served.store, "find", unreadable)
+    async with connected(served, run=run) as ws:
+        for ack in (await ws.receive_json(), await ask(ws, "subscribe", run=run)):
+            assert (ack["ok"], ack["error"]["code"]) == (False, "unavailable")
+            assert ack["error"] == {
+                "code": "unavailable",
+                "message": "the log can't be read",
+                "temporary": True,
+            }
+        monkeypatch.undo()
+        assert (await ask(ws, "subscribe", "c-2", run=run))["ok"]
+
+
+async def test_a_log_that_can_be_read_no_more_is_said_and_the_reader_is_to_come_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = await served.running()
+    log = (await served.supervisor.feed(run)).log
+    monkeypatch.setattr(log, "read", unreadable)
+    async with connected(served, run=run) as ws:
+        heard = await hear(ws, "stream.ping")
+        assert (types(heard), heard[-1]["trouble"]) == (
+            ["stream.hello", "stream.ping"],
+            "the log can't be read",
+        )
+        assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
+    assert ws.close_code == 4003
 
 
 async def test_many_runs_can_be_followed_on_one_socket(served: Served) -> None:
