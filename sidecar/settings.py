@@ -287,6 +287,12 @@ class Settings:
         return cls(**values)
 
     @property
+    def url(self) -> str:
+        """Where a sidecar with these settings is found, unless its port is any free one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
     def crews(self) -> tuple[str, ...]:
         """Names a `start` may use: `default`, then the folders of `config` with both files.
 

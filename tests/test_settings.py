@@ -145,6 +145,12 @@ def test_workers_fork_on_linux_and_spawn_elsewhere() -> None:
         load(platform="win32", WORKERS="fork")
 
 
+def test_the_address_of_an_ipv6_host_has_brackets() -> None:
+    assert load().url == "http://127.0.0.1:8770"
+    assert load(HOST="localhost", PORT="1").url == "http://localhost:1"
+    assert load(HOST="::1").url == "http://[::1]:8770"
+
+
 def test_crews_are_default_and_the_folders_with_both_files(tmp_path: Path) -> None:
     for name in ("blog", "half", "default"):
         (tmp_path / name).mkdir()
