@@ -47,6 +47,18 @@ def test_flags_win_over_the_environment_and_blanks_count_as_unset() -> None:
         ("ORIGINS", "http://localhost:3000/"),
         ("ORIGINS", "*"),
         ("ORIGINS", "localhost:3000"),
+        ("ORIGINS", "http://localhost:*"),
+        ("ORIGINS", "http://*.example.com"),
+        ("ORIGINS", "http://"),
+        ("ORIGINS", "http://:3000"),
+        ("ORIGINS", "http://user@localhost:3000"),
+        ("ORIGINS", "http://user:pw@localhost:3000"),
+        ("ORIGINS", "http://localhost:99999"),
+        ("ORIGINS", "http://localhost:"),
+        ("ORIGINS", "http://[::1"),
+        ("ORIGINS", "http://[::x]:1"),
+        ("ORIGINS", "http://two words"),
+        ("HOST", "::1%lo"),
         ("HOST", "0.0.0.0"),
         ("HOST", "example.com"),
         ("CREW", "my_crew"),
@@ -102,6 +114,15 @@ def test_what_is_optional_is_none_until_it_is_set() -> None:
     assert (load().crew, load().zygote) == (None, None)
     settings = load(CREW="app.crews:Blog", ZYGOTE="run/zygote")
     assert (settings.crew, settings.zygote) == ("app.crews:Blog", Path("run/zygote"))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://app.example.com", "http://[::1]:3000", "http://127.0.0.1", "http://my_host:1"],
+)
+def test_an_origin_is_taken_as_a_browser_sends_it(origin: str) -> None:
+    assert load(ORIGINS=origin).origins == (origin,)
+    assert load(ORIGINS=origin.upper()).origins == (origin,)
 
 
 def test_every_setting_can_be_set_by_its_variable() -> None:
