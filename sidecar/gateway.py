@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import socket
+import sys
 
 from aiohttp import web
 
@@ -78,20 +80,28 @@ class Gateway:
         await self.close()
 
     def _bind(self) -> socket.socket:
+        """Raises SettingsError where the address can't be listened on, or is not loopback after
+        all: what `localhost` means is the resolver's to say, and anyone may have told it."""
         host, port = self._settings.host, self._settings.port
-        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(info[0], info[1], info[2])
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock: socket.socket | None = None
         try:
+            info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            sock = socket.socket(info[0], info[1], info[2])
+            if sys.platform != "win32":
+                # There it would let another program listen on the same port, and be asked instead.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(info[4])
+            address = sock.getsockname()[0]
+            if ipaddress.ip_address(address).is_loopback:
+                return sock
+            wrong = f"{host} is {address} here, which is no loopback address; use --host 127.0.0.1"
         except OSError as error:
-            sock.close()
+            wrong = f"cannot listen on {host}:{port}: {error.strerror}; change --host or --port"
             if error.errno == errno.EADDRINUSE:
-                raise SettingsError(
+                wrong = (
                     f"port {port} on {host} is taken, perhaps by another sidecar; stop that, "
                     "or choose another with --port or SIDECAR_PORT"
-                ) from None
-            raise SettingsError(
-                f"cannot listen on {host}:{port}: {error.strerror}; change --host or --port"
-            ) from None
-        return sock
+                )
+        if sock is not None:
+            sock.close()
+        raise SettingsError(wrong)

@@ -9,11 +9,11 @@ Variables, flags, checks, `--help` and the README's table come from there.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from sidecar.errors import SettingsError
 
@@ -125,7 +125,9 @@ def _folder(value: Path, says: str) -> Path:
 def _loopback(given: _Given) -> str:
     host = given.text
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        # A zone (`::1%lo`) is no part of an address that a browser or a Host header could have.
+        zone = "%" in host
+        loopback = host == "localhost" or (ipaddress.ip_address(host).is_loopback and not zone)
     except ValueError:
         loopback = False
     if not loopback:
@@ -163,20 +165,29 @@ def _yes_or_no(given: _Given) -> bool:
     return text in ("1", "true", "yes")
 
 
+_ORIGIN: Final = re.compile(
+    r"https?://(?:\[(?P<v6>[0-9a-f:.]+)\]|[a-z0-9_](?:[a-z0-9._-]*))(?::(?P<port>[0-9]{1,5}))?"
+)
+"""In lower case; a browser writes names beyond ASCII in punycode (WHATWG HTML, section 7.1.1)."""
+
+
 def _origins(given: _Given) -> tuple[str, ...]:
-    origins = []
-    for part in given.text.split(","):
-        origin = part.strip()
-        if not origin:
-            continue
-        pieces = urlsplit(origin)
-        if pieces.scheme not in ("http", "https") or f"{pieces.scheme}://{pieces.netloc}" != origin:
+    origins = [part.strip() for part in given.text.split(",") if part.strip()]
+    for origin in origins:
+        match = _ORIGIN.fullmatch(origin.lower())
+        if match is None or int(match["port"] or 0) > 65_535 or not _is_v6(match["v6"] or "::"):
             raise SettingsError(
                 f"{given.variable} has {origin!r}; an origin is scheme://host[:port] and nothing "
                 "more, such as http://localhost:3000 (no path, no wildcard)"
             )
-        origins.append(origin.lower())
-    return tuple(origins)
+    return tuple(origin.lower() for origin in origins)
+
+
+def _is_v6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +296,12 @@ class Settings:
                 text = environ.get(setting.variable, "").strip() or setting.default
             values[setting.name] = setting.parse(_Given(setting.variable, text, platform))
         return cls(**values)
+
+    @property
+    def url(self) -> str:
+        """Where a sidecar with these settings is found, unless its port is any free one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     @property
     def crews(self) -> tuple[str, ...]:

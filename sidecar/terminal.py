@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sidecar.client import CrewClient, Disconnected, Frame
-from sidecar.errors import CommandError
+from sidecar.errors import CommandError, SettingsError
 from sidecar.gateway import Gateway
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
@@ -30,12 +31,23 @@ __all__ = ["run_in_terminal"]
 
 _PROBE_SECONDS: Final = 1.0
 _EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What drives a terminal: a title, the clipboard (OSC 52), a cleared screen, in either length of
+ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the others."""
 
 
 async def run_in_terminal(
     settings: Settings, brief: str, *, url: str | None, review: Sequence[str]
 ) -> int:
-    """The exit code: 0 completed, 130 cancelled, 1 anything else."""
+    """The exit code: 0 completed, 130 cancelled, 1 anything else.
+
+    Raises SettingsError for a review where nobody can be asked.
+    """
+    if review and not _has_keys():
+        raise SettingsError(
+            "--review asks you here, and there is no terminal to read from: run it in one, or let "
+            "a program answer, as docs/examples/review.py does"
+        )
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
     async with _sidecar(settings, url, console) as address, CrewClient(address) as crew:
@@ -49,7 +61,7 @@ async def run_in_terminal(
 @contextlib.asynccontextmanager
 async def _sidecar(settings: Settings, url: str | None, console: Console) -> AsyncIterator[str]:
     """The sidecar that runs already, or one of our own for as long as this run takes."""
-    address = url or f"http://{settings.host}:{settings.port}"
+    address = url or settings.url
     if url is not None or await _answers(address):
         yield address
         return
@@ -102,7 +114,7 @@ class _Session:
         return last
 
     async def _until_final(self) -> Frame:
-        if sys.stdin.isatty():
+        if _has_keys():
             self._say("[dim]p pause · r resume · c cancel[/dim]")
         async for frame in self._crew.follow(self._run, controls=True):
             if frame["type"] in ("stream.hello", "stream.ping"):
@@ -137,7 +149,7 @@ class _Session:
         elif type == "input.requested":
             self._question = data["input"]
             self._say(f"\n[yellow]? {escape(data['prompt'])}[/yellow]")
-            self._say("[dim]Enter accepts; anything else is feedback[/dim]")
+            self._say(f"[dim]{self._how_to_answer(data['input'])}[/dim]")
         elif type in ("input.answered", "input.expired"):
             self._question = None
             self._say(f"[yellow]{_ANSWERS[type](data)}[/yellow]")
@@ -158,7 +170,18 @@ class _Session:
         kept = ", ".join(data.get("kept") or ()) or "nothing"
         self._say(f"\n[yellow]carried on, attempt {attempt}; kept: {escape(kept)}[/yellow]")
 
+    def _how_to_answer(self, question: str) -> str:
+        if _has_keys():
+            return "Enter accepts; anything else is feedback"
+        # A crew may ask of its own accord, and then waits for whoever answers.
+        fields = f'"cmd": "answer", "run": "{self._run}", "input": "{question}", "text": ""'
+        return escape(
+            "there is no terminal to answer from; another program can, with a POST of "
+            f'{{"id": "a-1", {fields}}} to {self._crew.url}/control'
+        )
+
     def _stream(self, call: str, text: str) -> None:
+        text = _CONTROL.sub("", text)
         if call != self._call:
             self._new_line()
             self._call = call
@@ -167,7 +190,7 @@ class _Session:
 
     def _say(self, markup: str) -> None:
         self._new_line()
-        self._console.print(markup)
+        self._console.print(_CONTROL.sub("", markup))
 
     def _new_line(self) -> None:
         if not self._at_line_start:
@@ -201,7 +224,7 @@ class _Session:
             self._echo(key)
 
     def _echo(self, text: str) -> None:
-        # Past rich, which takes control characters out.
+        # Past rich, which takes a backspace out.
         self._console.file.write(text)
         self._console.file.flush()
 
@@ -248,6 +271,10 @@ def _ending(type: str, data: dict[str, Any]) -> str:
     if type == "run.failed":
         return f"\n[red]failed: {escape(data['error']['message'])}[/red] [dim]{figures}[/dim]"
     return f"\n[yellow]{type.removeprefix('run.')}[/yellow] [dim]{figures}[/dim]"
+
+
+def _has_keys() -> bool:
+    return sys.platform != "win32" and sys.stdin.isatty()
 
 
 @contextlib.contextmanager

@@ -47,6 +47,18 @@ def test_flags_win_over_the_environment_and_blanks_count_as_unset() -> None:
         ("ORIGINS", "http://localhost:3000/"),
         ("ORIGINS", "*"),
         ("ORIGINS", "localhost:3000"),
+        ("ORIGINS", "http://localhost:*"),
+        ("ORIGINS", "http://*.example.com"),
+        ("ORIGINS", "http://"),
+        ("ORIGINS", "http://:3000"),
+        ("ORIGINS", "http://user@localhost:3000"),
+        ("ORIGINS", "http://user:pw@localhost:3000"),
+        ("ORIGINS", "http://localhost:99999"),
+        ("ORIGINS", "http://localhost:"),
+        ("ORIGINS", "http://[::1"),
+        ("ORIGINS", "http://[::x]:1"),
+        ("ORIGINS", "http://two words"),
+        ("HOST", "::1%lo"),
         ("HOST", "0.0.0.0"),
         ("HOST", "example.com"),
         ("CREW", "my_crew"),
@@ -104,6 +116,15 @@ def test_what_is_optional_is_none_until_it_is_set() -> None:
     assert (settings.crew, settings.zygote) == ("app.crews:Blog", Path("run/zygote"))
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["https://app.example.com", "http://[::1]:3000", "http://127.0.0.1", "http://my_host:1"],
+)
+def test_an_origin_is_taken_as_a_browser_sends_it(origin: str) -> None:
+    assert load(ORIGINS=origin).origins == (origin,)
+    assert load(ORIGINS=origin.upper()).origins == (origin,)
+
+
 def test_every_setting_can_be_set_by_its_variable() -> None:
     written = {
         "host": "localhost",
@@ -143,6 +164,12 @@ def test_workers_fork_on_linux_and_spawn_elsewhere() -> None:
     assert load(WORKERS="spawn").workers == "spawn"
     with pytest.raises(SettingsError, match="needs Linux"):
         load(platform="win32", WORKERS="fork")
+
+
+def test_the_address_of_an_ipv6_host_has_brackets() -> None:
+    assert load().url == "http://127.0.0.1:8770"
+    assert load(HOST="localhost", PORT="1").url == "http://localhost:1"
+    assert load(HOST="::1").url == "http://[::1]:8770"
 
 
 def test_crews_are_default_and_the_folders_with_both_files(tmp_path: Path) -> None:

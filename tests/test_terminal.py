@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import pty
 import re
@@ -15,9 +16,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from sidecar.client import CrewClient
+from sidecar.terminal import _Session
 from tests.conftest import StartSidecar
 from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
@@ -198,6 +203,86 @@ def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_r
     assert "Content Planner" in done.stderr
     assert done.stdout.startswith("[offline model] Trend Researcher")
     assert "Content Planner" not in done.stdout
+
+
+ATTACKS = (
+    "\x1b]0;title\x07",
+    "\x1b]52;c;ZXZpbA==\x1b\\",
+    "\x1b[2J",
+    "\x9b2J",
+    "\x9d0;t\x9c",
+    "\x7f\x08\r",
+)
+
+
+def events_that_attack() -> list[dict[str, Any]]:
+    """Every event with words of a model's, a tool's or a person's in all of its fields."""
+    evil = f"before{''.join(ATTACKS)}after\n\tmore"
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "calls": 1}
+    end = {"usage": usage, "seconds": 1.0, "error": {"message": evil}, "output": evil}
+    started = {"model": evil, "tasks": [{}], "kept": [evil]}
+    return [
+        {"type": type, "agent": evil, "data": data}
+        for type, data in (
+            ("run.started", started),
+            ("run.started", {**started, "attempt": 2}),
+            ("task.started", {"name": evil}),
+            ("llm.delta", {"call": "c", "kind": "text", "text": evil}),
+            ("tool.started", {"tool": evil, "args": {"a": evil}}),
+            ("log", {"text": evil}),
+            ("input.requested", {"input": "in_1", "prompt": evil}),
+            ("input.answered", {"text": evil}),
+            ("run.failed", end),
+        )
+    ]
+
+
+def session_on(file: io.StringIO) -> _Session:
+    console = Console(file=file, force_terminal=True, no_color=True, highlight=False)
+    return _Session(CrewClient("http://127.0.0.1:9"), "r_1", console)
+
+
+@pytest.mark.parametrize("event", events_that_attack(), ids=lambda event: event["type"])
+def test_what_a_crew_says_never_drives_the_terminal(event: dict[str, Any]) -> None:
+    file = io.StringIO()
+    session = session_on(file)
+    session._show({**event, "final": event["type"] == "run.failed"})
+    session._tell_trouble(f"disk {ATTACKS[0]}")
+    styles = re.compile(r"\x1b\[[0-9;]*m")  # rich's own, which change nothing but the letters' look
+    shown = styles.sub("", file.getvalue())
+    assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown) == []
+    assert "before" in shown
+    assert "after" in shown
+
+
+def test_a_review_that_nobody_can_be_asked_for_is_refused_at_once_with_the_way_out() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "run", "tea", "--review", "create_content_plan"],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "docs/examples/review.py" in done.stderr
+    assert "no sidecar is running" not in done.stderr
+
+
+def test_a_question_of_the_crews_own_that_nobody_here_can_answer_says_who_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    file = io.StringIO()
+    event = {"type": "input.requested", "data": {"input": "in_1", "prompt": "Good?"}}
+    session_on(file)._show(event)
+    shown = " ".join(file.getvalue().split())
+    assert "http://127.0.0.1:9/control" in shown
+    assert "in_1" in shown
+    assert "r_1" in shown
+    assert "Enter accepts" not in shown
 
 
 def test_a_sidecar_that_is_not_there_is_said_in_one_line() -> None:

@@ -35,7 +35,11 @@ MAX_COMMAND: Final = 256 * 1024
 """Longest command, in bytes, over either transport; beyond it is `too_large`."""
 
 MAX_DEPTH: Final = 32
-"""Deepest nesting of a start's inputs; orjson itself stops at 1024 (RFC 8259 section 9)."""
+"""Deepest nesting of a start's inputs (RFC 8259 section 9 leaves the limit to who reads)."""
+
+_MAX_NESTING: Final = 128
+"""The same of a whole command, fields that are ignored included: the digest writes them all, and
+orjson writes 254 levels but reads 1,024."""
 
 MAX_TEXT: Final = 60_000
 """Longest instruction, description or answer, in characters."""
@@ -251,6 +255,8 @@ def parse_command(raw: bytes | str, *, cmd: str | None = None) -> Command:
     id = body.get("id")
     if not isinstance(id, str) or not _ID.match(id):
         raise CommandError("bad_request", "'id' must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    if _deeper_than(body, _MAX_NESTING):
+        raise CommandError("bad_request", f"nested more than {_MAX_NESTING} deep", id=id)
     name = cmd or body.get("cmd")
     if not isinstance(name, str):
         raise CommandError("bad_request", "'cmd' must be the name of a command", id=id)

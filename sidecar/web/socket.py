@@ -9,6 +9,7 @@ tests/web/test_socket.py pins it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Final, cast
 
@@ -48,9 +49,11 @@ class PeerSocket(asyncio.Protocol, Transport):
         self._socket = cast(asyncio.Transport, transport)  # uvloop's own is not derived from it
         self._socket.set_write_buffer_limits(high=_HIGH_WATER)
         sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        if _TCP_USER_TIMEOUT is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+        # macOS refuses (EINVAL) once the peer has left, which the first write or read then tells.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+            if _TCP_USER_TIMEOUT is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._draining is not None and not self._draining.done():

@@ -7,9 +7,11 @@ CrewAI 1.15.30; `tests/worker/test_contract.py` pins what each setting is needed
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 __all__ = ["QUIET", "adopt", "is_placeholder", "prepare", "secret_values", "setting"]
 
@@ -26,8 +28,21 @@ QUIET: Final[Mapping[str, str]] = {
 }
 """Set whatever the user's environment says; nothing of it changes what a crew can do."""
 
-_SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+# Neither GIT_AUTHOR_NAME nor PATH; AUTHORIZATION is one.
+_SECRET_NAME: Final = re.compile(
+    r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|COOKIE|SESSION|PRIVATE|DSN"
+    r"|AUTH(?!OR(?!IZ))|(?:^|_)PAT(?:_|$)"
+)
+_HARMLESS: Final = frozenset(
+    # Of a desktop: names, numbers and sockets, not secrets, and some are words of prose.
+    {"DBUS_SESSION_BUS_ADDRESS", "DESKTOP_SESSION", "GDMSESSION", "SESSION_MANAGER"}
+    | {"SESSIONNAME", "SSH_AUTH_SOCK", "TERM_SESSION_ID", "XAUTHORITY"}
+    | {f"XDG_SESSION_{what}" for what in ("CLASS", "DESKTOP", "ID", "PATH", "TYPE")}
+)
 _SECRET_LENGTH: Final = 8
+_USERINFO: Final = re.compile(r"[a-z][a-z0-9+.-]*:(//([^/?#\s]+)@)", re.IGNORECASE)
+"""RFC 3986 section 3.2.1, from the slashes to the `@`; one that is not quoted may hold another."""
+_PEM_EDGE: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 _PLACEHOLDERS: Final = frozenset(
     {"", "-", "sk-", "none", "null", "nil", "todo", "tbd", "test", "fake", "dummy", "secret", "key"}
     | {"changeme", "change-me", "change_me", "placeholder", "replaceme", "replace-me", "undefined"}
@@ -85,15 +100,30 @@ def is_placeholder(value: str) -> bool:
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Values that must never leave this process, the longest first.
 
-    A variable counts when its name contains KEY, TOKEN, SECRET, PASSWORD or CREDENTIAL and its
-    value has at least 8 characters and is not a placeholder. Longest first, so that a secret
-    which contains another is replaced whole.
+    Those of variables whose name says so (KEY, TOKEN, SECRET, PASS, CREDENTIAL, AUTH, PAT, DSN,
+    COOKIE, SESSION, PRIVATE), whole and each of their lines; and what stands before the `@` of a
+    URL in any variable. Shorter ones than 8 characters would take words out of what a crew says;
+    placeholders are none.
     """
-    values = {
-        value
-        for name, value in environ.items()
-        if any(part in name.upper() for part in _SECRET_NAMES)
-        and len(value) >= _SECRET_LENGTH
-        and not is_placeholder(value)
-    }
+    values: set[str] = set()
+    for name, value in environ.items():
+        for slashes, userinfo in _USERINFO.findall(value):
+            values |= {slashes, *filter(_is_secret, _passwords(userinfo))}
+        if _SECRET_NAME.search(name.upper()) and name not in _HARMLESS:
+            lines = (line.strip() for line in value.splitlines())
+            values |= {part for part in (value, *lines) if _is_secret(part)}
     return tuple(sorted(values, key=lambda value: (-len(value), value)))
+
+
+def _is_secret(value: str) -> bool:
+    edge = _PEM_EDGE.fullmatch(value) is not None
+    return len(value) >= _SECRET_LENGTH and not edge and not is_placeholder(value)
+
+
+def _passwords(userinfo: str) -> Iterator[str]:
+    """A URL's password, as it is written and as it is meant; a lone name may be a token."""
+    user, colon, password = userinfo.partition(":")
+    secret = password if colon else user
+    # The default of a database, `postgres:postgres`, is a word of prose.
+    if not colon or password != user:
+        yield from (secret, unquote(secret))

@@ -83,7 +83,8 @@ class _Run:
         self._redactor = Redactor(environment.secret_values(os.environ))
         self._outbox = Outbox(sock, self._redactor)
         self._capture = Capture(
-            lambda stream, text: self._tell(fact("log", {"stream": stream, "text": text}))
+            lambda stream, text: self._tell(fact("log", {"stream": stream, "text": text})),
+            self._redactor,
         )
         self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()

@@ -123,6 +123,27 @@ def test_a_refusal_carries_the_id_as_soon_as_it_is_known() -> None:
     assert refusal(b'{"id": "c-9", "cmd": "start", "inputs": 1}').id == "c-9"
 
 
+def nested(depth: int, field: str) -> bytes:
+    """A start whose `field` is so many lists in each other."""
+    return b'{"id": "c-9", "cmd": "start", "%b": %b}' % (
+        field.encode(),
+        b"[" * depth + b"]" * depth,
+    )
+
+
+@pytest.mark.parametrize("field", ["inputs", "colour", "cmd", "run"])
+@pytest.mark.parametrize("depth", [200, 253, 254, 255, 400, 1_022])
+def test_nesting_that_could_not_be_written_again_is_a_bad_request(depth: int, field: str) -> None:
+    """orjson reads 1,024 levels and writes 254."""
+    error = refusal(nested(depth, field))
+    assert error.code == "bad_request"
+    assert error.id == "c-9"
+
+
+def test_a_newer_clients_nested_field_is_ignored_like_any_other() -> None:
+    assert isinstance(parse_command(nested(100, "colour")), Start)
+
+
 def test_an_unknown_command_is_told_which_there_are() -> None:
     error = refusal(b'{"id": "c", "cmd": "launch"}')
     assert error.code == "unknown_command"

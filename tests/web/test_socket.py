@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -198,3 +199,24 @@ async def test_a_reader_that_leaves_ends_the_wait(server: Server) -> None:
     with pytest.raises(ConnectionResetError):
         await server.wire.drain()
     server.wire.send(b"nobody hears it")
+
+
+class GoneAlready(asyncio.Transport):
+    """A transport whose peer has left: macOS then answers setsockopt with EINVAL."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self
+
+    def setsockopt(self, *_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
+
+def test_a_peer_that_is_gone_already_is_no_error() -> None:
+    transport = GoneAlready()
+    peer = Echo()
+    peer.connection_made(transport)
+    assert peer.made.is_set()
+    assert transport.high

@@ -2,5 +2,6 @@
 
 orders              lines in
 outbox, coalesce    facts out, deltas merged; who is halted says nothing
-redact, capture     no secret in what is said; what the crew prints
+redact, masking     no secret in what is said, whole or in pieces
+capture             what the crew prints
 """

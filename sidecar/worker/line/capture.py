@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
+from sidecar.worker.line.redact import Redactor
+
 __all__ = ["Capture"]
 
 _CHUNK: Final = 16 * 1024
@@ -25,11 +27,13 @@ _PARTIAL: Final = 0.1
 class Capture:
     """Takes over stdout and stderr; owns a thread for each.
 
-    `heard(stream, text)` is called with whole lines where possible, without the last newline.
+    `heard(stream, text)` is called with whole lines where possible, without the last newline. What
+    may be the beginning of a secret is heard when more of it came, or at the end.
     """
 
-    def __init__(self, heard: Callable[[str, str], None]) -> None:
+    def __init__(self, heard: Callable[[str, str], None], redactor: Redactor) -> None:
         self._heard = heard
+        self._redactor = redactor
         self._end = b"\x00" + os.urandom(16).hex().encode() + b"\n"
         self._readers: list[threading.Thread] = []
 
@@ -65,25 +69,27 @@ class Capture:
 
     def _read(self, pipe: int, name: str) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        masking = self._redactor.masking()
         rest = b""
         while True:
             if rest and not _readable(pipe, _PARTIAL):
-                self._say(name, decoder.decode(rest))
+                self._say(name, masking.add(decoder.decode(rest)))
                 rest = b""
             data = os.read(pipe, _CHUNK)
             rest += data
             ended = self._end in rest
             if ended or not data:
-                self._say(name, decoder.decode(rest.partition(self._end)[0], final=True))
+                last = decoder.decode(rest.partition(self._end)[0], final=True)
+                self._say(name, masking.add(last) + masking.end())
                 return
             lines, newline, tail = rest.rpartition(b"\n")
             if newline:
-                self._say(name, decoder.decode(lines + newline))
+                self._say(name, masking.add(decoder.decode(lines + newline)))
                 rest = tail
             elif len(rest) >= _CHUNK:
                 # The end of what was read may be the first half of the mark.
                 cut = len(rest) - len(self._end)
-                self._say(name, decoder.decode(rest[:cut]))
+                self._say(name, masking.add(decoder.decode(rest[:cut])))
                 rest = rest[cut:]
 
     def _say(self, name: str, text: str) -> None:

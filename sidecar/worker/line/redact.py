@@ -2,58 +2,87 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from sidecar.channel import MAX_STRING, Fact, truncate
+from sidecar.channel import MAX_STRING, TERMINAL, Fact, truncate
+from sidecar.worker.line.masking import Mask, Masking
 
-__all__ = ["MASK", "Redactor"]
+__all__ = ["Redactor"]
 
-MASK: Final = "***"
 _MAX_TEXT: Final = 1024 * 1024
 """Most bytes of text in one fact, over all its strings."""
 _MAX_ITEMS: Final = 1_000
 _MAX_DEPTH: Final = 32
+_MAX_CALLS: Final = 256
+"""Calls whose last delta is remembered: of the oldest beyond it the rest is said."""
+
+_Key = tuple[Any, Any]
 
 
 class Redactor:
-    """Makes facts fit to be sent."""
+    """Makes facts fit to be sent. The deltas of a call are one text to it, whatever their cut."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        """`secrets` are replaced by `***` wherever they appear, also in their JSON-escaped form.
+        """`secrets` are replaced by `***` wherever they appear, in the forms that `Mask` knows."""
+        self._mask = Mask(secrets)
+        self._calls: dict[_Key, tuple[Masking, Fact]] = {}
+        """By call and kind: what is held back of its text, and its last delta."""
 
-        Give the longest first.
-        """
-        forms = dict.fromkeys(
-            form
-            for secret in secrets
-            for form in (
-                secret,
-                json.dumps(secret)[1:-1],
-                json.dumps(secret, ensure_ascii=False)[1:-1],
-            )
-        )
-        pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
-        self.text: Callable[[str], str] = (
-            (lambda text: pattern.sub(MASK, text)) if pattern else (lambda text: text)
-        )
+    def text(self, text: str) -> str:
         """Replaces the secrets in a text."""
+        return self._mask.text(text)
+
+    def masking(self) -> Masking:
+        """For a text of its own that comes in pieces."""
+        return Masking(self._mask)
 
     def facts(self, fact: Fact) -> list[Fact]:
         """`fact` made fit, usually alone.
 
         Strings over 64 KiB are cut and `data.truncated` says so; a delta's text is never cut but
-        spread over several facts. Whatever is not JSON becomes its `str()`.
+        spread over several facts. Whatever is not JSON becomes its `str()`. What a delta ends with
+        is held back while it may be the beginning of a secret, and said with a later one, or
+        before the end of the call or of the run; a delta of which nothing is left is none.
         """
+        if fact["type"] == "llm.delta" and isinstance(fact["data"].get("text"), str):
+            return self._delta(fact)
+        return [*self._ended_by(fact), self._clean(fact)]
+
+    def _delta(self, fact: Fact) -> list[Fact]:
+        key = (fact["data"].get("call"), fact["data"].get("kind"))
+        masking = self._calls.pop(key, (self.masking(), fact))[0]
+        self._calls[key] = (masking, fact)
+        given = fact["data"]["text"]
+        text = masking.add(given)
+        rest = self._rest(next(iter(self._calls))) if len(self._calls) > _MAX_CALLS else []
+        return rest if given and not text else [*rest, *self._spread(fact, text)]
+
+    def _ended_by(self, fact: Fact) -> list[Fact]:
+        """The rest of every text that has come to its end with this fact."""
+        if fact["type"] in TERMINAL:
+            keys = list(self._calls)
+        elif fact["type"] in ("llm.completed", "llm.failed"):
+            keys = [key for key in self._calls if key[0] == fact["data"].get("call")]
+        else:
+            return []
+        return [rest for key in keys for rest in self._rest(key)]
+
+    def _rest(self, key: _Key) -> list[Fact]:
+        masking, last = self._calls.pop(key)
+        text = masking.end()
+        return self._spread(last, text) if text else []
+
+    def _spread(self, delta: Fact, text: str) -> list[Fact]:
+        """`delta` with this text, which is masked, in pieces."""
+        clean = self._clean(cast(Fact, {**delta, "data": {**delta["data"], "text": ""}}))
+        return [
+            cast(Fact, {**clean, "data": {**clean["data"], "text": piece}})
+            for piece in _pieces(text)
+        ]
+
+    def _clean(self, fact: Fact) -> Fact:
         walk = _Walk(self.text)
-        whole: str | None = None
-        if fact["type"] == "llm.delta":
-            text = fact["data"].get("text")
-            if isinstance(text, str) and len(text) * 4 > MAX_STRING:
-                whole = self.text(text)
-                fact = cast(Fact, {**fact, "data": {**fact["data"], "text": ""}})
         clean = cast(
             Fact,
             {
@@ -63,16 +92,13 @@ class Redactor:
         )
         if walk.cut:
             clean["data"]["truncated"] = True
-        if whole is None:
-            return [clean]
-        return [
-            cast(Fact, {**clean, "data": {**clean["data"], "text": piece}})
-            for piece in _pieces(whole)
-        ]
+        return clean
 
 
 def _pieces(text: str) -> list[str]:
-    """`text` in pieces of at most 64 KiB of UTF-8."""
+    """`text` in pieces of at most 64 KiB of UTF-8, at least one."""
+    if len(text) * 4 <= MAX_STRING:
+        return [text]
     pieces = []
     while text:
         piece, _ = truncate(text)

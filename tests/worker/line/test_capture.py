@@ -9,9 +9,11 @@ import textwrap
 
 from tests.worker.harness import PROJECT, clean_environment
 
-_SETUP = """
+_STREAMS = ("stdout", "stderr")
+_SETUP = r"""
 import json, os, subprocess, sys, threading, time
 from sidecar.worker.line.capture import Capture
+from sidecar.worker.line.redact import Redactor
 answer = os.dup(1)
 heard, arrived = [], threading.Condition()
 def hear(stream, text):
@@ -21,7 +23,7 @@ def hear(stream, text):
 def until(text):
     with arrived:
         assert arrived.wait_for(lambda: any(text in one for _, one in heard), 30), heard
-capture = Capture(hear)
+capture = Capture(hear, Redactor(("hunter2-hunter2", "one-half\nother-half")))
 capture.start()
 """
 
@@ -70,6 +72,35 @@ def test_an_endless_line_is_heard_in_bounded_parts() -> None:
     parts = heard("os.write(1, b'x' * 200_000)")
     assert "".join(text for _, text in parts) == "x" * 200_000
     assert max(len(text) for _, text in parts) < 64 * 1024
+
+
+def test_a_secret_that_is_printed_in_pieces_is_masked() -> None:
+    script = """
+    os.write(1, b"it is hunter2-")
+    until("it is")
+    os.write(1, b"hunter2, and on 2: ")
+    until("and on")
+    os.write(2, b"hunter2-")
+    os.write(1, b"ok hunter2-")
+    """
+    parts = heard(script)
+    told = ["".join(text for name, text in parts if name == stream) for stream in _STREAMS]
+    assert told == ["it is ***, and on 2: ok hunter2-", "hunter2-"]
+
+
+def test_a_secret_is_masked_where_an_endless_line_is_cut() -> None:
+    secrets = joined("os.write(1, b'hunter2-hunter2,' * 20_000 + b'\\n')")
+    assert secrets.replace("\n", "") == "***," * 20_000
+
+
+def test_a_secret_of_several_lines_is_masked() -> None:
+    script = r"""
+    os.write(1, b"first\none-half\n")
+    until("first")
+    print("other-half")
+    print("end")
+    """
+    assert joined(script) == "first\n***\nend"
 
 
 def test_the_order_of_a_flood_is_kept() -> None:
