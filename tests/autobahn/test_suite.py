@@ -52,7 +52,7 @@ def test_it_is_installed_once(tmp_path: Path) -> None:
 
 def test_an_installation_that_fails_shows_what_pip_said(tmp_path: Path) -> None:
     pip = program(tmp_path / "python", "echo no such package; exit 1")
-    with pytest.raises(SuiteError, match="^no such package"):
+    with pytest.raises(SuiteError, match="no such package"):
         install(str(pip), tmp_path / "base")
     assert not (tmp_path / "base" / "installed").exists()
 
