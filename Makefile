@@ -8,7 +8,7 @@ PY = $(if $(wildcard .venv/.installed),$(BIN)/python,$(PYTHON))
 WEB := web-adapter
 
 .DEFAULT_GOAL := help
-.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults bench lock clean
+.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults autobahn bench lock clean
 .DELETE_ON_ERROR:
 # `dev: ports setup` says what is missing before it takes minutes.
 .NOTPARALLEL:
@@ -59,7 +59,7 @@ lint: setup
 	cd $(WEB) && npm run --silent check
 
 # Pure, or in the test's own process; what is left is `processes`.
-UNIT := $(addprefix tests/,protocol log runs pool web worker/line worker/config conformance/test_log.py \
+UNIT := $(addprefix tests/,protocol log runs pool web autobahn worker/line worker/config conformance/test_log.py \
   test_architecture.py test_channel.py test_controls_table.py test_datafolder.py test_mirror.py test_settings.py test_tasks.py)
 
 unit: setup  ## pure and in-process tests of both languages, in a minute, with the coverage they must have
@@ -91,6 +91,9 @@ K ?= 300
 faults: .venv/.installed  ## seeded faults of networks and processes for as long as you like (N=5000 K=300)
 	$(BIN)/python -m tests.faults --schedules $(N) --kills $(K)
 
+autobahn: .venv/.installed  ## 517 kinds of WebSocket, right and wrong, into docs/AUTOBAHN.md (needs Python 2.7, says how)
+	$(BIN)/python -m tests.autobahn
+
 PEERS := tests/bench/peers
 bench: .venv/.installed $(PEERS)/node_modules/.installed  ## beside its peers, into docs/BENCHMARKS.md (a quarter of an hour)
 	$(BIN)/python -m tests.bench
@@ -106,5 +109,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -45,7 +45,7 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table."""
+    """What there is to set; most are a row of the table."""
 
     name: str
     """Of the attribute, and of the flag."""
@@ -56,6 +56,8 @@ class Setting:
     default: str
     """As one would write it; empty = unset."""
     flag: bool
+    shown: bool
+    """In the table; what is not is for tests of the sidecar."""
     parse: Callable[[_Given], Any]
     """Raises SettingsError."""
 
@@ -72,12 +74,19 @@ def _setting(
     parse: Callable[[_Given], _T],
     default: str | None = None,
     flag: bool = False,
+    shown: bool = True,
 ) -> _T:
     """A field of `Settings`; `default` where `str(value)` is not what one would write."""
-    written = str(value) if default is None else default
     return field(
         default=value,
-        metadata={"says": says, "takes": takes, "default": written, "flag": flag, "parse": parse},
+        metadata={
+            "says": says,
+            "takes": takes,
+            "default": str(value) if default is None else default,
+            "flag": flag,
+            "shown": shown,
+            "parse": parse,
+        },
     )
 
 
@@ -271,6 +280,14 @@ class Settings:
         default="0",
         parse=_yes_or_no,
     )
+    echo: bool = _setting(
+        False,
+        "`1`: a route /echo, which sends back what it gets, for tests of WebSockets",
+        takes="`1` or `0`",
+        default="0",
+        parse=_yes_or_no,
+        shown=False,
+    )
 
     @classmethod
     def load(
@@ -337,6 +354,8 @@ def _rows() -> Iterator[str]:
     yield "| variable | default | takes | |"
     yield "|---|---|---|---|"
     for one in SETTINGS:
+        if not one.shown:
+            continue
         names = f"`{one.variable}`" + (f", `--{one.name}`" if one.flag else "")
         default = f"`{one.default}`" if one.default else "–"
         yield f"| {names} | {default} | {one.takes} | {one.says} |"

@@ -135,6 +135,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "crew": "a:b",
         "retain": "10",
         "synthetic": "1",
+        "echo": "1",
     }
     assert [one.name for one in SETTINGS] == [one.name for one in fields(Settings)]
     for setting in SETTINGS:

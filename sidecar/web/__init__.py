@@ -6,6 +6,7 @@ socket                 a socket taken over from aiohttp, with flow control
 connections            the open streams, their heartbeat and their end
 keys                   what handlers find in the application
 sse, ws                the two transports
+echo                   ws as a mirror, for tests from the outside
 requests, pages        commands and questions over plain HTTP; GET /compare
 app                    routes, and what every answer carries
 """

@@ -13,6 +13,7 @@ from sidecar.runs import Supervisor
 from sidecar.settings import Settings
 from sidecar.web import pages, requests
 from sidecar.web.connections import Connections
+from sidecar.web.echo import echo
 from sidecar.web.gatekeeper import Gatekeeper
 from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR
 from sidecar.web.refusals import error_response, errors
@@ -47,6 +48,8 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app[CONNECTIONS] = Connections(settings.max_connections, settings.ping)
     app.router.add_get("/", _index)
     app.router.add_get("/ws", websocket, allow_head=False)
+    if settings.echo:
+        app.router.add_get("/echo", echo, allow_head=False)
     app.router.add_get("/sse", sse, allow_head=False)
     app.router.add_post("/control", requests.control)
     app.router.add_post("/runs", requests.post_run)

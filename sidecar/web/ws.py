@@ -31,7 +31,7 @@ from sidecar.web.keys import CONNECTIONS, SUPERVISOR
 from sidecar.web.refusals import opaque, unreadable
 from sidecar.web.socket import take_over
 
-__all__ = ["websocket"]
+__all__ = ["Session", "upgrade", "websocket"]
 
 logger = logging.getLogger("sidecar.web")
 
@@ -60,9 +60,22 @@ _PING: Final = ws_frame(PING, b"")
 
 async def websocket(request: web.Request) -> web.StreamResponse:
     """`?run=` subscribes at once, `&after=` from that cursor."""
+    run = request.query.get("run")
+    session = Session(
+        request.app[SUPERVISOR],
+        request.app[CONNECTIONS],
+        None if run is None else (run, request.query.get("after")),
+    )
+    return await upgrade(request, session)
+
+
+async def upgrade(request: web.Request, session: Session) -> web.StreamResponse:
+    """Shake hands and give the socket to `session`. Raises CommandError: it is no upgrade."""
     ready = web.WebSocketResponse(protocols=(protocol.SUBPROTOCOL,)).can_prepare(request)
     if not ready.ok:
-        raise CommandError("bad_request", "/ws speaks WebSocket: the request is no upgrade")
+        raise CommandError(
+            "bad_request", f"{request.path} speaks WebSocket: the request is no upgrade"
+        )
     key = request.headers["Sec-WebSocket-Key"].encode()
     headers = {
         "Upgrade": "websocket",
@@ -74,16 +87,10 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     }
     if ready.protocol:
         headers["Sec-WebSocket-Protocol"] = ready.protocol
-    run = request.query.get("run")
-    session = _Session(
-        request.app[SUPERVISOR],
-        request.app[CONNECTIONS],
-        None if run is None else (run, request.query.get("after")),
-    )
     return await take_over(request, session, status=101, headers=headers)
 
 
-class _Session(Connection):
+class Session(Connection):
     """One socket: a task per subscription, and one for commands while there are any."""
 
     __slots__ = (
