@@ -71,7 +71,7 @@ processes: setup
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations 10 tests --ignore tests/browser $(UNIT:%=--ignore %)
 
 browser: setup chromium
-	$(BIN)/python -m pytest -q --durations 10 tests/browser
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10 tests/browser
 
 test-long: setup chromium  ## what takes an hour: 5,000 fault schedules, packed apps in fresh Next projects, soaks
 	LONG=1 $(BIN)/python -m pytest -q --durations 10 -m "long or not long" tests

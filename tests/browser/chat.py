@@ -23,12 +23,17 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.browser.pages import KNOWN
 from tests.support.sidecar import ROOT, Sidecar
 
 BRIEF = "A launch plan for a small coffee roaster in Lisbon"
 AGENTS = ["Content Planner", "Sentiment Analyst", "Trend Researcher"]
 PATIENCE = 30_000
 """Milliseconds until a run of the offline model must have got somewhere."""
+
+in_dev_too = pytest.mark.parametrize("page_url", ["built", "dev"], indirect=True)
+"""For what `next dev` may do in another way: it mounts everything twice (React's strict mode) and
+has its pages loaded anew each time (`no-store`)."""
 
 FLAGS = [
     "--no-sandbox",
@@ -46,6 +51,10 @@ VIEWPORTS: dict[Look, ViewportSize] = {
     "narrow": {"width": 390, "height": 780},
     "dark-narrow": {"width": 390, "height": 780},
 }
+
+
+def scheme(look: Look) -> Literal["light", "dark"]:
+    return "dark" if look.startswith("dark") else "light"
 
 
 class Chat:
@@ -124,6 +133,10 @@ class Chat:
             await expect(self.tasks.nth(n)).to_contain_text(agent)
         return await self.answer.inner_text()
 
+    async def wear(self, look: Look) -> None:
+        self.look = look
+        await wear(self.page, look)
+
     async def screenshot(self, name: str) -> None:
         await screenshot(self.page, f"chat-{self.look}-{name}")
 
@@ -132,6 +145,12 @@ async def screenshot(page: Page, name: str) -> None:
     folder = ROOT / "artifacts"
     folder.mkdir(exist_ok=True)
     await page.screenshot(path=folder / f"{name}.png")
+
+
+async def wear(page: Page, look: Look) -> None:
+    """Change the size and the colours of a page that is open."""
+    await page.set_viewport_size(VIEWPORTS[look])
+    await page.emulate_media(color_scheme=scheme(look))
 
 
 @contextlib.asynccontextmanager
@@ -148,16 +167,14 @@ async def chromium(*flags: str, without: Sequence[str] = ()) -> AsyncIterator[Br
         await browser.close()
 
 
-def leads(known: str, real: str) -> str:
-    """The flag of a Chromium for which the address that a page knows leads somewhere else."""
-    there, here = (url.removeprefix("http://") for url in (known, real))
+def leads(real: str) -> str:
+    """The flag of a Chromium for which the address that the pages know leads to this one."""
+    there, here = (url.removeprefix("http://") for url in (KNOWN, real))
     return f"--host-resolver-rules=MAP {there} {here}"
 
 
 async def open_context(browser: Browser, look: Look = "light") -> BrowserContext:
-    return await browser.new_context(
-        color_scheme="dark" if look.startswith("dark") else "light", viewport=VIEWPORTS[look]
-    )
+    return await browser.new_context(color_scheme=scheme(look), viewport=VIEWPORTS[look])
 
 
 async def open_chat(browser: Browser, url: str, look: Look = "light") -> Chat:

@@ -3,76 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.browser.chat import chromium
-from tests.browser.pages import free_port, served
+from tests.browser import pages
+from tests.browser.chat import chromium, leads
+from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all of these tests, since they have one Chromium."""
+    for item in items:
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
-def page_port() -> int:
-    """Of `next dev`."""
-    return free_port()
+def dev_port() -> int:
+    return pages.free_port()
 
 
 @pytest.fixture(scope="session")
 def built_port() -> int:
-    return free_port()
+    return pages.free_port()
 
 
 @pytest.fixture(scope="session")
 def rewriting_port() -> int:
-    return free_port()
+    return pages.free_port()
 
 
 @pytest.fixture(scope="session")
-def chat_sidecar(
-    tmp_path_factory: pytest.TempPathFactory, page_port: int, built_port: int, rewriting_port: int
-) -> Iterator[Sidecar]:
-    """At a pace that a test can step into."""
-    ports = (page_port, built_port, rewriting_port)
+def origins(dev_port: int, built_port: int, rewriting_port: int) -> str:
+    """SIDECAR_ORIGINS of a sidecar for these pages, its own under the name they know it by."""
+    ports = (dev_port, built_port, rewriting_port)
+    return ",".join([pages.KNOWN, *(f"http://127.0.0.1:{port}" for port in ports)])
+
+
+@pytest.fixture(scope="session")
+def chat_sidecar(tmp_path_factory: pytest.TempPathFactory, origins: str) -> Iterator[Sidecar]:
+    """At a pace that a test can step into: each task writes for 0.8 s."""
     running = Sidecar(
         tmp_path_factory.mktemp("chat") / "data",
-        SIDECAR_ORIGINS=",".join(f"http://127.0.0.1:{port}" for port in ports),
-        OFFLINE_TOKEN_MS="20",
-        OFFLINE_TOKENS="40",
+        SIDECAR_ORIGINS=origins,
+        OFFLINE_TOKEN_MS="32",
+        OFFLINE_TOKENS="25",
     ).start()
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture(scope="session")
-def page_url(
-    tmp_path_factory: pytest.TempPathFactory, page_port: int, chat_sidecar: Sidecar
-) -> Iterator[str]:
+def dev_url(tmp_path_factory: pytest.TempPathFactory, dev_port: int) -> Iterator[str]:
     """`next dev`."""
-    with served("dev", chat_sidecar.url, page_port, tmp_path_factory.mktemp("next")) as url:
+    with pages.in_dev(dev_port, tmp_path_factory.mktemp("next")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def built_url(
-    tmp_path_factory: pytest.TempPathFactory, built_port: int, chat_sidecar: Sidecar
-) -> Iterator[str]:
+def built_url(tmp_path_factory: pytest.TempPathFactory, built_port: int) -> Iterator[str]:
     """`next build && next start`."""
-    with served("start", chat_sidecar.url, built_port, tmp_path_factory.mktemp("next")) as url:
+    with pages.built(built_port, tmp_path_factory.mktemp("next")) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
-def rewriting_url(
+@pytest.fixture(params=["built", pytest.param("dev", marks=pytest.mark.long)])
+def page_url(request: pytest.FixtureRequest) -> str:
+    """The built app, and in the long suite `next dev` too; `chat.in_dev_too` has both always."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rewriting_url(
     tmp_path_factory: pytest.TempPathFactory, rewriting_port: int, chat_sidecar: Sidecar
-) -> Iterator[str]:
+) -> AsyncIterator[str]:
     """`next build && next start`, where the browser reaches the sidecar through `rewrites()`."""
     folder = tmp_path_factory.mktemp("next")
-    with served("start", chat_sidecar.url, rewriting_port, folder, rewrites=True) as url:
-        yield url
+    async with FaultProxy(chat_sidecar.url, port=pages.lasting_port()) as way:
+        with pages.built(rewriting_port, folder, rewrites=way.url) as url:
+            yield url
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_chromium(chat_sidecar: Sidecar) -> AsyncIterator[Browser]:
+    async with chromium(leads(chat_sidecar.url)) as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(one_chromium: Browser) -> AsyncIterator[Browser]:
+    """Without contexts. The address that the pages know leads to `chat_sidecar`."""
+    yield one_chromium
+    for context in one_chromium.contexts:
+        await context.close()

@@ -13,23 +13,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import pytest
 
-from tests.support.sidecar import ROOT
+from tests.browser.builds import EXAMPLE, NEXT, kept
 
-EXAMPLE = ROOT / "web-adapter" / "example"
-NEXT = ROOT / "web-adapter" / "node_modules" / "next" / "dist" / "bin" / "next"
 FIRST_PAGE = 90.0
 """Seconds for the first page of `next dev`, which compiles it; 12 to 23 measured on two cores."""
-BUILD = 240.0
-"""Seconds for `next build`; 36 measured on two cores."""
 
 PAGES = ("", "/runs", "/runs/none")
 """`next dev` compiles each when it is first asked for: longer than a run of the tests takes."""
 
-Command = Literal["dev", "start"]
+KNOWN: Final = "http://127.0.0.1:8799"
+"""Where every page looks for the sidecar. `next build` fixes it, so that it has to be the same each
+time for a build to be kept. Nobody listens there: each Chromium has it lead to a sidecar."""
 
 
 def free_port() -> int:
@@ -38,26 +36,55 @@ def free_port() -> int:
         return port
 
 
-@contextlib.contextmanager
-def served(
-    command: Command, sidecar: str, port: int, folder: Path, *, rewrites: bool = False
-) -> Iterator[str]:
-    """The app's address, once its pages are there; `folder` is for what Next prints.
+def lasting_port() -> int:
+    """For an address that a kept build has in it: the same one each time, as long as it is free.
 
-    The address of the sidecar and the switch are fixed by the build, so that each has its own.
+    Below 32768, from where Linux gives ports to whoever wants any.
     """
+    for port in range(8790, 8799):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("The ports 8790 to 8798 are all taken. End what listens there.")
+
+
+@contextlib.contextmanager
+def in_dev(port: int, folder: Path) -> Iterator[str]:
+    """`next dev`: its address, once it has compiled the pages; `folder` is for what Next prints."""
+    # It locks its folder, and tests may run side by side.
+    of = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    environ = {**_environment(KNOWN), "NEXT_DIST_DIR": f".next-test-dev-{of}"}
+    with _served("dev", port, environ, folder / "output.log") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def built(port: int, folder: Path, rewrites: str | None = None) -> Iterator[str]:
+    """`next start` on what `next build` made, now or earlier.
+
+    With `rewrites`, the browser talks to Next alone, which passes on to this sidecar.
+    """
+    name = "direct" if rewrites is None else "rewrites"
+    output = folder / "output.log"
+    environ = _environment(rewrites or KNOWN, rewrites=rewrites is not None)
+    with kept(name, environ, output) as environ, _served("start", port, environ, output) as url:
+        yield url
+
+
+def _environment(sidecar: str, *, rewrites: bool = False) -> dict[str, str]:
     if shutil.which("node") is None or not NEXT.exists():
         pytest.fail("The browser tests need Node and web-adapter's packages. Run: make setup")
-    environ = {
+    return {
         **os.environ,
         "CREW_URL": sidecar,
         "CREW_REWRITES": str(int(rewrites)),
-        "NEXT_DIST_DIR": f".next-test-{command}{'-rewrites' if rewrites else ''}",
         "NEXT_TELEMETRY_DISABLED": "1",
     }
-    output = folder / "output.log"
-    if command == "start":
-        _build(environ, output)
+
+
+@contextlib.contextmanager
+def _served(
+    command: Literal["dev", "start"], port: int, environ: dict[str, str], output: Path
+) -> Iterator[str]:
     with output.open("a") as log:
         process = subprocess.Popen(
             ["node", str(NEXT), command, "--hostname", "127.0.0.1", "--port", str(port)],
@@ -81,21 +108,6 @@ def served(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _build(environ: dict[str, str], output: Path) -> None:
-    with output.open("w") as log:
-        built = subprocess.run(
-            ["node", str(NEXT), "build"],
-            cwd=EXAMPLE,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            timeout=BUILD,
-        )
-    if built.returncode:
-        pytest.fail(f"next build failed:\n{output.read_text()}")
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:

@@ -91,7 +91,7 @@ class Tabs:
 
 
 @contextlib.asynccontextmanager
-async def hidden_tabs(profile: Path) -> AsyncIterator[Tabs]:
+async def hidden_tabs(profile: Path, *flags: str) -> AsyncIterator[Tabs]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.fail("The browser tests need Chromium. Run: apt-get install -y chromium")
@@ -101,6 +101,7 @@ async def hidden_tabs(profile: Path) -> AsyncIterator[Tabs]:
         "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
         *FLAGS,
+        *flags,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

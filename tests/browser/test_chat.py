@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
 from tests.browser.chat import (
@@ -18,6 +19,7 @@ from tests.browser.chat import (
     open_chat,
     words,
 )
+from tests.browser.pages import KNOWN
 from tests.support.sidecar import Sidecar
 
 WATCH = """
@@ -37,18 +39,26 @@ WATCH = """
 """Keeps all that the page ever showed: to look from outside now and then would miss some of it."""
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+LOOKS: tuple[Look, ...] = ("narrow", "dark", "light")
+
+
 async def test_a_brief_is_answered_word_by_word_by_three_agents(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar, look: Look
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
-    chat = await open_chat(browser, page_url, look)
-    await chat.screenshot("empty")
+    chat = await open_chat(browser, page_url)
+    for look in LOOKS:
+        await chat.wear(look)
+        await chat.screenshot("empty")
     await chat.page.evaluate(WATCH)
     await chat.send(BRIEF)
     await chat.words_of(1)
-    await chat.screenshot("running")
+    for look in LOOKS:
+        await chat.wear(look)
+        await chat.screenshot("running")
     answer = await chat.all_done()
-    await chat.screenshot("done")
+    for look in LOOKS:
+        await chat.wear(look)
+        await chat.screenshot("done")
 
     run = newest_run(chat_sidecar)
     assert run["state"] == "completed"
@@ -92,17 +102,27 @@ async def test_each_tool_shows_what_it_was_given_and_what_came_of_it(
     assert chat.complaints == []
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def answer_by_websocket(one_chromium: Browser, built_url: str) -> str:
+    """To the brief, as the page shows it; the offline model writes the same each time."""
+    chat = await open_chat(one_chromium, f"{built_url}/?transport=ws")
+    await chat.send(BRIEF)
+    answer = await chat.all_done()
+    await chat.page.context.close()
+    return answer
+
+
 @pytest.mark.parametrize("trouble", ["blocked", "mute", "unwanted"])
 async def test_without_websocket_the_same_answer_comes_by_sse(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar, trouble: str
+    browser: Browser,
+    page_url: str,
+    chat_sidecar: Sidecar,
+    answer_by_websocket: str,
+    trouble: str,
 ) -> None:
-    expected = await open_chat(browser, f"{page_url}/?transport=ws")
-    await expected.send(BRIEF)
-    answer = await expected.all_done()
-
     context = await browser.new_context()
     chat = Chat(await context.new_page())
-    socket = chat_sidecar.url.replace("http", "ws")
+    socket = KNOWN.replace("http", "ws")
     if trouble == "blocked":
         await context.add_init_script(
             """
@@ -124,26 +144,22 @@ async def test_without_websocket_the_same_answer_comes_by_sse(
     if trouble != "mute":
         assert newest_run(chat_sidecar)["state"] == "running"
     await expect(chat.connection).to_have_text("Server-sent events")
-    assert await chat.all_done() == answer
+    assert await chat.all_done() == answer_by_websocket
     await chat.screenshot(f"sse-{trouble}")
     assert chat.complaints == []
 
 
 async def test_a_socket_that_breaks_in_the_middle_costs_no_word(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar
+    browser: Browser, page_url: str, answer_by_websocket: str
 ) -> None:
-    expected = await open_chat(browser, page_url)
-    await expected.send(BRIEF)
-    answer = await expected.all_done()
-
     context = await browser.new_context()
     chat = Chat(await context.new_page())
     cursors: list[str] = []
 
-    async def break_after_40_frames(route: WebSocketRoute) -> None:
+    async def break_after_30_frames(route: WebSocketRoute) -> None:
         cursors.append(route.url.partition("after=")[2])
         server = route.connect_to_server()
-        left = 40 if len(cursors) < 4 else 10_000
+        left = 30 if len(cursors) < 4 else 10_000
 
         def pass_on(message: str | bytes) -> None:
             nonlocal left
@@ -160,11 +176,11 @@ async def test_a_socket_that_breaks_in_the_middle_costs_no_word(
         if left < 10_000:
             await count()
 
-    socket = chat_sidecar.url.replace("http", "ws")
-    await context.route_web_socket(re.compile(re.escape(socket)), break_after_40_frames)
+    socket = KNOWN.replace("http", "ws")
+    await context.route_web_socket(re.compile(re.escape(socket)), break_after_30_frames)
     await chat.open(page_url)
     await chat.send(BRIEF)
-    assert await chat.all_done() == answer
+    assert await chat.all_done() == answer_by_websocket
     assert len(cursors) >= 3
     assert cursors[0] == ""
     assert all(cursors[1:])
@@ -217,15 +233,15 @@ async def test_a_sidecar_that_is_not_running_is_said_with_the_way_out(
     async def refuse(route: Route) -> None:
         await route.abort("connectionrefused")
 
-    await chat.page.route(f"{chat_sidecar.url}/**", refuse)
+    await chat.page.route(f"{KNOWN}/**", refuse)
     await chat.send(BRIEF)
     problem = chat.page.get_by_role("alert").filter(has_text="sidecar")
     await expect(problem).to_contain_text("The sidecar isn’t running")
-    await expect(problem).to_contain_text(chat_sidecar.url)
+    await expect(problem).to_contain_text(KNOWN)
     await expect(problem).to_contain_text("make serve")
     await chat.screenshot("no-sidecar")
 
-    await chat.page.unroute(f"{chat_sidecar.url}/**")
+    await chat.page.unroute(f"{KNOWN}/**")
     await problem.get_by_role("button", name="Try again").click()
     await chat.all_done()
 

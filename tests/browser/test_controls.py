@@ -22,7 +22,10 @@ from tests.browser.chat import (
     words,
     written,
 )
+from tests.browser.pages import KNOWN
 from tests.support.sidecar import Sidecar
+
+LOOKS: tuple[Look, ...] = ("dark", "narrow", "dark-narrow")
 
 both_transports = pytest.mark.parametrize("transport", ["ws", "sse"])
 
@@ -48,7 +51,7 @@ async def test_a_paused_crew_stands_still_and_loses_no_word(
     await chat.button("Pause").click()
     await chat.is_at("paused")
     await expect(chat.status).to_contain_text("Paused")
-    await expect(chat.tasks.first).to_have_attribute("data-state", "paused")
+    await expect(chat.page.locator("[data-testid=task][data-state=paused]")).to_have_count(1)
     assert await chat.page.evaluate(CHANGES_IN, 1_500) == 0
     if transport == "ws":
         await chat.screenshot("paused")
@@ -152,16 +155,17 @@ async def test_a_question_survives_a_reload_and_is_answered_with_the_keyboard(
     assert chat.complaints == []
 
 
-@pytest.mark.parametrize("look", ["dark", "narrow", "dark-narrow"])
-async def test_a_question_fits_every_page(browser: Browser, page_url: str, look: Look) -> None:
-    chat = await open_chat(browser, page_url, look)
+async def test_a_question_fits_every_page(browser: Browser, page_url: str) -> None:
+    chat = await open_chat(browser, page_url)
     await chat.toggle("Ask me before moving on").check()
     await chat.send(BRIEF)
     await chat.is_asked()
-    await chat.screenshot("waiting")
-    for button in ("Accept", "Pause", "Stop"):
-        await expect(chat.button(button)).to_be_in_viewport(ratio=1)
-    assert not await chat.page.evaluate(OVERFLOWS)
+    for look in LOOKS:
+        await chat.wear(look)
+        await chat.screenshot("waiting")
+        for button in ("Accept", "Pause", "Stop"):
+            await expect(chat.button(button)).to_be_in_viewport(ratio=1)
+        assert not await chat.page.evaluate(OVERFLOWS)
     await chat.button("Accept").click()
     await chat.all_done()
     assert chat.complaints == []
@@ -224,7 +228,7 @@ async def test_an_answer_that_comes_too_late_is_told_kindly(
 
         route.on_message(send)
 
-    socket = chat_sidecar.url.replace("http", "ws")
+    socket = KNOWN.replace("http", "ws")
     await context.route_web_socket(re.compile(re.escape(socket)), lose_the_race)
     await chat.open(page_url)
     await chat.toggle("Ask me before moving on").check()
@@ -258,7 +262,7 @@ async def test_a_question_says_until_when_it_is_open_and_that_nobody_answered(
 
         server.on_message(pass_on)
 
-    socket = chat_sidecar.url.replace("http", "ws")
+    socket = KNOWN.replace("http", "ws")
     await context.route_web_socket(re.compile(re.escape(socket)), set_a_limit)
     await chat.open(page_url)
     await chat.toggle("Ask me before moving on").check()

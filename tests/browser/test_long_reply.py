@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat import BRIEF, Chat, chromium, leads, newest_run, open_chat, words
@@ -66,18 +67,18 @@ async def heap(page: Page) -> float:
 
 
 @pytest.fixture
-def writer(start_sidecar: StartSidecar, built_port: int) -> Sidecar:
+def writer(start_sidecar: StartSidecar, origins: str) -> Sidecar:
     return start_sidecar(
         SIDECAR_CREW="tests.browser.crews:writer",
-        SIDECAR_ORIGINS=f"http://127.0.0.1:{built_port}",
+        SIDECAR_ORIGINS=origins,
         OFFLINE_TOKEN_MS="2",
         OFFLINE_TOKENS=str(TOKENS),
     )
 
 
-@pytest.fixture
-async def browser(writer: Sidecar, chat_sidecar: Sidecar) -> AsyncIterator[Browser]:
-    async with chromium(leads(chat_sidecar.url, writer.url)) as browser:
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(writer: Sidecar) -> AsyncIterator[Browser]:
+    async with chromium(leads(writer.url)) as browser:
         yield browser
 
 
@@ -90,6 +91,7 @@ async def write(chat: Chat, sidecar: Sidecar, brief: str, times: int) -> Smoothn
     return await smoothness(chat.page)
 
 
+@pytest.mark.long
 async def test_ten_thousand_tokens_are_shown_without_a_hitch_and_leave_nothing_behind(
     browser: Browser, built_url: str, writer: Sidecar
 ) -> None:

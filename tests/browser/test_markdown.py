@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Request, expect
 
 from tests.browser.chat import BRIEF, PATIENCE, chromium, leads, open_chat
@@ -36,7 +37,7 @@ Some **bold** words and a [good link](https://example.com/fine).
 
 
 @pytest.fixture
-def spiteful(start_sidecar: StartSidecar, page_port: int) -> Iterator[Sidecar]:
+def spiteful(start_sidecar: StartSidecar, origins: str) -> Iterator[Sidecar]:
     """A sidecar whose model means harm."""
     tokens = tuple(re.findall(r".{1,7}", REPLY, re.DOTALL))
     with OpenAIServer(Script(tokens=tokens)) as model:
@@ -44,13 +45,13 @@ def spiteful(start_sidecar: StartSidecar, page_port: int) -> Iterator[Sidecar]:
             CREW_MODEL="",
             OPENAI_API_KEY="sk-test-0123456789",
             OPENAI_BASE_URL=model.base_url,
-            SIDECAR_ORIGINS=f"http://127.0.0.1:{page_port}",
+            SIDECAR_ORIGINS=origins,
         )
 
 
-@pytest.fixture
-async def browser(spiteful: Sidecar, chat_sidecar: Sidecar) -> AsyncIterator[Browser]:
-    async with chromium(leads(chat_sidecar.url, spiteful.url)) as browser:
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(spiteful: Sidecar) -> AsyncIterator[Browser]:
+    async with chromium(leads(spiteful.url)) as browser:
         yield browser
 
 

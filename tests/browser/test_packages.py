@@ -23,7 +23,7 @@ from tests.browser.chat import BRIEF, PATIENCE, get, newest_run
 from tests.browser.pages import free_port
 from tests.support.sidecar import ROOT, Sidecar, clean_environment
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ADAPTER = ROOT / "web-adapter"
 APPS = Path(__file__).parent / "apps"

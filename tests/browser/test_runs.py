@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.chat import (
@@ -20,29 +19,32 @@ from tests.browser.chat import (
     screenshot,
     words,
 )
+from tests.browser.pages import KNOWN
 from tests.support.sidecar import Sidecar
 
 PLAN = "create_content_plan"
 
 
-async def open_runs(browser: Browser, url: str, look: Look = "light") -> Chat:
-    context = await open_context(browser, look)
-    runs = Chat(await context.new_page(), look)
+LOOKS: tuple[Look, ...] = ("light", "dark", "narrow", "dark-narrow")
+
+
+async def open_runs(browser: Browser, url: str) -> Chat:
+    context = await open_context(browser)
+    runs = Chat(await context.new_page())
     await runs.page.goto(f"{url}/runs")
     await expect(runs.page.get_by_role("heading", level=1)).to_have_text("Runs")
     return runs
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow", "dark-narrow"])
 async def test_open_runs_come_first_and_move_then_go_to_the_finished_ones(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar, look: Look
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
     async with chat_sidecar.client() as client:
         stopped = await client.start({"message": "A brief that nobody wanted any more"})
         await client.cancel(stopped)
         await log_of(chat_sidecar, stopped)
         asking = await client.start({"message": BRIEF}, review=[PLAN])
-        runs = await open_runs(browser, page_url, look)
+        runs = await open_runs(browser, page_url)
         page = runs.page
         mine = page.locator(f"a[href='/runs/{asking}']")
         await expect(page.get_by_role("region", name="Open").locator(mine)).to_be_visible()
@@ -53,8 +55,10 @@ async def test_open_runs_come_first_and_move_then_go_to_the_finished_ones(
         await expect(ended.first).to_contain_text("A brief that nobody wanted any more")
         await expect(ended.first).to_contain_text("Stopped")
         await expect(ended.first).to_contain_text("just now")
-        assert not await page.evaluate(OVERFLOWS)
-        await screenshot(page, f"runs-{look}")
+        for look in LOOKS:
+            await runs.wear(look)
+            assert not await page.evaluate(OVERFLOWS)
+            await screenshot(page, f"runs-{look}")
 
         run = newest_run(chat_sidecar)
         await client.answer(asking, run["input"]["input"])
@@ -65,31 +69,35 @@ async def test_open_runs_come_first_and_move_then_go_to_the_finished_ones(
     assert runs.complaints == []
 
 
-@pytest.mark.parametrize("look", ["light", "dark-narrow"])
 async def test_a_run_on_its_own_page_is_paused_asks_and_is_answered(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar, look: Look
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
+    async def pictures(name: str) -> None:
+        for look in ("dark-narrow", "light"):
+            await runs.wear(look)
+            assert not await page.evaluate(OVERFLOWS)
+            await screenshot(page, f"run-{look}-{name}")
+
     async with chat_sidecar.client() as client:
         run = await client.start({"message": BRIEF}, review=[PLAN])
-    runs = await open_runs(browser, page_url, look)
+    runs = await open_runs(browser, page_url)
     page = runs.page
     await page.locator(f"a[href='/runs/{run}']").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(BRIEF)
     await runs.is_asked()
     await expect(page.locator("[aria-live=polite]")).to_contain_text("Waiting for you")
-    await screenshot(page, f"run-{look}-waiting")
+    await pictures("waiting")
     await runs.button("Accept").click()
     await expect(runs.questions).to_contain_text("Accepted")
     await runs.words_of(1)
     await runs.button("Pause").click()
     await expect(page.get_by_test_id("run-state")).to_contain_text("Paused")
-    await screenshot(page, f"run-{look}-paused")
+    await pictures("paused")
     await runs.button("Resume").click()
     answer = await runs.all_done()
     assert words(answer) == words(newest_run(chat_sidecar)["output"])
     await expect(page.get_by_role("group", name="Controls")).to_have_count(0)
-    assert not await page.evaluate(OVERFLOWS)
-    await screenshot(page, f"run-{look}-done")
+    await pictures("done")
 
     await runs.button("Continue in chat").click()
     await expect(page.locator(".user")).to_have_text([BRIEF])
@@ -122,12 +130,12 @@ async def test_a_run_that_there_is_not_and_a_sidecar_that_is_away_are_said_with_
     async def refuse(route: Route) -> None:
         await route.abort("connectionrefused")
 
-    await page.route(f"{chat_sidecar.url}/**", refuse)
+    await page.route(f"{KNOWN}/**", refuse)
     await page.goto(f"{page_url}/runs")
     problem = page.get_by_role("alert").filter(has_text="The sidecar isn’t running")
     await expect(problem).to_contain_text("make serve", timeout=PATIENCE)
     await screenshot(page, "runs-light-no-sidecar")
-    await page.unroute(f"{chat_sidecar.url}/**")
+    await page.unroute(f"{KNOWN}/**")
     await problem.get_by_role("button", name="Try again").click()
     await expect(problem).to_have_count(0)
 
@@ -142,7 +150,7 @@ async def test_the_pages_are_reached_with_the_keyboard_alone(
     nav = page.get_by_role("navigation", name="Pages")
     await expect(nav.get_by_role("link", name="Chat")).to_have_attribute("aria-current", "page")
     compare = nav.get_by_role("link", name="Compare")
-    await expect(compare).to_have_attribute("href", f"{chat_sidecar.url}/compare")
+    await expect(compare).to_have_attribute("href", f"{KNOWN}/compare")
 
     # Where a page begins for the keyboard; the composer has the focus.
     await page.locator(".wordmark").click()

@@ -109,7 +109,7 @@ def _settle(waiter: asyncio.Future[bool], fired: bool) -> None:
 class FaultProxy:
     """Stands in front of `target` (a URL, settable) at `url`, on one port for its whole life."""
 
-    def __init__(self, target: str, dice: random.Random | None = None) -> None:
+    def __init__(self, target: str, dice: random.Random | None = None, port: int = 0) -> None:
         self.target = target
         self.opened: Counter[Kind] = Counter()
         """Connections by kind, ever. One that is used for a POST and then upgraded is both."""
@@ -126,7 +126,7 @@ class FaultProxy:
         self._news = _Signal()
         self._serving: dict[asyncio.Task[None], Connection] = {}
         self._broken: list[BaseException] = []
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
