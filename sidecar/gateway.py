@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
+import logging
 import socket
 import sys
+from dataclasses import replace
+from typing import Final
 
 from aiohttp import web
 
@@ -18,9 +22,21 @@ from sidecar.runs import Supervisor
 from sidecar.settings import Settings
 from sidecar.web import CONNECTIONS, make_app, make_runner
 
-__all__ = ["Gateway"]
+__all__ = ["Gateway", "streams_within"]
+
+logger = logging.getLogger("sidecar.gateway")
 
 _BACKLOG = 1024
+
+_SPARE_DESCRIPTORS: Final = 128
+"""Streams leave so many free for commands, each of which may be a connection of its own, for the
+log and for what is started; and beside them `_PER_WORKER` for each worker."""
+
+_PER_WORKER: Final = 4
+"""A worker's channel and its process, both ends of the one and its log while it is started."""
+
+_DARWIN_DESCRIPTORS: Final = 10240
+"""OPEN_MAX: macOS says that the hard limit is endless, and grants no more than this."""
 
 
 class Gateway:
@@ -41,12 +57,13 @@ class Gateway:
 
     async def open(self) -> None:
         """Raises SettingsError or StoreError; each says what to change."""
+        settings = replace(self._settings, max_connections=_streams(self._settings))
         self._folder.open()
         sock = self._bind()
         host, port = sock.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         await self._supervisor.open()
-        self._runner = make_runner(make_app(self._settings, self._supervisor, port))
+        self._runner = make_runner(make_app(settings, self._supervisor, port))
         await self._runner.setup()
         await web.SockSite(self._runner, sock, backlog=_BACKLOG).start()
 
@@ -105,3 +122,38 @@ class Gateway:
         if sock is not None:
             sock.close()
         raise SettingsError(wrong)
+
+
+def _streams(settings: Settings) -> int:
+    """As many as are asked for, or fit below this process's limit of descriptors; raises that."""
+    limit = _raise_descriptors()
+    workers = settings.max_runs + settings.warm
+    most = settings.max_connections if limit is None else streams_within(limit, workers)
+    if most < settings.max_connections:
+        logger.warning(
+            "%d streams at most, not %d: this process may have %d files open; "
+            "raise the hard limit (ulimit -Hn), or lower SIDECAR_MAX_CONNECTIONS",
+            most, settings.max_connections, limit,
+        )  # fmt: skip
+    return min(most, settings.max_connections)
+
+
+def streams_within(limit: int, workers: int) -> int:
+    """How many streams leave enough of `limit` descriptors to everything else; half at least."""
+    return limit - min(limit // 2, _SPARE_DESCRIPTORS + _PER_WORKER * workers)
+
+
+def _raise_descriptors() -> int | None:
+    """Have as many descriptors as the system grants; how many, None where there is no limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, _DARWIN_DESCRIPTORS):
+        if soft not in (wanted, resource.RLIM_INFINITY):
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                break
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft

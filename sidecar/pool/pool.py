@@ -114,11 +114,10 @@ class Pool(ABC):
                 # It may have been given one in the same turn of the loop.
                 if taker.done() and not taker.cancelled() and taker.exception() is None:
                     self._take_back(taker.result())
-                raise
-            finally:
-                if taker in self._takers:
+                elif taker in self._takers:
                     self._takers.remove(taker)
                 self._tend()
+                raise
             if worker.alive:
                 self._early_deaths = 0
                 return worker
@@ -165,7 +164,7 @@ class Pool(ABC):
             worker.when_gone(lambda: self._lost(worker, ready, ready - began))
         finally:
             self._making -= 1
-            self._tend()
+        self._tend()
 
     def _failed(self, error: Exception) -> None:
         self.trouble = str(error)

@@ -59,7 +59,9 @@ async def stream(
     connections = request.app[CONNECTIONS]
     if connections.full:
         # An EventSource gives up for good on 429 and 503; an empty stream it retries.
-        return web.Response(body=b"retry: 10000\n\n", headers=HEADERS)
+        refusal = web.Response(body=b"retry: 10000\n\n", headers=HEADERS)
+        refusal.force_close()  # kept alive, it would hold a descriptor as a stream does
+        return refusal
     # A proxy that speaks HTTP/1.0, as nginx does unless told otherwise, knows no chunks.
     stream = _Stream(connections, feed, after, chunked=request.version >= (1, 1))
     return await take_over(request, stream, status=status, headers={**HEADERS, **(headers or {})})

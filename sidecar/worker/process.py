@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import Final, NoReturn
 
-__all__ = ["abandon", "detach", "die_with", "guard", "leave", "own_channel"]
+__all__ = ["abandon", "close_all_but", "detach", "die_with", "guard", "leave", "own_channel"]
 
 _PR_SET_PDEATHSIG: Final = 1
 """linux/prctl.h"""
@@ -54,6 +54,22 @@ def detach() -> None:
     os.close(null)
 
 
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor of this process that is not among `kept`.
+
+    One by one as they are listed, where the system lists them: the gateway has raised the limit on
+    their number, and where there is no close_range(2) a billion closes take minutes.
+    """
+    try:
+        opened = [int(name) for name in os.listdir("/dev/fd")]
+    except (OSError, ValueError):
+        opened = list(range(os.sysconf("SC_OPEN_MAX")))
+    for descriptor in opened:
+        if descriptor not in kept:
+            with contextlib.suppress(OSError):  # the one that listed them is closed already
+                os.close(descriptor)
+
+
 def die_with(parent: int) -> None:
     """Ask Linux to kill this process when `parent`, which started it, ends; elsewhere do nothing.
 
@@ -84,7 +100,7 @@ def guard() -> None:
     try:
         # A SIGTERM to the group is for the others.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+        close_all_but()
         if _ask_at_death_of_parent(signal.SIGUSR1):
             if os.getppid() == guarded:
                 signal.sigwait({signal.SIGUSR1})

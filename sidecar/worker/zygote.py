@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sidecar.worker import environment
-from sidecar.worker.process import detach, die_with
+from sidecar.worker.process import close_all_but, detach, die_with
 
 __all__ = ["Zygote", "main", "thread_count"]
 
@@ -187,8 +187,7 @@ def _child(channel: int, parent: int, work: Callable[[socket.socket], NoReturn])
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         die_with(parent)
-        os.closerange(3, channel)
-        os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
+        close_all_but(0, 1, 2, channel)
         work(socket.socket(fileno=channel))
     except BaseException:
         traceback.print_exc()

@@ -413,7 +413,7 @@ async def test_fifty_idle_workers_are_killed_while_others_are_taken_and_it_is_re
     for _ in range(50):
         victim = chance.choice(await idle_of(pool))
         killed.add(victim)
-        os.kill(victim.pid, signal.SIGKILL)
+        victim.signal(KILL)
         if chance.random() < 0.5:
             worker = await take(pool)
             worker.order(start(tmp_path / str(served), events=2))
