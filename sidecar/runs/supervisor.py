@@ -41,6 +41,7 @@ from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
+from sidecar.runs.slots import Slots
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
 
@@ -51,6 +52,10 @@ logger = logging.getLogger("sidecar.runs")
 _CLOSE_SECONDS: Final = 10.0
 """For the final events of the runs that are live when the gateway stops. Only a log that can't be
 written takes longer; what it lacks is made up for at the next start."""
+
+_MAX_STANDING: Final = 50
+"""Runs that stand still with a worker each, beyond which none begins. They cost no slot, but their
+memory: 20 MB of its own for a forked worker that asks about a task, 165 MB for a spawned one."""
 
 _MAX_LIVE: Final = 100_000
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -81,7 +86,7 @@ class Supervisor:
         self._folder = folder
         self._live: dict[str, Execution] = {}
         self._tasks = Tasks()
-        self._slots = asyncio.Semaphore(settings.max_runs)
+        self._slots = Slots(settings.max_runs)
         self._commands = asyncio.Lock()
         """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
         self._closing = False
@@ -263,12 +268,12 @@ class Supervisor:
             raise CommandError(
                 "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
             )
-        position = max(0, len(self._live) - self._settings.max_runs + 1)
-        if position > self._settings.queue:
+        standing = sum(execution.stands for execution in self._live.values())
+        if standing >= _MAX_STANDING:
             raise CommandError(
                 "at_capacity",
-                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
-                "try again when one has ended",
+                f"{standing} runs stand still, paused or waiting for an answer, each with its "
+                "worker; resume, answer or cancel one",
             )
         run = Run(
             new_run_id(),
@@ -278,9 +283,23 @@ class Supervisor:
             review=list(command.review),
         )
         execution = self._execution(run, self._store.create(run.id))
-        reply = await execution.queue(command, review=command.review, position=position)
+        execution.place.ask()
+        try:
+            self._require_room(execution.place.position)
+            reply = await execution.queue(command, review=command.review)
+        except BaseException:
+            execution.place.give_back()
+            raise
         self._see_to(execution)
         return reply
+
+    def _require_room(self, position: int) -> None:
+        if position > self._settings.queue:
+            raise CommandError(
+                "at_capacity",
+                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
+                "try again when one has ended",
+            )
 
     async def _carry_on(self, record: dict[str, Any]) -> None:
         """Go on with a run that a dead gateway left unfinished, or end it (SIDECAR_RESUME)."""
@@ -303,6 +322,7 @@ class Supervisor:
             run,
             log,
             pool,
+            self._slots,
             self._spec(run),
             timeout=self._settings.run_timeout,
             retries=self._settings.retries,
@@ -314,7 +334,7 @@ class Supervisor:
 
     async def _see_through(self, execution: Execution) -> None:
         try:
-            await execution.execute(self._slots)
+            await execution.execute()
         except Exception:
             logger.exception("run %s has no final event", execution.run.id)
         finally:

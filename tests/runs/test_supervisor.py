@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from sidecar.datafolder import DataFolder
@@ -31,7 +32,7 @@ from sidecar.protocol import (
     Status,
     Subscribe,
 )
-from sidecar.runs import Supervisor
+from sidecar.runs import Supervisor, supervisor
 from sidecar.runs.supervisor import new_run_id
 from sidecar.settings import Settings
 from tests.support.clock import settle
@@ -204,6 +205,75 @@ async def test_runs_beyond_the_limit_wait_in_line_and_beyond_that_are_refused(
     assert len(house.pool.taken) == 3
     # What is temporary is not remembered: the same id may try again.
     assert (await house.ask(command(Start, "late")))["ok"]
+
+
+async def test_runs_that_wait_for_people_hold_up_nobody(house: House) -> None:
+    """As many as run at once, each with a question that nobody answers."""
+    asked = []
+    for _ in range(2):
+        run, worker = await house.running()
+        worker.say("input.requested", {"input": "in_1", "prompt": "?"})
+        await settle()
+        asked.append((run, worker))
+    for _ in range(2):
+        await house.running()
+    queued = await house.start()
+    [first] = await (await house.supervisor.feed(queued)).log.read(0)
+    assert b'"position":1' in first.json
+    run, worker = asked[0]
+    assert (await house.ask(command(Answer, run=run, input="in_1", text="")))["ok"]
+    assert [order["order"] for order in worker.orders] == ["start"]
+    assert await house.state(run) == "running"
+    house.pool.taken[2].give_up()
+    await settle()
+    assert [order["order"] for order in worker.orders] == ["start", "answer"]
+    assert await house.state(queued) == "queued"
+    house.pool.taken[3].give_up()
+    await settle()
+    assert await house.state(queued) == "starting"
+
+
+async def test_of_two_that_are_started_at_once_the_second_knows_that_it_waits(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, max_runs=1)
+    await house.supervisor.open()
+    acks = await asyncio.gather(*(house.ask(command(Start)) for _ in range(3)))
+    feeds = [await house.supervisor.feed(ack["run"]) for ack in acks]
+    queued = [(await feed.log.read(0))[0].json for feed in feeds]
+    told = [orjson.loads(event)["data"]["position"] for event in queued]
+    assert told == [0, 1, 2]
+    await house.supervisor.end_runs()
+    await house.supervisor.close()
+
+
+async def test_the_workers_that_stand_still_have_a_bound(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_MAX_STANDING", 3)
+    for _ in range(3):
+        run, worker = await house.running()
+        worker.say("input.requested", {"input": "in_1", "prompt": "?"})
+        await settle()
+    with pytest.raises(CommandError, match="3 runs stand still") as refusal:
+        await house.ask(command(Start))
+    assert refusal.value.code == "at_capacity"
+    await house.ask(command(Cancel, run=run))
+    await settle()
+    assert (await house.ask(command(Start)))["ok"]
+
+
+async def test_a_start_that_is_refused_leaves_the_line(house: House) -> None:
+    for _ in range(3):
+        await house.start()
+    for _ in range(2):
+        with pytest.raises(CommandError, match="1 wait"):
+            await house.ask(command(Start))
+    house.pool.taken[0].give_up()
+    house.pool.taken[1].give_up()
+    await settle()
+    assert len(house.pool.taken) == 3
+    await house.running()
 
 
 async def test_a_repeated_command_gets_its_ack_again_and_has_no_second_effect(
