@@ -301,7 +301,7 @@ class Settings:
         if self.crew is not None:
             return ("default", *((SYNTHETIC,) if self.synthetic else ()))
         try:
-            folders = sorted(entry.name for entry in self.config.iterdir() if entry.is_dir())
+            folders = sorted(e.name for e in self.config.iterdir() if e.is_dir() and _text(e.name))
         except OSError:
             folders = []
         named = (
@@ -312,6 +312,15 @@ class Settings:
             and (self.config / name / "tasks.yaml").is_file()
         )
         return ("default", *named, *((SYNTHETIC,) if self.synthetic else ()))
+
+
+def _text(name: str) -> bool:
+    """Whether a file's name is text; one that is not UTF-8 can't be asked for, or told, in JSON."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 SETTINGS: Final = tuple(Setting(name=one.name, **one.metadata) for one in fields(Settings))

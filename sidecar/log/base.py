@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -107,6 +107,8 @@ class LogStore(ABC):
     """All logs, the runs' snapshots beside them, and the acks given."""
 
     health: Health
+    forgotten: Callable[[Sequence[str]], None] = staticmethod(lambda _runs: None)
+    """Told of finished runs that were dropped for newer ones, once they are gone."""
 
     @abstractmethod
     async def open(self) -> None:

@@ -68,8 +68,11 @@ class MemoryStore(LogStore):
         if not self._keep_runs:
             return
         finished = [r for r, s in self._snapshots.items() if s["state"] in FINAL_STATES]
-        for run in finished[: max(0, len(finished) - self._keep_runs)]:
+        old = finished[: max(0, len(finished) - self._keep_runs)]
+        for run in old:
             del self._snapshots[run], self._logs[run]
+        if old:
+            self.forgotten(old)
 
 
 class _MemoryLog(Log):

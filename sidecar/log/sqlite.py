@@ -161,18 +161,20 @@ class SqliteStore(LogStore):
         if number is not None and number % 256 == 0:
             db.execute("DELETE FROM acks WHERE number <= ?", (number - self._keep_acks,))
 
-    def forget_oldest(self, db: sqlite3.Connection) -> None:
-        """Drop the finished runs beyond the bound, oldest first."""
+    def forget_oldest(self, db: sqlite3.Connection) -> list[str]:
+        """Drop the finished runs beyond the bound; which, oldest first."""
         if not self._keep_runs:
-            return
+            return []
         marks = ",".join("?" * len(FINAL_STATES))
         old = db.execute(
-            f"SELECT key FROM runs WHERE state IN ({marks}) ORDER BY key DESC LIMIT -1 OFFSET ?",
+            f"SELECT key, run FROM runs WHERE state IN ({marks}) "
+            "ORDER BY key DESC LIMIT -1 OFFSET ?",
             (*FINAL_STATES, self._keep_runs),
         ).fetchall()
-        for (key,) in old:
+        for key, _ in old:
             db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", _places(key))
             db.execute("DELETE FROM runs WHERE key = ?", (key,))
+        return [run for _, run in reversed(old)]
 
     async def _keep_checkpointing(self) -> None:
         while True:
@@ -214,7 +216,7 @@ class _SqliteLog(Log):
     async def _store(
         self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
     ) -> None:
-        first, key = self.first, self._key
+        first, key, forgotten = self.first, self._key, list[str]()
         with self._owner.transaction() as db:
             if snapshot is not None:
                 key = self._store_snapshot(db, key, snapshot)
@@ -229,8 +231,10 @@ class _SqliteLog(Log):
                 self._owner.insert_ack(db, ack)
             first = self._evict(db, key, events)
             if snapshot is not None and snapshot["state"] in FINAL_STATES:
-                self._owner.forget_oldest(db)
+                forgotten = self._owner.forget_oldest(db)
         self.first, self._key = first, key
+        if forgotten:
+            self._owner.forgotten(forgotten)
 
     def _store_snapshot(
         self, db: sqlite3.Connection, key: int | None, snapshot: dict[str, Any]

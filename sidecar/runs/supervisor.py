@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sidecar.channel import RunSpec
@@ -53,6 +54,9 @@ _CLOSE_SECONDS: Final = 10.0
 """For the final events of the runs that are live when the gateway stops. Only a log that can't be
 written takes longer; what it lacks is made up for at the next start."""
 
+_REMOVE_SECONDS: Final = 2.0
+"""For folders that are being removed when the gateway stops; what is left of them then stays."""
+
 _MAX_STANDING: Final = 50
 """Runs that stand still with a worker each, beyond which none begins. They cost no slot, but their
 memory: 20 MB of its own for a forked worker that asks about a task, 165 MB for a spawned one."""
@@ -84,6 +88,8 @@ class Supervisor:
         self._pool = pool
         self._synthetic = synthetic
         self._folder = folder
+        self._chores = Tasks()
+        store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
@@ -136,6 +142,8 @@ class Supervisor:
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
         await self._tasks.close()
+        await self._chores.settle(_REMOVE_SECONDS)
+        await self._chores.close()
         await asyncio.gather(*(pool.stop() for pool in self._pools))
         await self._store.close()
 
@@ -286,9 +294,11 @@ class Supervisor:
         execution.place.ask()
         try:
             self._require_room(execution.place.position)
+            self._make_folder(run.id)
             reply = await execution.queue(command, review=command.review)
         except BaseException:
             execution.place.give_back()
+            self._folder.tidy(run.id)
             raise
         self._see_to(execution)
         return reply
@@ -300,6 +310,17 @@ class Supervisor:
                 f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
                 "try again when one has ended",
             )
+
+    def _make_folder(self, run: str) -> None:
+        # Before the run is in the log: an ack that is given needs no disk any more.
+        try:
+            self._folder.make_run_folder(run)
+        except OSError as error:
+            raise CommandError(
+                "unavailable",
+                f"nothing was done: the run's folder can't be made: {error.strerror}; free some "
+                "space, or choose another folder with SIDECAR_DATA",
+            ) from error
 
     async def _carry_on(self, record: dict[str, Any]) -> None:
         """Go on with a run that a dead gateway left unfinished, or end it (SIDECAR_RESUME)."""
@@ -340,6 +361,10 @@ class Supervisor:
         finally:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
+
+    def _forget(self, runs: Sequence[str]) -> None:
+        """A run's files go with its log; in a thread, since nobody knows how many there are."""
+        self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
         config = self._settings.config

@@ -151,6 +151,8 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     make_store: MakeStore,
 ) -> None:
     store = make_store(keep_runs=2)
+    forgotten: list[str] = []
+    store.forgotten = forgotten.extend
     await store.open()
     live = store.create("r_live")
     await live.append(drafts(1), snapshot=snapshot("r_live"))
@@ -160,6 +162,7 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     kept = await store.snapshots(states=None, limit=10)
     assert {s["run"] for s in kept} == {"r_live", "r_2", "r_3"}
     assert await store.find("r_0") is None
+    assert forgotten == ["r_0", "r_1"]
     await store.close()
 
 

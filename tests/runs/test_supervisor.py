@@ -6,6 +6,7 @@ test_whatever_happens.py has it under random commands.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -274,6 +275,71 @@ async def test_a_start_that_is_refused_leaves_the_line(house: House) -> None:
     await settle()
     assert len(house.pool.taken) == 3
     await house.running()
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_start_that_is_refused_leaves_nothing_on_the_disk(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await house.start()
+    runs = set(tmp_path.glob("runs/*"))
+    assert len(runs) == 3
+    with pytest.raises(CommandError, match="1 wait"):
+        await house.ask(command(Start))
+    house.pool.taken[0].give_up()
+    await settle()
+    monkeypatch.setattr(house.store, "stored", unwritable)
+    with pytest.raises(CommandError) as refusal:
+        await house.ask(command(Start))
+    assert refusal.value.code == "unavailable"
+    assert set(tmp_path.glob("runs/*")) < runs
+
+
+async def unwritable(*_: object) -> None:
+    raise StoreError("disk is full")
+
+
+async def test_a_start_for_whose_folder_there_is_no_space_is_unavailable(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = command(Start, "s")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", full)
+        with pytest.raises(CommandError, match="No space left on device; free some") as refusal:
+            await house.ask(start)
+    assert (refusal.value.code, refusal.value.id) == ("unavailable", "s")
+    assert await house.supervisor.snapshots(None, 10) == []
+    assert (await house.ask(start))["ok"]
+
+
+async def test_the_folder_of_a_run_that_the_log_forgets_goes_with_it(tmp_path: Path) -> None:
+    house = House(tmp_path, MemoryStore(retain=1_000, keep_runs=1))
+    await house.supervisor.open()
+    runs = []
+    for _ in range(3):
+        run, worker = await house.running()
+        (tmp_path / "runs" / run / "plan.md").touch()
+        worker.give_up()
+        await house.supervisor.settled()
+        runs.append(run)
+    await house.supervisor.end_runs()
+    await house.supervisor.close()
+    assert [path.name for path in tmp_path.glob("runs/*")] == runs[2:]
+
+
+async def test_a_crew_whose_name_is_no_text_is_none_and_keeps_no_refusal_from_being_told(
+    house: House, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for name in ("agents.yaml", "tasks.yaml"):
+        (folder / name).touch()
+    reply = await house.ask(command(Start, crew="nobody"))
+    assert refused(reply) == ("unknown_crew", "no crew 'nobody'; there are default")
 
 
 async def test_a_repeated_command_gets_its_ack_again_and_has_no_second_effect(
