@@ -137,4 +137,7 @@ class LogStore(ABC):
 
     @abstractmethod
     async def record(self, ack: StoredAck) -> None:
-        """Keep an ack that no event goes with."""
+        """Keep an ack that no event goes with: a refusal, or of a command that asked for what is.
+
+        They cost their sender nothing and have a bound of their own, so that no number of them
+        makes it forget a command that had an effect."""

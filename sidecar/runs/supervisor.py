@@ -327,7 +327,11 @@ class Supervisor:
         log = await self._store.find(record["run"])
         if log is None:
             return
-        run = Run.restore(record)
+        try:
+            run = Run.restore(record)
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("run %s can't be carried on: its snapshot lacks %s", record["run"], error)
+            return
         execution = self._execution(run, log)
         if self._settings.resume == "never" and run.state != "cancelling":
             execution.end(Ending("interrupted", "the sidecar died while the run was going on"))
