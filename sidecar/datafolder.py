@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
 
@@ -32,6 +34,9 @@ _BESIDE: Final = frozenset({".err", ".log", ".out", ".pid", ".sock"})
 
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _ELSEWHERE: Final = "choose another with --data or SIDECAR_DATA"
+
+_RUN: Final = re.compile(r"r_[0-9a-z]+")
+"""What a run's folder is called: a name from the log that leads elsewhere is left alone."""
 
 
 class DataFolder:
@@ -119,9 +124,17 @@ class DataFolder:
             self._lock = None
 
     def run_folder(self, run: str) -> Path:
-        folder = self.path / "runs" / run
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
+        return self.path / "runs" / run
+
+    def make_run_folder(self, run: str) -> None:
+        """Raises OSError."""
+        self.run_folder(run).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def remove(self, runs: Iterable[str]) -> None:
+        """Drop all that those runs wrote, as far as it can be; may take its time."""
+        for run in runs:
+            if _RUN.fullmatch(run):
+                shutil.rmtree(self.run_folder(run), ignore_errors=True)
 
     def tidy(self, run: str) -> None:
         """Keep what the run wrote, drop CrewAI's storage and the worker's journal, which nobody

@@ -252,7 +252,13 @@ class Settings:
     )
     warm: int = _whole(1, "idle workers kept ready", 0, 16)
     memory_mb: int = _whole(0, "memory limit of a worker (RLIMIT_DATA), MiB; 0 = none", 0, 1 << 24)
-    max_runs: int = _whole(4, "runs at once", 1, 1_000)
+    max_runs: int = _whole(
+        4,
+        "runs that work at once; one that is paused or waits for an answer isn't counted, and "
+        "keeps its worker (20 MB forked, 165 MB spawned; at most 50 of them)",
+        1,
+        1_000,
+    )
     queue: int = _whole(100, "runs that wait for their turn", 0, 100_000)
     run_timeout: float = _seconds(900.0, "how long a run may take", 0.1, _WEEK)
     input_timeout: float = _seconds(
@@ -329,7 +335,7 @@ class Settings:
         if self.crew is not None:
             return ("default", *((SYNTHETIC,) if self.synthetic else ()))
         try:
-            folders = sorted(entry.name for entry in self.config.iterdir() if entry.is_dir())
+            folders = sorted(e.name for e in self.config.iterdir() if e.is_dir() and _text(e.name))
         except OSError:
             folders = []
         named = (
@@ -340,6 +346,15 @@ class Settings:
             and (self.config / name / "tasks.yaml").is_file()
         )
         return ("default", *named, *((SYNTHETIC,) if self.synthetic else ()))
+
+
+def _text(name: str) -> bool:
+    """Whether a file's name is text; one that is not UTF-8 can't be asked for, or told, in JSON."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 SETTINGS: Final = tuple(Setting(name=one.name, **one.metadata) for one in fields(Settings))

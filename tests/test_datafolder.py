@@ -130,6 +130,7 @@ def test_tidying_keeps_what_the_run_wrote(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     folder.open()
     for run in ("r_1", "r_2"):
+        folder.make_run_folder(run)
         (folder.run_folder(run) / "crewai").mkdir()
     (folder.run_folder("r_2") / "plan.md").touch()
     folder.tidy("r_1")
@@ -138,3 +139,16 @@ def test_tidying_keeps_what_the_run_wrote(tmp_path: Path) -> None:
     folder.close()
     left = sorted(str(p.relative_to(folder.path / "runs")) for p in folder.path.glob("runs/**/*"))
     assert left == ["r_2", "r_2/plan.md"]
+
+
+def test_what_is_removed_is_the_folder_of_a_run_and_nothing_else(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.open()
+    folder.make_run_folder("r_1")
+    (folder.run_folder("r_1") / "out").mkdir()
+    (folder.run_folder("r_1") / "out" / "plan.md").touch()
+    (tmp_path / "r_mine").mkdir()
+    folder.remove(["r_1", "r_none", "", ".", "..", "../..", "r_1/../../../r_mine"])
+    folder.close()
+    assert list(folder.path.glob("runs/*")) == []
+    assert (tmp_path / "r_mine").is_dir()

@@ -10,7 +10,7 @@ import secrets
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -120,6 +120,8 @@ class LogStore(ABC):
     """All logs, the runs' snapshots beside them, and the acks given."""
 
     health: Health
+    forgotten: Callable[[Sequence[str]], None] = staticmethod(lambda _runs: None)
+    """Told of finished runs that were dropped for newer ones, once they are gone."""
 
     @abstractmethod
     async def open(self) -> None:
@@ -148,4 +150,7 @@ class LogStore(ABC):
 
     @abstractmethod
     async def record(self, ack: StoredAck) -> None:
-        """Keep an ack that no event goes with."""
+        """Keep an ack that no event goes with: a refusal, or of a command that asked for what is.
+
+        They cost their sender nothing and have a bound of their own, so that no number of them
+        makes it forget a command that had an effect."""

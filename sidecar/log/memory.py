@@ -15,16 +15,21 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore(LogStore):
-    """Keeps `retain` events of each run, `keep_runs` finished runs and `keep_acks` acks."""
+    """Keeps `retain` events of each run, `keep_runs` finished runs, `keep_acks` acks that came with
+    an event and `keep_refusals` that did not."""
 
-    def __init__(self, *, retain: int, keep_runs: int, keep_acks: int = 10_000) -> None:
+    def __init__(
+        self, *, retain: int, keep_runs: int, keep_acks: int = 10_000, keep_refusals: int = 10_000
+    ) -> None:
         self.health = Health()
         self.retain = retain
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks
         self._logs: dict[str, _MemoryLog] = {}
         self._snapshots: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._keep_refusals = keep_refusals
         self._acks: OrderedDict[str, StoredAck] = OrderedDict()
+        self._refusals: OrderedDict[str, StoredAck] = OrderedDict()
 
     async def open(self) -> None:
         pass
@@ -46,12 +51,12 @@ class MemoryStore(LogStore):
         return list(islice((s for s in newest if states is None or s["state"] in states), limit))
 
     async def ack(self, id: str) -> StoredAck | None:
-        return self._acks.get(id)
+        return self._acks.get(id) or self._refusals.get(id)
 
     async def record(self, ack: StoredAck) -> None:
-        self._acks[ack.id] = ack
-        while len(self._acks) > self._keep_acks:
-            self._acks.popitem(last=False)
+        self._refusals[ack.id] = ack
+        while len(self._refusals) > self._keep_refusals:
+            self._refusals.popitem(last=False)
 
     async def stored(
         self, log: _MemoryLog, snapshot: dict[str, Any] | None, ack: StoredAck | None
@@ -62,14 +67,19 @@ class MemoryStore(LogStore):
             if snapshot["state"] in FINAL_STATES:
                 self._forget_oldest()
         if ack is not None:
-            await self.record(ack)
+            self._acks[ack.id] = ack
+            while len(self._acks) > self._keep_acks:
+                self._acks.popitem(last=False)
 
     def _forget_oldest(self) -> None:
         if not self._keep_runs:
             return
         finished = [r for r, s in self._snapshots.items() if s["state"] in FINAL_STATES]
-        for run in finished[: max(0, len(finished) - self._keep_runs)]:
+        old = finished[: max(0, len(finished) - self._keep_runs)]
+        for run in old:
             del self._snapshots[run], self._logs[run]
+        if old:
+            self.forgotten(old)
 
 
 class _MemoryLog(Log):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
 
 __all__ = ["SqliteStore"]
+
+logger = logging.getLogger("sidecar.log")
 
 _SCHEMA_VERSION: Final = 1
 
@@ -58,16 +61,24 @@ _BUSY_SECONDS: Final = 0.05
 
 
 class SqliteStore(LogStore):
-    """Keeps `retain` events of each run, `keep_runs` finished runs (0 = all), `keep_acks` acks."""
+    """Keeps `retain` events of each run, `keep_runs` finished runs (0 = all), `keep_acks` acks that
+    came with an event and `keep_refusals` that did not."""
 
     def __init__(
-        self, path: Path, *, retain: int, keep_runs: int, keep_acks: int = 100_000
+        self,
+        path: Path,
+        *,
+        retain: int,
+        keep_runs: int,
+        keep_acks: int = 100_000,
+        keep_refusals: int = 10_000,
     ) -> None:
         self.path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self.retain = retain
         self._keep_runs = keep_runs
         self._keep_acks = keep_acks
+        self._keep_refusals = keep_refusals
         self.health = Health(str(path))
         self._chores = Tasks()
         self._dirty = False
@@ -136,19 +147,27 @@ class SqliteStore(LogStore):
 
     async def snapshot(self, run: str) -> dict[str, Any] | None:
         rows = self.query("SELECT snapshot FROM runs WHERE run = ?", run)
-        return orjson.loads(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        if (snapshot := _snapshot(rows[0][0])) is None:
+            raise StoreError(f"cannot read the log {self.path}: snapshot of {run} is damaged")
+        return snapshot
 
     async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
         if states is None:
-            rows = self.query("SELECT snapshot FROM runs ORDER BY key DESC LIMIT ?", limit)
+            rows = self.query("SELECT run, snapshot FROM runs ORDER BY key DESC LIMIT ?", limit)
         else:
             marks = ",".join("?" * len(states))
             rows = self.query(
-                f"SELECT snapshot FROM runs WHERE state IN ({marks}) ORDER BY key DESC LIMIT ?",
+                f"SELECT run, snapshot FROM runs WHERE state IN ({marks}) "
+                "ORDER BY key DESC LIMIT ?",
                 *states,
                 limit,
             )
-        return [orjson.loads(body) for (body,) in rows]
+        found = [(run, _snapshot(body)) for run, body in rows]
+        if damaged := [run for run, snapshot in found if snapshot is None]:
+            logger.error("%s: damaged snapshots, left out: %s", self.path, ", ".join(damaged[:10]))
+        return [snapshot for _, snapshot in found if snapshot is not None]
 
     async def ack(self, id: str) -> StoredAck | None:
         rows = self.query("SELECT id, digest, body FROM acks WHERE id = ?", id)
@@ -156,27 +175,42 @@ class SqliteStore(LogStore):
 
     async def record(self, ack: StoredAck) -> None:
         with self.transaction() as db:
-            self.insert_ack(db, ack)
+            # Numbered down from -1, which needs no other schema than older versions have.
+            rows = db.execute("SELECT number FROM acks ORDER BY number LIMIT 1").fetchall()
+            number = min(0, *(least for (least,) in rows), 0) - 1
+            self._insert(db, number, ack)
+            if number % 256 == 0:
+                oldest = number + self._keep_refusals
+                db.execute("DELETE FROM acks WHERE number BETWEEN ? AND -1", (oldest,))
 
     def insert_ack(self, db: sqlite3.Connection, ack: StoredAck) -> None:
-        number = db.execute(
-            "INSERT INTO acks (id, digest, body) VALUES (?, ?, ?)", (ack.id, ack.digest, ack.body)
-        ).lastrowid
-        if number is not None and number % 256 == 0:
-            db.execute("DELETE FROM acks WHERE number <= ?", (number - self._keep_acks,))
+        rows = db.execute("SELECT number FROM acks ORDER BY number DESC LIMIT 1").fetchall()
+        number = max(0, *(newest for (newest,) in rows), 0) + 1
+        self._insert(db, number, ack)
+        if number % 256 == 0:
+            oldest = number - self._keep_acks
+            db.execute("DELETE FROM acks WHERE number BETWEEN 1 AND ?", (oldest,))
 
-    def forget_oldest(self, db: sqlite3.Connection) -> None:
-        """Drop the finished runs beyond the bound, oldest first."""
+    def _insert(self, db: sqlite3.Connection, number: int, ack: StoredAck) -> None:
+        db.execute(
+            "INSERT INTO acks (number, id, digest, body) VALUES (?, ?, ?, ?)",
+            (number, ack.id, ack.digest, ack.body),
+        )
+
+    def forget_oldest(self, db: sqlite3.Connection) -> list[str]:
+        """Drop the finished runs beyond the bound; which, oldest first."""
         if not self._keep_runs:
-            return
+            return []
         marks = ",".join("?" * len(FINAL_STATES))
         old = db.execute(
-            f"SELECT key FROM runs WHERE state IN ({marks}) ORDER BY key DESC LIMIT -1 OFFSET ?",
+            f"SELECT key, run FROM runs WHERE state IN ({marks}) "
+            "ORDER BY key DESC LIMIT -1 OFFSET ?",
             (*FINAL_STATES, self._keep_runs),
         ).fetchall()
-        for (key,) in old:
+        for key, _ in old:
             db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", _places(key))
             db.execute("DELETE FROM runs WHERE key = ?", (key,))
+        return [run for _, run in reversed(old)]
 
     async def _keep_checkpointing(self) -> None:
         while True:
@@ -223,7 +257,7 @@ class _SqliteLog(Log):
     async def _store(
         self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
     ) -> None:
-        first, key = self.first, self._key
+        first, key, forgotten = self.first, self._key, list[str]()
         with self._owner.transaction() as db:
             if snapshot is not None:
                 key = self._store_snapshot(db, key, snapshot)
@@ -238,8 +272,10 @@ class _SqliteLog(Log):
                 self._owner.insert_ack(db, ack)
             first = self._evict(db, key, events)
             if snapshot is not None and snapshot["state"] in FINAL_STATES:
-                self._owner.forget_oldest(db)
+                forgotten = self._owner.forget_oldest(db)
         self.first, self._key = first, key
+        if forgotten:
+            self._owner.forgotten(forgotten)
 
     def _store_snapshot(
         self, db: sqlite3.Connection, key: int | None, snapshot: dict[str, Any]
@@ -348,6 +384,15 @@ def _is_trouble(error: BaseException) -> TypeGuard[sqlite3.Error]:
     """Whether somebody can mend it from outside; else the same write would fail for ever."""
     code = getattr(error, "sqlite_errorcode", None)  # a closed connection's error has none
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _TROUBLE
+
+
+def _snapshot(body: bytes) -> dict[str, Any] | None:
+    """A run's snapshot as it was stored; None of a damaged row, which must not hide the others."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        snapshot = orjson.loads(body)
+        if isinstance(snapshot, dict) and "run" in snapshot:
+            return snapshot
+    return None
 
 
 def _words(error: sqlite3.Error) -> str:

@@ -2,6 +2,7 @@
 
 run          the pure state of a run: what its events have come to
 deadline     counted time that can be held
+slots        how many runs may work at once, and who is next
 recorder     the only writer of one run's log
 controls     what people may do to a run: pause, resume, modify, answer
 attempt      one worker's try at a run

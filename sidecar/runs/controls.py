@@ -15,12 +15,17 @@ from sidecar.clock import now_ms
 from sidecar.errors import CommandError
 from sidecar.protocol import Answer, Draft, Modify, Pause, Reply, Resume
 from sidecar.runs.recorder import Recorder
+from sidecar.runs.run import change_bytes
 from sidecar.tasks import Tasks
 
 __all__ = ["Controls", "already_answered"]
 
 _MAX_CHANGES: Final = 100
 """Modifications of one run that wait for their moment."""
+
+_CHANGE_BYTES: Final = 256 * 1024
+"""Of all changes that a run keeps, as JSON: each event that moves the run stores them again. The
+longest command (PROTOCOL.md, P3) fits; 100 of 50 KB were 500 MB on disk and 15 ms a command."""
 
 
 class Controls:
@@ -66,6 +71,12 @@ class Controls:
             if len(self._run.unapplied()) >= _MAX_CHANGES:
                 raise CommandError(
                     "at_capacity", f"{_MAX_CHANGES} changes wait to be applied already"
+                )
+            if self._run.change_bytes() + change_bytes(command.change) > _CHANGE_BYTES:
+                raise CommandError(
+                    "at_capacity",
+                    f"the run's changes would be more than {_CHANGE_BYTES >> 10} KiB; say it "
+                    "shorter, or in a run of its own",
                 )
             reply = await self._recorder.answer(command, "run.modifying", dict(command.change))
             self._order({"order": "modify", "cause": command.id, "change": command.change})

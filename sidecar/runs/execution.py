@@ -23,6 +23,8 @@ from sidecar.runs.controls import Controls
 from sidecar.runs.deadline import Deadline
 from sidecar.runs.recorder import Recorder
 from sidecar.runs.run import Run
+from sidecar.runs.slots import Slots
+from sidecar.tasks import Tasks
 
 __all__ = ["Ending", "Execution"]
 
@@ -38,6 +40,12 @@ _SIGKILL_SECONDS: Final = 0.3
 _FREE_TRIES: Final = 2
 """Workers that may die before `run.started` without being counted: nobody was shown anything of
 them. More than that is no accident."""
+
+_GOES_ON: Final = frozenset({"run.resumed", "input.answered", "input.expired"})
+"""Events after which a crew that stands still may work again, once its run has a slot."""
+
+_GOING_ON: Final = frozenset({"resume", "answer", "expire"})
+"""The orders that tell it so."""
 
 _MAX_ATTEMPTS: Final = 50
 """A run whose gateway died that often is likely what kills it."""
@@ -57,16 +65,31 @@ class Execution:
 
     `spec` is that of the run's first attempt. `timeout` in seconds, over all attempts of this
     gateway; `retries` is how many fresh attempts a crash of the worker gets.
+
+    It holds a slot while its crew works. A crew that stands still, paused or for a person's answer,
+    keeps its worker and gives the slot back; what lets it go on is logged at once and told to the
+    worker when it has a slot again.
     """
 
     def __init__(
-        self, run: Run, log: Log, pool: Pool, spec: RunSpec, *, timeout: float, retries: int
+        self,
+        run: Run,
+        log: Log,
+        pool: Pool,
+        slots: Slots,
+        spec: RunSpec,
+        *,
+        timeout: float,
+        retries: int,
     ) -> None:
         self.run = run
         self.recorder = Recorder(
             run, log, is_stale=lambda fact: self.controls.is_stale(fact), noticed=self._noticed
         )
         self.controls = Controls(self.recorder, self._order, input_timeout=spec["input_timeout"])
+        self.place = slots.place(self._go_on)
+        self._held: list[Order] = []
+        """Those of `_GOING_ON` that wait for the slot: an answer or expiry, then one resume."""
         self._pool = pool
         self._spec = spec
         self._timeout = timeout
@@ -81,6 +104,12 @@ class Execution:
         """Of the attempt under way or next."""
         self._attempt: Attempt | None = None
         self._began: float | None = None
+        self._sayings = Tasks()
+
+    @property
+    def stands(self) -> bool:
+        """Whether its worker is kept without a slot, to stand still."""
+        return self._attempt is not None and self._attempt.staffed and not self.place.held
 
     def carry_on(self) -> None:
         """Begin where the log of a dead gateway ends; before `execute`."""
@@ -96,13 +125,14 @@ class Execution:
         elif run.allows("run.starting"):
             run.begin()
 
-    async def queue(self, command: Command, *, review: Sequence[str], position: int) -> Reply:
-        """The first event, with the ack of the `start` that asked for it."""
+    async def queue(self, command: Command, *, review: Sequence[str]) -> Reply:
+        """The first event, with the ack of the `start` that asked for it; once it stands in line
+        or has its slot."""
         data = {
             "crew": self.run.crew,
             "inputs": self.run.inputs,
             "review": list(review),
-            "position": position,
+            "position": self.place.position,
         }
         async with self.recorder.lock:
             return await self.recorder.answer(command, "run.queued", data)
@@ -124,15 +154,16 @@ class Execution:
             self._ending = ending
             self._stop.set()
 
-    async def execute(self, slots: asyncio.Semaphore) -> None:
+    async def execute(self) -> None:
         """Wait for a slot, run, and append the final event, whatever happens."""
         broken = False
         try:
-            await self._go_through(slots)
+            await self._go_through()
         except Exception:
             broken = True
             logger.exception("run %s broke in the gateway", self.run.id)
         await self.controls.close()
+        await self._sayings.close()
         if not await self._sealed(lambda: self._final(broken=broken)):
             await self._sealed(self._last_resort)
 
@@ -144,10 +175,10 @@ class Execution:
             logger.exception("run %s: a final event that cannot be", self.run.id)
         return self.recorder.log.sealed
 
-    async def _go_through(self, slots: asyncio.Semaphore) -> None:
+    async def _go_through(self) -> None:
         """All of the run's work; returns when it is over or was brought down, and raises what
         broke it."""
-        work = asyncio.create_task(self._work(slots))
+        work = asyncio.create_task(self._work())
         stop = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -160,18 +191,24 @@ class Execution:
             work.cancel()
             await asyncio.gather(work, stop, return_exceptions=True)
 
-    async def _work(self, slots: asyncio.Semaphore) -> None:
-        while self._ending is None:
-            await self._unpaused()
-            async with slots:
+    async def _work(self) -> None:
+        try:
+            while self._ending is None:
+                await self._unpaused()
+                self.place.ask(begun=self.run.started is not None)
+                await self.place.wait()
                 if self._ending is None and self.run.allows("run.starting"):
                     await self._try()
-            if self._attempt is not None and not self._may_try_again(self._attempt):
-                return
+                self._held.clear()
+                if self._attempt is not None and not self._may_try_again(self._attempt):
+                    return
+        finally:
+            self.place.give_back()
 
     async def _unpaused(self) -> None:
         """A paused run that has no worker needs none until somebody resumes it."""
         while self.run.state in ("pausing", "paused"):
+            self.place.give_back()
             self._going_on.clear()
             await self.recorder.persist(self._stands_still)
             if self.run.state == "paused":
@@ -250,14 +287,41 @@ class Execution:
         self.controls.notice(draft)
         if draft.type == "run.resumed":
             self._going_on.set()
-        # Neither a person's thinking nor a pause counts towards SIDECAR_RUN_TIMEOUT.
-        if self.run.state in ("paused", "waiting") or not self.run.live:
+        state = self.run.state
+        # Neither a person's thinking nor a pause counts towards SIDECAR_RUN_TIMEOUT, or as work.
+        if state in ("paused", "waiting") or not self.run.live:
             self._deadline.hold()
-        elif self._attempt is not None:
+        if self._attempt is None or not self._attempt.staffed:
+            return
+        if state in ("paused", "waiting"):
+            self.place.give_back()
+        elif state == "cancelling" and not self.place.held:
+            self.place.give_back()  # to end, it need not wait for its turn
+        elif draft.type in _GOES_ON:
+            self.place.ask(begun=True)
+
+    def _go_on(self) -> None:
+        """It has its slot: for an attempt that is about to begin, or again."""
+        if self._attempt is not None:
+            held, self._held = self._held, []
+            for order in held:
+                self._attempt.order(order)
             self._deadline.go()
 
     def _order(self, order: Order) -> None:
-        if self._attempt is not None:
+        if self._attempt is None:
+            return
+        if not self.stands:
+            self._attempt.order(order)
+        elif order["order"] in _GOING_ON:
+            self._held.append(order)
+        elif order["order"] == "pause" and self.run.state == "pausing":
+            # The crew has not moved since it stood still last: that goes on.
+            if self._held and self._held[-1]["order"] == "resume":
+                self._held.pop()
+            self.place.give_back()
+            self._sayings.spawn(self.recorder.persist(self._stands_still))
+        else:
             self._attempt.order(order)
 
     def _final(self, *, broken: bool) -> Draft:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
+import orjson
+
 from sidecar.protocol import FINAL_STATES, FINAL_TYPES, TABLE, Draft, State, step
 
-__all__ = ["Modification", "Run", "TaskView"]
+__all__ = ["Modification", "Run", "TaskView", "change_bytes"]
 
 
 @dataclass(slots=True)
@@ -43,6 +45,11 @@ class Modification:
             return None
         named: str | None = self.change.get("task")
         return named or self.task
+
+
+def change_bytes(change: dict[str, Any]) -> int:
+    """How large a modification is where it is stored."""
+    return len(orjson.dumps(change))
 
 
 _MAX_APPLIED: Final = 1_000
@@ -181,6 +188,10 @@ class Run:
     def unapplied(self) -> list[str]:
         """Ids of the modifications that were accepted and did not take effect so far."""
         return [change.cause for change in self.changes if not change.applied]
+
+    def change_bytes(self) -> int:
+        """Of all modifications that are kept, as JSON."""
+        return sum(change_bytes(change.change) for change in self.changes)
 
     @staticmethod
     def is_quiet(event: Draft) -> bool:

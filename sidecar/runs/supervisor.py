@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sidecar.channel import RunSpec
@@ -41,6 +42,7 @@ from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
+from sidecar.runs.slots import Slots
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
 
@@ -51,6 +53,13 @@ logger = logging.getLogger("sidecar.runs")
 _CLOSE_SECONDS: Final = 10.0
 """For the final events of the runs that are live when the gateway stops. Only a log that can't be
 written takes longer; what it lacks is made up for at the next start."""
+
+_REMOVE_SECONDS: Final = 2.0
+"""For folders that are being removed when the gateway stops; what is left of them then stays."""
+
+_MAX_STANDING: Final = 50
+"""Runs that stand still with a worker each, beyond which none begins. They cost no slot, but their
+memory: 20 MB of its own for a forked worker that asks about a task, 165 MB for a spawned one."""
 
 _MAX_LIVE: Final = 100_000
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -79,9 +88,11 @@ class Supervisor:
         self._pool = pool
         self._synthetic = synthetic
         self._folder = folder
+        self._chores = Tasks()
+        store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
         self._tasks = Tasks()
-        self._slots = asyncio.Semaphore(settings.max_runs)
+        self._slots = Slots(settings.max_runs)
         self._commands = asyncio.Lock()
         """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
         self._closing = False
@@ -131,6 +142,8 @@ class Supervisor:
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
         await self._tasks.close()
+        await self._chores.settle(_REMOVE_SECONDS)
+        await self._chores.close()
         await asyncio.gather(*(pool.stop() for pool in self._pools))
         await self._store.close()
 
@@ -263,12 +276,12 @@ class Supervisor:
             raise CommandError(
                 "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
             )
-        position = max(0, len(self._live) - self._settings.max_runs + 1)
-        if position > self._settings.queue:
+        standing = sum(execution.stands for execution in self._live.values())
+        if standing >= _MAX_STANDING:
             raise CommandError(
                 "at_capacity",
-                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
-                "try again when one has ended",
+                f"{standing} runs stand still, paused or waiting for an answer, each with its "
+                "worker; resume, answer or cancel one",
             )
         run = Run(
             new_run_id(),
@@ -278,16 +291,47 @@ class Supervisor:
             review=list(command.review),
         )
         execution = self._execution(run, self._store.create(run.id))
-        reply = await execution.queue(command, review=command.review, position=position)
+        execution.place.ask()
+        try:
+            self._require_room(execution.place.position)
+            self._make_folder(run.id)
+            reply = await execution.queue(command, review=command.review)
+        except BaseException:
+            execution.place.give_back()
+            self._folder.tidy(run.id)
+            raise
         self._see_to(execution)
         return reply
+
+    def _require_room(self, position: int) -> None:
+        if position > self._settings.queue:
+            raise CommandError(
+                "at_capacity",
+                f"{self._settings.max_runs} runs are going on and {position - 1} wait; "
+                "try again when one has ended",
+            )
+
+    def _make_folder(self, run: str) -> None:
+        # Before the run is in the log: an ack that is given needs no disk any more.
+        try:
+            self._folder.make_run_folder(run)
+        except OSError as error:
+            raise CommandError(
+                "unavailable",
+                f"nothing was done: the run's folder can't be made: {error.strerror}; free some "
+                "space, or choose another folder with SIDECAR_DATA",
+            ) from error
 
     async def _carry_on(self, record: dict[str, Any]) -> None:
         """Go on with a run that a dead gateway left unfinished, or end it (SIDECAR_RESUME)."""
         log = await self._store.find(record["run"])
         if log is None:
             return
-        run = Run.restore(record)
+        try:
+            run = Run.restore(record)
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("run %s can't be carried on: its snapshot lacks %s", record["run"], error)
+            return
         execution = self._execution(run, log)
         if self._settings.resume == "never" and run.state != "cancelling":
             execution.end(Ending("interrupted", "the sidecar died while the run was going on"))
@@ -303,6 +347,7 @@ class Supervisor:
             run,
             log,
             pool,
+            self._slots,
             self._spec(run),
             timeout=self._settings.run_timeout,
             retries=self._settings.retries,
@@ -314,12 +359,16 @@ class Supervisor:
 
     async def _see_through(self, execution: Execution) -> None:
         try:
-            await execution.execute(self._slots)
+            await execution.execute()
         except Exception:
             logger.exception("run %s has no final event", execution.run.id)
         finally:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
+
+    def _forget(self, runs: Sequence[str]) -> None:
+        """A run's files go with its log; in a thread, since nobody knows how many there are."""
+        self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
         config = self._settings.config

@@ -22,11 +22,18 @@ MakeStore = Callable[..., LogStore]
 
 @pytest.fixture(params=["memory", "sqlite"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    def make(retain: int = 10_000, keep_runs: int = 100, keep_acks: int = 100) -> LogStore:
+    def make(
+        retain: int = 10_000, keep_runs: int = 100, keep_acks: int = 100, keep_refusals: int = 100
+    ) -> LogStore:
+        bounds = {
+            "retain": retain,
+            "keep_runs": keep_runs,
+            "keep_acks": keep_acks,
+            "keep_refusals": keep_refusals,
+        }
         if request.param == "memory":
-            return MemoryStore(retain=retain, keep_runs=keep_runs, keep_acks=keep_acks)
-        path = tmp_path / "log.sqlite3"
-        return SqliteStore(path, retain=retain, keep_runs=keep_runs, keep_acks=keep_acks)
+            return MemoryStore(**bounds)
+        return SqliteStore(tmp_path / "log.sqlite3", **bounds)
 
     return make
 
@@ -152,6 +159,8 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     make_store: MakeStore,
 ) -> None:
     store = make_store(keep_runs=2)
+    forgotten: list[str] = []
+    store.forgotten = forgotten.extend
     await store.open()
     live = store.create("r_live")
     await live.append(drafts(1), snapshot=snapshot("r_live"))
@@ -161,6 +170,7 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     kept = await store.snapshots(states=None, limit=10)
     assert {s["run"] for s in kept} == {"r_live", "r_2", "r_3"}
     assert await store.find("r_0") is None
+    assert forgotten == ["r_0", "r_1"]
     await store.close()
 
 
@@ -175,10 +185,62 @@ async def test_an_ack_is_kept_with_the_event_it_led_to(store: LogStore) -> None:
 async def test_acks_have_a_bound(make_store: MakeStore) -> None:
     store = make_store(keep_acks=100)
     await store.open()
+    log = store.create("r_1")
+    for n in range(600):
+        ack = StoredAck(f"c-{n}", "d", b"{}")
+        await log.append(drafts(1), snapshot=snapshot("r_1"), ack=ack)
+    assert await store.ack("c-0") is None
+    assert await store.ack("c-500") is not None
+    assert await store.ack("c-599") is not None
+    await store.close()
+
+
+async def test_no_number_of_refusals_makes_it_forget_what_had_an_effect(
+    make_store: MakeStore,
+) -> None:
+    store = make_store(keep_acks=100, keep_refusals=50)
+    await store.open()
+    start = StoredAck("start", "d", b"{}")
+    await store.create("r_1").append(drafts(1), snapshot=snapshot("r_1"), ack=start)
     for n in range(600):
         await store.record(StoredAck(f"c-{n}", "d", b"{}"))
+    assert await store.ack("start") == start
     assert await store.ack("c-0") is None
-    assert await store.ack("c-599") is not None
+    assert [await store.ack(f"c-{n}") is None for n in (560, 599)] == [False, False]
+    await store.close()
+
+
+async def test_sqlite_goes_on_counting_refusals_where_the_last_gateway_stopped(
+    tmp_path: Path,
+) -> None:
+    def make() -> SqliteStore:
+        path = tmp_path / "log.sqlite3"
+        return SqliteStore(path, retain=1_000, keep_runs=10, keep_refusals=50)
+
+    for life in range(4):
+        store = make()
+        await store.open()
+        for n in range(200):
+            await store.record(StoredAck(f"c-{life}-{n}", "d", b"{}"))
+        assert await store.ack(f"c-{life}-199") is not None
+        ((count,),) = store.query("SELECT count(*) FROM acks")
+        await store.close()
+    assert count <= 50 + 256
+
+
+async def test_a_snapshot_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "log.sqlite3", retain=1_000, keep_runs=10)
+    await store.open()
+    for run in ("r_0", "r_1", "r_2", "r_3"):
+        await store.create(run).append(drafts(1), snapshot=snapshot(run))
+    store.query("UPDATE runs SET snapshot = x'7b00' WHERE run = 'r_1'")
+    store.query("UPDATE runs SET snapshot = '[]' WHERE run = 'r_2'")
+    for states in (None, ["running"]):
+        listed = await store.snapshots(states=states, limit=10)
+        assert [one["run"] for one in listed] == ["r_3", "r_0"]
+    for run in ("r_1", "r_2"):
+        with pytest.raises(StoreError, match=f"cannot read the log .*: snapshot of {run}"):
+            await store.snapshot(run)
     await store.close()
 
 

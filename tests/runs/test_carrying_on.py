@@ -85,6 +85,23 @@ async def test_runs_that_a_dead_gateway_left_carry_on_the_oldest_first(
     await after.close()
 
 
+async def test_a_run_of_which_too_little_is_left_keeps_no_other_from_carrying_on(
+    tmp_path: Path, store: FullDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = await left(tmp_path, store, 2)
+    snapshot = await store.snapshot(bad)
+    assert snapshot is not None
+    del snapshot["tasks"]
+    after, pool = supervisor(tmp_path, store)
+    await after.open()
+    await settle()
+    assert (await pool.worker.told("start"))["spec"]["run"] == good
+    assert len(pool.taken) == 1
+    assert f"run {bad} can't be carried on: its snapshot lacks 'tasks'" in caplog.messages
+    await after.end_runs()
+    await after.close()
+
+
 async def test_where_nobody_wants_that_they_end_as_interrupted(
     tmp_path: Path, store: FullDisk
 ) -> None:

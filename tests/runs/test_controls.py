@@ -170,6 +170,30 @@ async def test_a_hundred_changes_may_wait_and_one_applied_makes_room(desk: Desk)
     assert (await desk.controls.modify(command(Modify, run="r", instruction="x")))["ok"]
 
 
+async def test_changes_are_bounded_in_bytes_applied_or_not_and_so_is_what_is_stored(
+    desk: Desk,
+) -> None:
+    for number in range(4):
+        change = command(Modify, f"m-{number}", run="r", instruction="ß" * 30_000)
+        await desk.controls.modify(change)
+        await desk.say("run.modified", {"applied": "model_call"}, cause=change.id)
+    head = desk.recorder.log.head
+    with pytest.raises(CommandError) as refused:
+        await desk.controls.modify(command(Modify, run="r", instruction="ß" * 30_000))
+    assert refusal(refused) == (
+        "at_capacity",
+        "the run's changes would be more than 256 KiB; say it shorter, or in a run of its own",
+    )
+    assert desk.recorder.log.head == head
+    assert (await desk.controls.modify(command(Modify, run="r", instruction="x")))["ok"]
+    assert len(orjson.dumps(desk.run.record(epoch="e", seq=1))) < 300_000
+
+
+async def test_one_change_as_large_as_a_command_may_be_fits(desk: Desk) -> None:
+    change = command(Modify, run="r", inputs={"a": "x" * (255 * 1024)})
+    assert (await desk.controls.modify(change))["ok"]
+
+
 async def test_the_first_answer_wins(desk: Desk) -> None:
     await desk.say("input.requested", QUESTION)
     await desk.controls.answer(command(Answer, "c-1", run="r", input="in_1", text="yes"))

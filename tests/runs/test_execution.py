@@ -50,9 +50,11 @@ async def test_a_run_goes_from_its_queue_to_the_word_of_its_worker() -> None:
 
 
 async def test_its_first_event_says_what_was_asked_for() -> None:
-    stage = Stage()
+    stage = Stage(slots=0)
     start = command(Start, "s", inputs={"message": "tea"}, review=["one"])
-    reply = await stage.execution.queue(start, review=start.review, position=2)
+    stage.slots.place().ask()
+    stage.execution.place.ask()
+    reply = await stage.execution.queue(start, review=start.review)
     assert (reply["ok"], reply["seq"]) == (True, 1)
     [queued] = await stage.events()
     assert (queued["cause"], queued["data"]["position"], queued["data"]["review"]) == (
@@ -68,19 +70,19 @@ async def test_a_run_waits_for_its_slot_before_it_takes_a_worker_and_gives_it_ba
     await settle()
     assert stage.pool.taken == []
     assert stage.state() == "queued"
-    stage.slots.release()
+    stage.other.give_back()
     worker = await stage.attempt(1)
-    assert stage.slots.locked()
+    assert stage.execution.place.held
     worker.give_up()
     await stage.final()
-    assert not stage.slots.locked()
+    assert not stage.execution.place.held
 
 
 async def test_what_was_asked_while_it_waited_is_told_to_its_worker_at_the_start() -> None:
     stage = Stage(slots=0)
     await stage.begin()
     await stage.execution.controls.modify(command(Modify, "c-1", run="r", instruction="x"))
-    stage.slots.release()
+    stage.other.give_back()
     worker = await stage.attempt(1)
     assert [order["order"] for order in worker.orders] == ["start", "modify"]
     worker.give_up()
@@ -210,7 +212,7 @@ async def test_a_worker_that_comes_in_the_moment_of_the_ending_is_not_started() 
 
     stage = Stage()
     late = Late()
-    stage.execution = Execution(stage.run, stage.log, late, SPEC, timeout=1, retries=0)
+    stage.execution = Execution(stage.run, stage.log, late, stage.slots, SPEC, timeout=1, retries=0)
     await stage.begin()
     assert (await stage.final())["type"] == "run.interrupted"
     [worker] = late.taken
@@ -474,7 +476,9 @@ async def test_a_run_that_breaks_in_the_gateway_still_ends(
             raise RuntimeError("a bug")
 
     stage = Stage()
-    stage.execution = Execution(stage.run, stage.log, Broken(), SPEC, timeout=1, retries=0)
+    stage.execution = Execution(
+        stage.run, stage.log, Broken(), stage.slots, SPEC, timeout=1, retries=0
+    )
     await stage.begin()
     assert (await stage.final())["data"]["error"]["code"] == "crashed"
     [record] = caplog.records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -11,6 +11,7 @@ from sidecar.log.memory import MemoryStore
 from sidecar.protocol import Cancel, Start
 from sidecar.runs.execution import Execution
 from sidecar.runs.run import Run
+from sidecar.runs.slots import Slots
 from tests.support.clock import settle
 from tests.support.commands import command
 from tests.support.scripted import SPEC, STARTED, ScriptedPool, ScriptedWorker
@@ -23,23 +24,41 @@ TIMEOUT = 900.0
 class Stage:
     """An execution, its pool, and the slot that it waits for."""
 
-    def __init__(self, *, retries: int = 0, slots: int = 1, run: Run | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        retries: int = 0,
+        slots: Literal[0, 1] = 1,
+        input_timeout: float = 0.0,
+        run: Run | None = None,
+    ) -> None:
         self.pool = ScriptedPool()
         self.run = run or Run("r", "default", created=1.0)
         self.log = MemoryStore(retain=1_000, keep_runs=10).create("r")
-        self.slots = asyncio.Semaphore(slots)
+        self.slots = Slots(1)
+        self.other = self.slots.place()
+        """Of another run, which has the slot to begin with where it has none."""
+        if not slots:
+            self.other.ask()
         self.execution = Execution(
-            self.run, self.log, self.pool, SPEC, timeout=TIMEOUT, retries=retries
+            self.run,
+            self.log,
+            self.pool,
+            self.slots,
+            {**SPEC, "input_timeout": input_timeout},
+            timeout=TIMEOUT,
+            retries=retries,
         )
         self.going: asyncio.Task[None]
 
     async def begin(self) -> None:
         start = command(Start, "s", inputs={"message": "tea"}, review=["one"])
-        await self.execution.queue(start, review=start.review, position=0)
+        self.execution.place.ask()
+        await self.execution.queue(start, review=start.review)
         self.go()
 
     def go(self) -> None:
-        self.going = asyncio.create_task(self.execution.execute(self.slots))
+        self.going = asyncio.create_task(self.execution.execute())
 
     async def begun(self) -> ScriptedWorker:
         """Its first worker, which has said that the crew has started."""
