@@ -21,8 +21,8 @@ from sidecar.protocol import Draft, Event, encode_event
 
 __all__ = ["SLICE", "Log", "LogStore", "StoredAck", "fitting", "new_epoch"]
 
-SLICE: Final = 128
-"""Most events a reader takes at once: about one write's worth (feed.WRITE_BYTES)."""
+SLICE: Final = 96
+"""Most events a reader takes at once: tokens of 300 bytes for about a write (feed.WRITE_BYTES)."""
 
 _TAIL: Final = 512
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -25,7 +25,12 @@ __all__ = ["CutShort", "Feed", "Subscription", "TooSlow", "Transport", "drained"
 logger = logging.getLogger("sidecar.log")
 
 _SHARED: Final = 8
-"""Pieces of a log kept for readers that come to the same place: the crowd after a burst."""
+"""Pieces as they were published, kept for readers that come a little late: the crowd after a burst.
+"""
+
+_SHARED_BYTES: Final = 1_048_576
+"""JSON in pieces that were read, kept for those who come by later: a crowd that lags at different
+lengths. Each in both framings at most, so that a log with such a crowd costs 3 MB."""
 
 STALL_SECONDS: Final = 15.0
 """A reader whose socket takes nothing for this long is let go; it resumes by its cursor."""
@@ -117,8 +122,11 @@ class Feed:
         self.log = log
         self.state = state
         self._readers: set[Subscription] = set()
-        self._shared: OrderedDict[int, Piece] = OrderedDict()
+        self._published: OrderedDict[int, Piece] = OrderedDict()
         """By the cursor of a reader that lacks it."""
+        self._read: OrderedDict[int, Piece] = OrderedDict()
+        """The same, of those that were read. None for one reader alone."""
+        self._read_bytes = 0
 
     def publish(self, events: Sequence[Event]) -> None:
         """Show committed events: straight to readers that kept up, a wake for the others."""
@@ -133,11 +141,13 @@ class Feed:
 
         Raises StoreError, and CutShort when there is more that is no longer kept.
         """
-        if (shared := self._shared.get(after)) is not None:
+        if (shared := self._read.get(after) or self._published.get(after)) is not None:
             return shared
-        events = await self.log.read(after, SLICE, WRITE_BYTES)
+        # Up to the next multiple, where readers that came from different places meet. Else each has
+        # pieces of its own, and their framing costs more than to send them.
+        events = await self.log.read(after, SLICE - after % SLICE, WRITE_BYTES)
         if events:
-            return self._cut(events)[0]
+            return self._share(Piece(events))
         if after < self.log.head:
             raise CutShort("the run is no longer kept")
         return None
@@ -145,10 +155,19 @@ class Feed:
     def _cut(self, events: Sequence[Event]) -> list[Piece]:
         fresh = list(pieces(events, WRITE_BYTES))
         for piece in fresh[:_SHARED]:
-            self._shared[piece.before] = piece
-        while len(self._shared) > _SHARED:
-            self._shared.popitem(last=False)
+            self._published[piece.before] = piece
+        while len(self._published) > _SHARED:
+            self._published.popitem(last=False)
         return fresh
+
+    def _share(self, piece: Piece) -> Piece:
+        if len(self._readers) < 2:
+            return piece
+        self._read[piece.before] = piece
+        self._read_bytes += piece.size
+        while self._read_bytes > _SHARED_BYTES:
+            self._read_bytes -= self._read.popitem(last=False)[1].size
+        return piece
 
     def ping(self) -> None:
         """Tell every reader how things stand, now."""
@@ -160,6 +179,9 @@ class Feed:
 
     def detach(self, reader: Subscription) -> None:
         self._readers.discard(reader)
+        if len(self._readers) < 2:
+            self._read.clear()
+            self._read_bytes = 0
 
 
 class Subscription:

@@ -56,6 +56,15 @@ _CHECKPOINT_SECONDS: Final = 2.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 """A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
 unbounded it was 850 MB after a minute, with an index of 1.6 MB in memory."""
+_FORGOTTEN: Final = "forgotten"
+"""State of a run that is there for nobody any more, while its events are still being deleted."""
+_FORGET_AT_ONCE: Final = 16
+"""Runs, within a commit."""
+_FORGET_EVENTS: Final = 512
+_FORGET_BYTES: Final = 512 * 1024
+"""Most that is deleted in one go, with which the loop stands still for about a millisecond."""
+_FORGET_PAUSE_SECONDS: Final = 0.005
+
 _BUSY_SECONDS: Final = 0.05
 """How long a commit may wait for somebody else's lock; the event loop waits with it."""
 
@@ -82,6 +91,7 @@ class SqliteStore(LogStore):
         self.health = Health(str(path))
         self._chores = Tasks()
         self._dirty = False
+        self._forgetting = asyncio.Event()
 
     async def open(self) -> None:
         try:
@@ -90,6 +100,8 @@ class SqliteStore(LogStore):
             raise StoreError(f"cannot use the log {self.path}: {_words(error)}") from error
         self._chores.spawn(self._keep_checkpointing())
         self._chores.spawn(self._keep_probing())
+        self._forgetting.set()
+        self._chores.spawn(self._keep_forgetting())
 
     async def close(self) -> None:
         await self._chores.close()
@@ -133,7 +145,7 @@ class SqliteStore(LogStore):
 
     async def find(self, run: str) -> Log | None:
         rows = self.query("SELECT key, epoch, first, state FROM runs WHERE run = ?", run)
-        if not rows:
+        if not rows or rows[0][-1] == _FORGOTTEN:
             return None
         key, epoch, first, state = rows[0]
         low, high = _places(key)
@@ -146,7 +158,7 @@ class SqliteStore(LogStore):
         return log
 
     async def snapshot(self, run: str) -> dict[str, Any] | None:
-        rows = self.query("SELECT snapshot FROM runs WHERE run = ?", run)
+        rows = self.query("SELECT snapshot FROM runs WHERE run = ? AND state != ?", run, _FORGOTTEN)
         if not rows:
             return None
         if (snapshot := _snapshot(rows[0][0])) is None:
@@ -155,7 +167,11 @@ class SqliteStore(LogStore):
 
     async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
         if states is None:
-            rows = self.query("SELECT run, snapshot FROM runs ORDER BY key DESC LIMIT ?", limit)
+            rows = self.query(
+                "SELECT run, snapshot FROM runs WHERE state != ? ORDER BY key DESC LIMIT ?",
+                _FORGOTTEN,
+                limit,
+            )
         else:
             marks = ",".join("?" * len(states))
             rows = self.query(
@@ -197,20 +213,71 @@ class SqliteStore(LogStore):
             (number, ack.id, ack.digest, ack.body),
         )
 
-    def forget_oldest(self, db: sqlite3.Connection) -> list[str]:
-        """Drop the finished runs beyond the bound; which, oldest first."""
-        if not self._keep_runs:
-            return []
+    def forget_oldest(self, db: sqlite3.Connection) -> int:
+        """Forget finished runs beyond the bound, oldest first and a few at once; how many. Their
+        events go later (`_sweep`): to delete 60,000 takes 40 ms."""
         marks = ",".join("?" * len(FINAL_STATES))
-        old = db.execute(
-            f"SELECT key, run FROM runs WHERE state IN ({marks}) "
-            "ORDER BY key DESC LIMIT -1 OFFSET ?",
-            (*FINAL_STATES, self._keep_runs),
-        ).fetchall()
-        for key, _ in old:
-            db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", _places(key))
+        ((finished,),) = db.execute(
+            f"SELECT count(*) FROM runs WHERE state IN ({marks})", (*FINAL_STATES,)
+        )
+        surplus = finished - self._keep_runs if self._keep_runs else 0
+        if surplus <= 0:
+            return 0
+        # By the key, which begins with the oldest; by the state, all of them would be sorted.
+        forgotten = db.execute(
+            f"UPDATE runs SET state = '{_FORGOTTEN}' WHERE key IN"
+            f" (SELECT key FROM runs WHERE +state IN ({marks}) ORDER BY key LIMIT ?)",
+            (*FINAL_STATES, min(surplus, _FORGET_AT_ONCE)),
+        ).rowcount
+        self._forgetting.set()
+        return forgotten
+
+    async def _keep_forgetting(self) -> None:
+        """Also what was begun before a kill -9, and what a lower bound makes too much."""
+
+        async def some() -> None:
+            with self.transaction() as db:
+                swept, gone = self._sweep(db)
+                if swept or self.forget_oldest(db):
+                    self._forgetting.set()
+            if gone is not None:
+                self.forgotten([gone])
+
+        while True:
+            await self._forgetting.wait()
+            self._forgetting.clear()
+            await self.health.persist(some, lambda: None)
+            await asyncio.sleep(_FORGET_PAUSE_SECONDS)
+
+    def _sweep(self, db: sqlite3.Connection) -> tuple[bool, str | None]:
+        """Delete some of what is left of a forgotten run; whether there was one, and which it was
+        if nothing of it is left."""
+        oldest = db.execute(
+            "SELECT key, run FROM runs WHERE state = ? ORDER BY key LIMIT 1", (_FORGOTTEN,)
+        ).fetchone()
+        if oldest is None:
+            return False, None
+        key, run = oldest
+        low, high = _places(key)
+        size = 0
+        places = [low]
+        with contextlib.closing(
+            db.execute(
+                "SELECT place, length(body) FROM events WHERE place BETWEEN ? AND ?"
+                " ORDER BY place LIMIT ?",
+                (low, high, _FORGET_EVENTS),
+            )
+        ) as rows:
+            for place, length in rows:
+                places.append(place)
+                size += length
+                if size > _FORGET_BYTES:
+                    break
+        if len(places) == 1:
             db.execute("DELETE FROM runs WHERE key = ?", (key,))
-        return [run for _, run in reversed(old)]
+            return True, run
+        db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", (low, places[-1]))
+        return True, None
 
     async def _keep_checkpointing(self) -> None:
         while True:
@@ -257,7 +324,7 @@ class _SqliteLog(Log):
     async def _store(
         self, events: list[Event], snapshot: dict[str, Any] | None, ack: StoredAck | None
     ) -> None:
-        first, key, forgotten = self.first, self._key, list[str]()
+        first, key = self.first, self._key
         with self._owner.transaction() as db:
             if snapshot is not None:
                 key = self._store_snapshot(db, key, snapshot)
@@ -272,10 +339,8 @@ class _SqliteLog(Log):
                 self._owner.insert_ack(db, ack)
             first = self._evict(db, key, events)
             if snapshot is not None and snapshot["state"] in FINAL_STATES:
-                forgotten = self._owner.forget_oldest(db)
+                self._owner.forget_oldest(db)
         self.first, self._key = first, key
-        if forgotten:
-            self._owner.forgotten(forgotten)
 
     def _store_snapshot(
         self, db: sqlite3.Connection, key: int | None, snapshot: dict[str, Any]
@@ -342,7 +407,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     """The log at `path`, made if there is none. Raises StoreError, sqlite3.Error."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            logger.warning(
+                "%s: no write-ahead log is possible there (journal_mode is %s), as on a network or "
+                "a shared folder: each event waits for the disk. Choose a folder on a local disk "
+                "with SIDECAR_DATA",
+                path,
+                mode,
+            )
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")

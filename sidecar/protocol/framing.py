@@ -29,7 +29,7 @@ __all__ = [
 class Piece:
     """Consecutive events that leave in one write, in either framing."""
 
-    __slots__ = ("_sse", "_ws", "before", "events", "final", "last")
+    __slots__ = ("_sse", "_ws", "before", "events", "final", "last", "size")
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
@@ -37,6 +37,8 @@ class Piece:
         """The cursor of a reader that lacks exactly these."""
         self.last = events[-1].seq
         self.final = events[-1].final
+        self.size = sum([len(event.json) for event in events])
+        """Bytes of JSON."""
         self._ws: bytes | None = None
         self._sse: bytes | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +159,13 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     make_store: MakeStore,
 ) -> None:
     store = make_store(keep_runs=2)
-    forgotten: list[str] = []
-    store.forgotten = forgotten.extend
+    forgotten: asyncio.Queue[str] = asyncio.Queue()
+
+    def told(runs: Sequence[str]) -> None:
+        for run in runs:
+            forgotten.put_nowait(run)
+
+    store.forgotten = told
     await store.open()
     live = store.create("r_live")
     await live.append(drafts(1), snapshot=snapshot("r_live"))
@@ -170,7 +175,9 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     kept = await store.snapshots(states=None, limit=10)
     assert {s["run"] for s in kept} == {"r_live", "r_2", "r_3"}
     assert await store.find("r_0") is None
-    assert forgotten == ["r_0", "r_1"]
+    async with asyncio.timeout(30):
+        assert [await forgotten.get(), await forgotten.get()] == ["r_0", "r_1"]
+    assert forgotten.empty()
     await store.close()
 
 

@@ -30,6 +30,7 @@ class Reader(Transport):
         self.seqs: list[int] = []
         self.controls: list[dict[str, Any]] = []
         self.writes = 0
+        self.pieces: list[Piece] = []
         self.most = 0
         """Bytes of the largest write of more than one event."""
         self.sipped = 0
@@ -45,6 +46,7 @@ class Reader(Transport):
 
     def write(self, piece: Piece) -> None:
         self.writes += 1
+        self.pieces.append(piece)
         if len(piece.events) > 1:
             self.most = max(self.most, sum(len(event.json) for event in piece.events))
         self.seqs += [event.seq for event in piece.events]
@@ -257,6 +259,37 @@ async def test_a_replay_reads_each_event_once(tmp_path: Path, size: int) -> None
     await store.close()
     assert reader.seqs == list(range(1, 702))
     assert store.read == 701
+
+
+async def test_readers_that_lag_at_different_lengths_share_what_they_are_given() -> None:
+    log = new_log()
+    await log.append([*texts(5_000, 300), FINAL])
+    feed, readers = Feed(log, lambda: "completed"), [Reader() for _ in range(20)]
+    lags = [format_cursor(log.epoch, 37 * n) for n in range(20)]
+    tasks = [
+        asyncio.create_task(Subscription(feed, reader, after).run())
+        for reader, after in zip(readers, lags, strict=True)
+    ]
+    await asyncio.gather(*tasks)
+    for n, reader in enumerate(readers):
+        assert reader.seqs == list(range(37 * n + 1, 5_002))
+    made = {id(piece) for reader in readers for piece in reader.pieces}
+    assert len(made) * 10 < sum(len(reader.pieces) for reader in readers)
+    assert feed._read_bytes == 0
+
+
+async def test_what_is_shared_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SHARED_BYTES", 100_000)
+    log = new_log()
+    await log.append(texts(5_000, 300))
+    feed, readers = Feed(log, lambda: "running"), [Reader() for _ in range(2)]
+    tasks = [asyncio.create_task(Subscription(feed, reader, None).run()) for reader in readers]
+    while readers[0].seqs[-1:] != [5_000]:
+        await asyncio.sleep(0)
+        held = sum(len(event.json) for piece in feed._read.values() for event in piece.events)
+        assert held == feed._read_bytes <= 100_000
+    for task in tasks:
+        task.cancel()
 
 
 async def test_a_reader_that_takes_everything_lets_the_others_have_their_turn() -> None:

@@ -34,7 +34,6 @@ async def test_it_is_well_until_something_failed() -> None:
     health.failed("read-only")
     assert health.trouble == "read-only"
     health.worked()
-    assert health.trouble is None
     ailing = await waiting(health.ailing())
     assert not ailing.done()
     ailing.cancel()
