@@ -1,6 +1,6 @@
 import { memo } from "react";
 import ReactMarkdown from "react-markdown";
-import { blocksOf } from "./blocks";
+import { blocksOf, codeOf, tooDeep } from "./blocks";
 
 /**
  * Markdown as React elements: no HTML of a model's ever reaches the page (react-markdown drops it,
@@ -22,21 +22,22 @@ export function Markdown({ text }: { text: string }) {
 /** Of more blocks the browser lays out those in sight only. */
 const MANY = 12;
 
-/** Parsing takes up to 5 ms per 1,000 characters, and the block being written is parsed with every frame. */
-const LONGEST = 10_000;
-
-const FENCED = /^(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)(?:\n?\1[`~]*\s*)?$/;
+/**
+ * Parsing takes up to 5 ms per 1,000 characters of prose, and the block being written is parsed with every
+ * frame. What is made to be slow takes 0.25 s for so many, and the square of that for more.
+ */
+const LONGEST = 3_000;
 
 const Block = memo(({ text }: { text: string }) => {
-  const code = FENCED.exec(text);
-  if (code) {
+  const code = codeOf(text);
+  if (code !== undefined) {
     return (
       <pre>
-        <code>{code[2]}</code>
+        <code>{code}</code>
       </pre>
     );
   }
-  if (text.length > LONGEST) return <p className="plain">{text}</p>;
+  if (text.length > LONGEST || tooDeep(text)) return <p className="plain">{text}</p>;
   return <ReactMarkdown components={COMPONENTS}>{text}</ReactMarkdown>;
 });
 Block.displayName = "Block";

@@ -3,6 +3,10 @@ const LONG = 1_500;
 
 const ITEM = /^(?:[*+-]|\d{1,9}[.)])\s/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const OPENING = /^(`{3,}|~{3,})[^`]*$/;
+const ONLY_MARKS = /^(?:`+|~+)$/;
+/** Twenty in one line; each mark is read in one way only, so that this takes no longer than the line. */
+const NESTED = /^[ \t]*(?:[*+-][ \t]+|\d{1,9}[.)][ \t]+|>[ \t]*){20}/m;
 
 /**
  * Parts that Markdown treats alike whether parsed together or apart. They are cut before
@@ -40,4 +44,22 @@ export function blocksOf(text: string): string[] {
   }
   cut();
   return blocks;
+}
+
+/** The code in a block that is a fence, also before its end has come; undefined for any other block. */
+export function codeOf(block: string): string | undefined {
+  const first = block.indexOf("\n");
+  const fence = first < 0 ? undefined : OPENING.exec(block.slice(0, first))?.[1];
+  if (fence === undefined) return undefined;
+  const body = block.slice(first + 1);
+  // By its last line alone: one expression over all of it takes the square of its length in backticks.
+  const whole = body.trimEnd();
+  const last = whole.lastIndexOf("\n") + 1;
+  const end = whole.slice(last).trimStart();
+  return end.startsWith(fence) && ONLY_MARKS.test(end) ? body.slice(0, Math.max(0, last - 1)) : body;
+}
+
+/** Whether lists and quotes stand in each other so deep that rendering them would overflow the stack. */
+export function tooDeep(block: string): boolean {
+  return NESTED.test(block);
 }

@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { AssistantRuntimeProvider, ThreadPrimitive, type AssistantRuntime } from "@assistant-ui/react";
+import { flushSync } from "react-dom";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createCrewClient, type CrewClient, type RunEvent } from "../../src/index.ts";
@@ -8,6 +9,7 @@ import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { AssistantMessage } from "../../example/components/AssistantMessage.tsx";
 import { Connection } from "../../example/components/Connection.tsx";
+import { Markdown } from "../../example/components/Markdown.tsx";
 import { says } from "../../example/components/useCommand.ts";
 
 const page = vi.hoisted(() => ({ crew: undefined as unknown as CrewClient }));
@@ -100,4 +102,15 @@ test.each([
   ["somebody else has answered this question", false, "Somebody else has answered this question."],
 ])("a refusal is told as a sentence: %s", (message, temporary, sentence) => {
   expect(says({ message, temporary })).toBe(sentence);
+});
+
+test("a block that would hold the page up is shown as it is written, and prose is not", () => {
+  const shown = (text: string) => {
+    flushSync(() => root.render(<Markdown text={text} />));
+    return { plain: place.querySelector(".plain") !== null, text: place.textContent };
+  };
+  const lists = "1. ".repeat(900);
+  expect(shown(lists)).toEqual({ plain: true, text: lists });
+  expect(shown("_*".repeat(3_300)).plain).toBe(true);
+  expect(shown("A **bold** word. ".repeat(170))).toEqual({ plain: false, text: "A bold word. ".repeat(170).trimEnd() });
 });
