@@ -34,7 +34,8 @@ _COLUMNS: Final = {
 _ENDS: Final = {
     "OK": "as it should be",
     "INFORMATIONAL": "for information",
-    "FAILED BY CLIENT": "the client hung up first, a second after both close frames",
+    "FAILED BY CLIENT": "the client hung up first, after a second: one that broke the rules is "
+    "not read any more, its answer neither, and is hung up on after two",
     "WRONG CODE": "another close code than expected",
     "UNCLEAN": "without a close frame",
 }
