@@ -108,9 +108,7 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise CommandError(
-            "too_large", f"a command may have at most {protocol.MAX_COMMAND} bytes"
-        ) from None
+        raise protocol.too_large() from None
     except TimeoutError:
         raise CommandError(
             "bad_request", f"the body did not arrive within {_BODY_SECONDS:g} s"

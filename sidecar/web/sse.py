@@ -57,7 +57,7 @@ async def stream(
 ) -> web.StreamResponse:
     """Answer `request` with the run, until that has ended or the reader leaves."""
     connections = request.app[CONNECTIONS]
-    if connections.full:
+    if connections.full or connections.closing:
         # An EventSource gives up for good on 429 and 503; an empty stream it retries.
         return web.Response(body=b"retry: 10000\n\n", headers=HEADERS)
     # A proxy that speaks HTTP/1.0, as nginx does unless told otherwise, knows no chunks.
@@ -107,7 +107,8 @@ class _Stream(Connection):
         self.send(chunk if self._chunked else unchunked(chunk))
 
     def ping(self) -> None:
-        self._subscription.ping()
+        if self.writable:
+            self._subscription.ping()
 
     def heartbeat(self) -> None:
         """Its pings are written to it, and the kernel tells of a peer that takes none."""

@@ -152,7 +152,7 @@ async def test_everybody_is_said_goodbye_to_and_nobody_is_waited_for_who_has_lef
         await hall.enter()
     await hall.connections.close()
     assert [visitor.visits for visitor in hall.visitors] == [["goodbye"], ["goodbye"]]
-    assert hall.connections.full
+    assert hall.connections.closing
 
 
 async def test_one_that_does_not_listen_has_two_seconds(hall: Hall, clock: Clock) -> None:
