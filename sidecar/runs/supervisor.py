@@ -99,11 +99,15 @@ class Supervisor:
     async def open(self) -> None:
         """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
         await self._store.open()
-        left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
-        for record in reversed(left):  # the oldest gets its worker first
-            await self._carry_on(record)
-        for pool in self._pools:
-            pool.start()
+        try:
+            left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            for record in reversed(left):  # the oldest gets its worker first
+                await self._carry_on(record)
+            for pool in self._pools:
+                pool.start()
+        except BaseException:
+            await self.close()
+            raise
 
     async def broken(self) -> str:
         """Wait until it turns out that there can be no workers; why."""
