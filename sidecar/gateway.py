@@ -1,4 +1,7 @@
-"""The gateway as one object: open everything in order, close it in reverse."""
+"""The gateway as one object: open everything in order, close it in reverse.
+
+A failed opening closes what it had opened.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import ipaddress
 import logging
 import socket
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
@@ -52,20 +56,33 @@ class Gateway:
             self._folder,
             make_synthetic_pool(settings),
         )
-        self._runner: web.AppRunner | None = None
+        self._open = AsyncExitStack()
+        """How to close what is open, the last first."""
         self.url = ""
 
     async def open(self) -> None:
         """Raises SettingsError or StoreError; each says what to change."""
-        settings = replace(self._settings, max_connections=_streams(self._settings))
-        self._folder.open()
-        sock = self._bind()
-        host, port = sock.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        await self._supervisor.open()
-        self._runner = make_runner(make_app(settings, self._supervisor, port))
-        await self._runner.setup()
-        await web.SockSite(self._runner, sock, backlog=_BACKLOG).start()
+        async with AsyncExitStack() as opened:
+            self._folder.open()
+            opened.callback(self._folder.close)
+            sock = self._listen()
+            opened.callback(sock.close)
+            host, port = sock.getsockname()[:2]
+            self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            await self._supervisor.open()
+            opened.push_async_callback(self._supervisor.close)
+            settings = replace(self._settings, max_connections=_streams(self._settings))
+            runner = make_runner(make_app(settings, self._supervisor, port))
+            await runner.setup()
+            opened.push_async_callback(runner.cleanup)
+            # Readers are let go when their runs have ended, so that each sees the end; before
+            # that nobody is let in any more: who comes back at once would find it closing.
+            opened.push_async_callback(runner.app[CONNECTIONS].close)
+            opened.push_async_callback(self._supervisor.end_runs)
+            site = web.SockSite(runner, sock, backlog=_BACKLOG)
+            await site.start()
+            opened.push_async_callback(site.stop)
+            self._open = opened.pop_all()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Return once `stop` is set. Raises SettingsError when there can be no workers."""
@@ -81,13 +98,9 @@ class Gateway:
             await asyncio.gather(stopped, broken, return_exceptions=True)
 
     async def close(self) -> None:
-        """Live runs get their final event first, so that every reader sees the end."""
-        await self._supervisor.end_runs()
-        if self._runner is not None:
-            await self._runner.app[CONNECTIONS].close()
-            await self._runner.cleanup()
-        await self._supervisor.close()
-        self._folder.close()
+        """No more is let in, live runs get their final event, readers take what is theirs; then
+        workers, log and folder."""
+        await self._open.aclose()
 
     async def __aenter__(self) -> Gateway:
         await self.open()
@@ -96,7 +109,7 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _bind(self) -> socket.socket:
+    def _listen(self) -> socket.socket:
         """Raises SettingsError where the address can't be listened on, or is not loopback after
         all: what `localhost` means is the resolver's to say, and anyone may have told it."""
         host, port = self._settings.host, self._settings.port
@@ -108,6 +121,8 @@ class Gateway:
                 # There it would let another program listen on the same port, and be asked instead.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(info[4])
+            # At once: two that only bind the port both may, and the second fails at its last step.
+            sock.listen(_BACKLOG)
             address = sock.getsockname()[0]
             if ipaddress.ip_address(address).is_loopback:
                 return sock

@@ -15,7 +15,7 @@ from sidecar.settings import Settings
 
 
 def bound(tmp_path: Path, **chosen: Any) -> socket.socket:
-    return Gateway(Settings(data=tmp_path, port=0, **chosen))._bind()
+    return Gateway(Settings(data=tmp_path, port=0, **chosen))._listen()
 
 
 def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
@@ -60,5 +60,5 @@ def test_on_windows_nobody_shares_the_port(
     """There SO_REUSEADDR lets a second program listen on the same port, ours or a thief's."""
     monkeypatch.setattr(sys, "platform", platform)
     gateway = Gateway(Settings(data=tmp_path, port=0))
-    with gateway._bind() as sock:
+    with gateway._listen() as sock:
         assert bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)) is shared

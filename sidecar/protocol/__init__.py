@@ -24,6 +24,7 @@ from sidecar.protocol.commands import (
     Subscribe,
     Unsubscribe,
     parse_command,
+    too_large,
 )
 from sidecar.protocol.events import Cursor, Draft, Event, encode_event, format_cursor, parse_cursor
 from sidecar.protocol.framing import (
@@ -99,6 +100,7 @@ __all__ = [
     "pieces",
     "sse_control",
     "step",
+    "too_large",
     "unchunked",
     "ws_close",
     "ws_frame",

@@ -29,6 +29,7 @@ __all__ = [
     "Subscribe",
     "Unsubscribe",
     "parse_command",
+    "too_large",
 ]
 
 MAX_COMMAND: Final = 256 * 1024
@@ -237,6 +238,10 @@ _PARSERS: Final[dict[str, Callable[[str, str, _Fields], Command]]] = {
 }
 
 
+def too_large() -> CommandError:
+    return CommandError("too_large", f"a command may have at most {MAX_COMMAND} bytes")
+
+
 def parse_command(raw: bytes | str, *, cmd: str | None = None) -> Command:
     """One JSON object to a command. `cmd` fills in the name where the route says it.
 
@@ -245,7 +250,7 @@ def parse_command(raw: bytes | str, *, cmd: str | None = None) -> Command:
     command's id when it could be read.
     """
     if len(raw) > MAX_COMMAND:
-        raise CommandError("too_large", f"a command may have at most {MAX_COMMAND} bytes")
+        raise too_large()
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

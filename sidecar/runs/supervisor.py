@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Final
 
 from sidecar.channel import RunSpec
@@ -40,6 +41,7 @@ from sidecar.protocol import (
 )
 from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
+from sidecar.runs.listing import listed
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.runs.slots import Slots
@@ -110,11 +112,15 @@ class Supervisor:
     async def open(self) -> None:
         """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
         await self._store.open()
-        left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
-        for record in reversed(left):  # the oldest gets its worker first
-            await self._carry_on(record)
-        for pool in self._pools:
-            pool.start()
+        try:
+            left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            for record in reversed(left):  # the oldest gets its worker first
+                await self._carry_on(record)
+            for pool in self._pools:
+                pool.start()
+        except BaseException:
+            await self.close()
+            raise
 
     async def broken(self) -> str:
         """Wait until it turns out that there can be no workers; why."""
@@ -199,18 +205,20 @@ class Supervisor:
         return stored
 
     async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """Newest first. Raises CommandError `bad_request` for a state that there is not."""
+        """Newest first, the long ones cut (`listed`). Raises CommandError `bad_request` for a state
+        that there is not."""
         if state is None:
             stored = await self._store.snapshots(states=None, limit=limit)
             live = {run: e.recorder.snapshot() for run, e in self._live.items()}
-            return [live.get(snapshot["run"], snapshot) for snapshot in stored]
+            return listed(live.get(snapshot["run"], snapshot) for snapshot in stored)
         if state in FINAL_STATES:
-            return await self._store.snapshots(states=[state], limit=limit)
+            return listed(await self._store.snapshots(states=[state], limit=limit))
         if state not in LIVE_STATES:
             known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
             raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
         newest = reversed(self._live.values())
-        return [e.recorder.snapshot() for e in newest if e.run.state == state][:limit]
+        found = (e.recorder.snapshot() for e in newest if e.run.state == state)
+        return listed(islice(found, limit))
 
     async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
         """A refusal is a result: its sender may have left, and then it is no news to anybody."""

@@ -1,8 +1,9 @@
 """The gateway's face: aiohttp routes over the supervisor. From the bottom up::
 
 gatekeeper, refusals   which hosts and origins are let in; errors on their way out
-rounds, frames         many members visited by one timer; RFC 6455 frames read
-socket                 a socket taken over from aiohttp, with flow control
+rounds, frames, inbox  many members visited by one timer; RFC 6455 frames read, and what waits
+stall, socket          who takes nothing; a socket taken over from aiohttp, with flow control
+answers                what aiohttp itself sends, in our words and not for ever
 connections            the open streams, their heartbeat and their end
 keys                   what handlers find in the application
 sse, ws                the two transports

@@ -12,6 +12,7 @@ from sidecar.errors import CommandError
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
 from sidecar.web import pages, requests
+from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
 from sidecar.web.gatekeeper import Gatekeeper
@@ -64,7 +65,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(
+    return Runner(
         app,
         # Without it a handler goes on for a peer that has left.
         handler_cancellation=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from abc import abstractmethod
 from typing import Final
@@ -20,17 +21,25 @@ _HEARTBEAT_SECONDS: Final = 7.0
 """Between two looks at whether a peer is still there."""
 
 _GOODBYE_SECONDS: Final = 2.0
-"""What readers have, when the gateway stops, to take what is on its way to them."""
+"""What readers have, when the gateway stops, to take what is theirs."""
+
+_LAST_WORD_SECONDS: Final = 1.0
+"""What those who have not taken it by then have to hear that they are to come back."""
+
+_MOST: Final = 4 * 1024 * 1024
+"""Bytes that may wait for a peer when more is written to it: more than any one event or answer.
+Events and acks wait for a socket that takes them; this is for what nobody waits with."""
 
 
 class Connection(PeerSocket):
     """A socket that is visited now and then, and the end of its subscriptions."""
 
-    __slots__ = ("_connections",)
+    __slots__ = ("_connections", "_let_go")
 
     def __init__(self, connections: Connections) -> None:
         super().__init__()
         self._connections = connections
+        self._let_go = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -39,11 +48,14 @@ class Connection(PeerSocket):
     async def pump(self, subscription: Subscription) -> bool:
         """Whether the run has been told to its end; if not, this connection is over."""
         try:
+            if not self.writable:
+                # Else 256 subscriptions of one socket would write their first piece at once.
+                await self.drain()
             await subscription.run()
             return True
         except TooSlow:
             logger.info("a reader of %s was too slow and is let go", subscription.run_id)
-            self.too_slow()
+            self.stalled()
         except ConnectionError:
             self.abort()
         except CutShort as error:
@@ -53,6 +65,19 @@ class Connection(PeerSocket):
             logger.exception("a subscription to %s broke", subscription.run_id)
             self.abort()
         return False
+
+    def send(self, data: bytes) -> None:
+        """The one way out of events, acks, control frames and pongs."""
+        if self._socket.get_write_buffer_size() <= _MOST:
+            super().send(data)
+        else:
+            self.stalled()
+
+    def stalled(self) -> None:
+        if not self._let_go:
+            self._let_go = True
+            logger.info("a peer was too slow and is let go")
+            self.too_slow()
 
     @abstractmethod
     def too_slow(self) -> None:
@@ -67,12 +92,16 @@ class Connection(PeerSocket):
         """Say how things stand, so that the reader knows that the stream lives."""
 
     @abstractmethod
-    def heartbeat(self, takes: bool) -> None:
-        """See to it that the peer is still there, of which it is a sign that it `takes` bytes."""
+    def heartbeat(self) -> None:
+        """See to it that the peer is still there."""
 
     @abstractmethod
     def goodbye(self) -> None:
-        """The gateway stops: say what there is to say, and close."""
+        """The gateway stops: tell the runs, which have ended, to their end, and close."""
+
+    def last_word(self) -> None:
+        """It has taken too long for that: close all the same, behind what is on its way."""
+        self.close()
 
 
 class Connections:
@@ -88,7 +117,12 @@ class Connections:
 
     @property
     def full(self) -> bool:
-        return len(self._open) >= self._limit or self._empty is not None
+        return len(self._open) >= self._limit
+
+    @property
+    def closing(self) -> bool:
+        """The gateway stops: who comes now is to come back later."""
+        return self._empty is not None
 
     def enter(self, connection: Connection) -> None:
         self._open.add(connection)
@@ -103,24 +137,30 @@ class Connections:
             self._empty.set()
 
     async def close(self) -> None:
-        """Let everybody go, without waiting for those that don't listen."""
+        """Let everybody go, without waiting for those that don't listen: 3 s at most."""
         self._empty = asyncio.Event()
         for connection in tuple(self._open):
             connection.goodbye()
-        try:
-            if self._open:
-                async with asyncio.timeout(_GOODBYE_SECONDS):
-                    await self._empty.wait()
-        except TimeoutError:
-            for connection in tuple(self._open):
-                connection.abort()
+        await self._until_empty(self._empty, _GOODBYE_SECONDS)
+        for connection in tuple(self._open):
+            connection.last_word()
+        await self._until_empty(self._empty, _LAST_WORD_SECONDS)
+        for connection in tuple(self._open):
+            connection.abort()
         await self.tasks.close()
+
+    async def _until_empty(self, empty: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._open:
+                    empty.clear()
+                    await empty.wait()
 
 
 def _look_after(connection: Connection) -> None:
     takes = connection.takes()
     if not connection.closing:
-        connection.heartbeat(takes)
+        connection.heartbeat()
     elif not takes:
         # What was left for it to take, it does not take.
         connection.abort()

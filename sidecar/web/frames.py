@@ -66,6 +66,7 @@ class FrameReader:
 
     __slots__ = (
         "_control",
+        "_count",
         "_dropped",
         "_frame",
         "_head",
@@ -89,11 +90,15 @@ class FrameReader:
         """Its payload so far. Grows in place: one that drips in is not copied each time."""
         self._dropped = 0
         """Bytes of it, once it was too long to be kept."""
+        self._count = 0
+        """Of messages begun, those of control too, if not between the fragments of another."""
 
     @property
-    def unfinished(self) -> bool:
-        """A frame or a message has begun and is not whole."""
-        return bool(self._head) or self._frame is not None or self._opcode != CONTINUATION
+    def unfinished(self) -> int:
+        """The number of the message that has begun and is not whole; 0 when there is none."""
+        if self._frame is not None or self._opcode != CONTINUATION:
+            return self._count
+        return self._count + 1 if self._head else 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are whole with `data`. Raises BadFrame, after which it is of no use."""
@@ -152,6 +157,8 @@ class FrameReader:
             if size < least or size >> 63:
                 raise BadFrame(_PROTOCOL_ERROR, "a length is told in as few bytes as it takes")
         body = start + head + 4
+        if self._opcode == CONTINUATION:
+            self._count += 1
         if opcode >= CLOSE:
             self._control = bytearray()
         else:

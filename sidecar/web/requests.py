@@ -9,9 +9,9 @@ from aiohttp import web
 
 from sidecar import protocol
 from sidecar.errors import CommandError
-from sidecar.log import resolve_cursor
-from sidecar.protocol import Reply, Start
-from sidecar.web.keys import SUPERVISOR
+from sidecar.log import Log, resolve_cursor
+from sidecar.protocol import Event, Reply, Start
+from sidecar.web.keys import CONNECTIONS, SUPERVISOR
 from sidecar.web.refusals import refusal_response
 from sidecar.web.sse import cursor_of, stream
 
@@ -21,6 +21,9 @@ _BODY_SECONDS: Final = 10.0
 """A body that drips in for longer is dropped; aiohttp itself would wait for ever."""
 
 _MAX_PAGE: Final = 10_000
+_PAGE_BYTES: Final = 1_048_576
+"""Of events (one may be more). Ten thousand of 20 KB were 200 MB at once; `next` has the rest."""
+
 _DEFAULT_PAGE: Final = 1_000
 
 _LIMIT_DIGITS: Final = 9
@@ -35,13 +38,15 @@ async def control(request: web.Request) -> web.Response:
 
 async def post_run(request: web.Request) -> web.StreamResponse:
     """A start; with `Accept: text/event-stream` the response is the run itself."""
-    command, reply = await _command(request, cmd="start")
+    streams = "text/event-stream" in request.headers.get("Accept", "")
+    connections = request.app[CONNECTIONS]
+    command, reply = await _command(request, cmd="start", full=streams and connections.full)
     if not reply["ok"]:
         return _answer(reply)
     assert isinstance(command, Start)
     run = reply["run"]
     headers = {"Location": f"/runs/{run}"}
-    if "text/event-stream" in request.headers.get("Accept", ""):
+    if streams and not connections.full:  # as it may have become meanwhile
         feed = await request.app[SUPERVISOR].feed(run)
         return await stream(request, feed, None, status=201, headers=headers)
     response = _answer(reply, status=201)
@@ -62,13 +67,14 @@ async def get_run(request: web.Request) -> web.Response:
 async def page(request: web.Request) -> web.Response:
     """A slice of the log: the same bytes per event as on a stream, in one JSON body.
 
-    A cursor that can't be honoured is answered as on a stream, with everything still kept and a
+    It has at most `limit` events and a little more than 1 MiB, and `next` wherever it stops. A
+    cursor that can't be honoured is answered as on a stream, with everything still kept and a
     `reset` that says why.
     """
     log = (await request.app[SUPERVISOR].feed(request.match_info["run"])).log
     limit = _limit(request, _DEFAULT_PAGE, _MAX_PAGE)
     after, reason = resolve_cursor(log, cursor_of(request))
-    events = await log.read(after, limit)
+    events = await _slice(log, after, limit)
     seq = events[-1].seq if events else after
     rest: dict[str, Any] = {
         "next": f"{log.epoch}-{seq}",
@@ -85,10 +91,24 @@ async def page(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
+async def _slice(log: Log, after: int, limit: int) -> list[Event]:
+    events: list[Event] = []
+    size = 0
+    while more := await log.read(after):
+        for event in more:
+            if len(events) == limit or (events and size + len(event.json) > _PAGE_BYTES):
+                return events
+            events.append(event)
+            size += len(event.json)
+        after = more[-1].seq
+    return events
+
+
 async def _command(
-    request: web.Request, *, cmd: str | None = None
+    request: web.Request, *, cmd: str | None = None, full: bool = False
 ) -> tuple[protocol.Command | None, Reply]:
-    """Parse and apply the request's body. A refusal is a reply too."""
+    """Parse and apply the request's body. A refusal is a reply too; when it is `full`, a command
+    is refused before it has any effect."""
     command = None
     try:
         if request.content_type != "application/json":
@@ -96,6 +116,8 @@ async def _command(
                 "unsupported_media_type", "send Content-Type: application/json and a JSON body"
             )
         command = protocol.parse_command(await _body(request), cmd=cmd)
+        if full:
+            raise CommandError("at_capacity", "too many connections; try again in a while")
         return command, await request.app[SUPERVISOR].handle(command)
     except CommandError as error:
         if command is not None:
@@ -108,9 +130,7 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise CommandError(
-            "too_large", f"a command may have at most {protocol.MAX_COMMAND} bytes"
-        ) from None
+        raise protocol.too_large() from None
     except TimeoutError:
         raise CommandError(
             "bad_request", f"the body did not arrive within {_BODY_SECONDS:g} s"

@@ -16,6 +16,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from sidecar.log import Transport
+from sidecar.web.stall import Stall
 
 __all__ = ["PeerSocket", "take_over"]
 
@@ -35,14 +36,17 @@ _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 class PeerSocket(asyncio.Protocol, Transport):
     """Bytes to one peer, with flow control. What they mean is the subclass's."""
 
-    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket")
+    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket", "_stall")
 
     _socket: asyncio.Transport
 
     def __init__(self) -> None:
         self._paused = False
-        self._given = self._seen = 0
         self._draining: asyncio.Future[None] | None = None
+        self._given = self._seen = 0
+        """Bytes."""
+        self._stall: Stall | None = None
+        """While it takes no more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what the kernel buffers for this reader, and how long a dead one goes unnoticed."""
@@ -56,18 +60,36 @@ class PeerSocket(asyncio.Protocol, Transport):
                 sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._end_stall()
         if self._draining is not None and not self._draining.done():
             self._draining.set_exception(ConnectionResetError("the reader is gone"))
             self._draining.exception()  # looked at: there may be nobody waiting any more
 
     def pause_writing(self) -> None:
         self._paused = True
+        self._end_stall()
+        self._stall = Stall(lambda: self.taken, self.stalled)
 
     def resume_writing(self) -> None:
         self._paused = False
+        self._end_stall()
         if self._draining is not None and not self._draining.done():
             self._draining.set_result(None)
         self._draining = None
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def stalled(self) -> None:
+        """It has taken nothing for `STALL_SECONDS`, whatever it sends."""
+        self.abort()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the socket has taken out of the buffer so far, whoever wrote them."""
+        return self._given - self._socket.get_write_buffer_size()
 
     @property
     def closing(self) -> bool:
@@ -77,10 +99,6 @@ class PeerSocket(asyncio.Protocol, Transport):
     @property
     def writable(self) -> bool:
         return self._socket.get_write_buffer_size() <= _HIGH_WATER
-
-    @property
-    def taken(self) -> int:
-        return self._given - self._socket.get_write_buffer_size()
 
     def takes(self) -> bool:
         """Whether some of what waits for the peer has gone since the last call.
@@ -92,13 +110,21 @@ class PeerSocket(asyncio.Protocol, Transport):
         return self._given > taken > before
 
     async def drain(self) -> None:
-        if self.closing:
-            raise ConnectionResetError("the reader is gone")
-        if self._paused:
-            if self._draining is None:
-                self._draining = asyncio.get_running_loop().create_future()
-            # Shielded: one that gives up must not take the others along.
-            await asyncio.shield(self._draining)
+        """Of many who wait, each looks again when its turn comes: who was before it may have
+        filled the buffer. All 256 subscriptions of a socket at once would be 8 MB."""
+        while True:
+            if self.closing:
+                raise ConnectionResetError("the reader is gone")
+            if self._paused:
+                if self._draining is None:
+                    self._draining = asyncio.get_running_loop().create_future()
+                # Shielded: one that gives up must not take the others along.
+                await asyncio.shield(self._draining)
+            elif self.writable:
+                return
+            else:
+                # Written in this turn of the loop, and not yet offered to the kernel.
+                await asyncio.sleep(0)
 
     def abort(self) -> None:
         """Free the socket now: `close` would wait for a flush that a stalled peer never takes."""

@@ -57,7 +57,7 @@ async def stream(
 ) -> web.StreamResponse:
     """Answer `request` with the run, until that has ended or the reader leaves."""
     connections = request.app[CONNECTIONS]
-    if connections.full:
+    if connections.full or connections.closing:
         # An EventSource gives up for good on 429 and 503; an empty stream it retries.
         refusal = web.Response(body=b"retry: 10000\n\n", headers=HEADERS)
         refusal.force_close()  # kept alive, it would hold a descriptor as a stream does
@@ -109,9 +109,10 @@ class _Stream(Connection):
         self.send(chunk if self._chunked else unchunked(chunk))
 
     def ping(self) -> None:
-        self._subscription.ping()
+        if self.writable:
+            self._subscription.ping()
 
-    def heartbeat(self, takes: bool) -> None:
+    def heartbeat(self) -> None:
         """Its pings are written to it, and the kernel tells of a peer that takes none."""
 
     def goodbye(self) -> None:

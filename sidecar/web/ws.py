@@ -6,14 +6,13 @@ import asyncio
 import base64
 import hashlib
 import logging
-from collections import deque
 from typing import Any, Final
 
 from aiohttp import web
 
 from sidecar import protocol
 from sidecar.errors import CommandError, StoreError
-from sidecar.log import Subscription, TooSlow, drained
+from sidecar.log import Subscription
 from sidecar.protocol import (
     Command,
     Piece,
@@ -27,6 +26,7 @@ from sidecar.protocol import (
 from sidecar.runs import Supervisor
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.frames import CLOSE, PING, PONG, TEXT, BadFrame, FrameReader, Message
+from sidecar.web.inbox import Inbox
 from sidecar.web.keys import CONNECTIONS, SUPERVISOR
 from sidecar.web.refusals import opaque, unreadable
 from sidecar.web.socket import take_over
@@ -36,12 +36,17 @@ __all__ = ["Session", "upgrade", "websocket"]
 logger = logging.getLogger("sidecar.web")
 
 _MAX_FRAME: Final = 2 * 1024 * 1024
-"""Closed with 1009 above it; from MAX_COMMAND up to here the answer is `too_large`."""
+"""Closed with 1009 above it; from MAX_COMMAND up to here the answer is `too_large`, and of such a
+message only the length is kept."""
 
 _MAX_SUBSCRIPTIONS: Final = 256
 
-_MAX_UNANSWERED: Final = 64
-"""Commands that wait for their ack; with more the socket is not read on."""
+_TURN_BYTES: Final = 16_384
+"""Most that is parsed of what a peer sent before others have their turn: 7 ms of the smallest
+frames. A socket is read up to 32 times in a row, of which 200 MB/s of frames made 4 s."""
+
+_WHOLE_SECONDS: Final = 10.0
+"""Within which a message that has begun is whole, as a body over HTTP."""
 
 _SILENCE_SECONDS: Final = 20.0
 """A peer that answers no ping for so long is let go (RFC 6455 section 5.5.2 makes it answer)."""
@@ -94,14 +99,19 @@ class Session(Connection):
     """One socket: a task per subscription, and one for commands while there are any."""
 
     __slots__ = (
+        "_arrived",
+        "_deadline",
         "_dismissed",
         "_first",
         "_frames",
         "_heard",
         "_inbox",
+        "_owed",
         "_servant",
         "_subscriptions",
         "_supervisor",
+        "_turn",
+        "_unfinished",
     )
 
     def __init__(
@@ -115,9 +125,19 @@ class Session(Connection):
         self._supervisor = supervisor
         self._first = first
         self._subscriptions: dict[str, tuple[Subscription, asyncio.Task[None]]] = {}
-        self._frames: FrameReader | None = FrameReader(_MAX_FRAME)
+        self._frames: FrameReader | None = FrameReader(_MAX_FRAME, protocol.MAX_COMMAND)
         """None once the peer has broken the rules: what else it sends is dropped."""
-        self._inbox: deque[Message] | None = None
+        self._arrived = b""
+        """What waits to be parsed: of one read, since the socket is not read on meanwhile."""
+        self._turn: asyncio.Handle | None = None
+        """The next one."""
+        self._unfinished = 0
+        """The message that has begun, by its number, and ..."""
+        self._deadline: asyncio.TimerHandle | None = None
+        """... the end of the time that it has."""
+        self._owed: bytes | None = None
+        """The answer to the newest ping (RFC 6455 section 5.5.3)."""
+        self._inbox: Inbox | None = None
         """Commands to be answered. None when there are none: an empty deque takes 600 bytes."""
         self._servant: asyncio.Task[None] | None = None
         """Answers them, one by one."""
@@ -127,6 +147,10 @@ class Session(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if self._connections.closing:
+            self._connections.enter(self)
+            self.last_word()
+            return
         if self._connections.full:
             self._close(protocol.CLOSE_TOO_MANY, "too many connections")
             return
@@ -141,39 +165,86 @@ class Session(Connection):
             task.cancel()
         if self._servant is not None:
             self._servant.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     # What comes in.
 
     def data_received(self, data: bytes) -> None:
         self._heard = asyncio.get_running_loop().time()
-        if self._frames is None:
+        if self._frames is not None:
+            self._arrived += data
+            if self._turn is None:
+                self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Parse as much as anybody may at once; read no further while there is more, or enough
+        unanswered."""
+        self._turn = None
+        if self._frames is None or self.closing:
+            self._arrived = b""
             return
+        part, self._arrived = self._arrived[:_TURN_BYTES], self._arrived[_TURN_BYTES:]
         try:
-            messages = self._frames.feed(data)
+            messages, bad = self._frames.feed(part), None
         except BadFrame as error:
-            self._frames = None
-            self._close(error.code, error.reason)
-            return
+            messages, bad = error.before, error
         for message in messages:
-            if message.opcode == CLOSE:
-                # In answer to ours, or to be answered; the server hangs up first (section 7.1.1).
-                self._say(ws_frame(CLOSE, message.payload[:2]))
-                self._dismissed = True
-                self.close()
-                return
-            if message.opcode == PING:
-                self._say(ws_frame(PONG, message.payload))
-            elif message.opcode != PONG and not self._dismissed:
-                self._receive(message)
+            self._receive(message)
+        self._pong()
+        if bad is not None:
+            self._fail(bad)
+        else:
+            if self._arrived or self._sated:
+                self._socket.pause_reading()
+            self._read_on()
+        self._time_unfinished()
+
+    @property
+    def _sated(self) -> bool:
+        return self._inbox is not None and self._inbox.full and not self._dismissed
+
+    def _read_on(self) -> None:
+        if self.closing or self._turn is not None or self._sated:
+            return
+        if self._arrived:
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        else:
+            self._socket.resume_reading()
+
+    def _time_unfinished(self) -> None:
+        """Give what has begun its time; while it is not read on, it is not its fault."""
+        reading = self._frames is not None and not self._sated and not self._dismissed
+        unfinished = self._frames.unfinished if reading and self._frames is not None else 0
+        if unfinished == self._unfinished:
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._unfinished = unfinished
+        if unfinished:
+            self._deadline = asyncio.get_running_loop().call_later(_WHOLE_SECONDS, self._drips)
+
+    def _drips(self) -> None:
+        reason = f"a message is whole within {_WHOLE_SECONDS:g} s"
+        self._close(protocol.CLOSE_TOO_SLOW, reason, _SLOW_SECONDS)
 
     def _receive(self, message: Message) -> None:
-        if self._inbox is None:
-            self._inbox = deque()
-        self._inbox.append(message)
-        if len(self._inbox) > _MAX_UNANSWERED:
-            self._socket.pause_reading()
-        if self._servant is None:
-            self._servant = self._connections.tasks.spawn(self._serve())
+        if message.opcode == CLOSE:
+            # In answer to ours, or to be answered; the server hangs up first (section 7.1.1).
+            self._say(ws_frame(CLOSE, message.payload[:2]))
+            self._dismissed = True
+            self.close()
+        elif message.opcode == PING:
+            self._owed = message.payload
+        elif message.opcode != PONG and not self._dismissed:
+            if self._inbox is None:
+                self._inbox = Inbox()
+            self._inbox.put(message)
+            if self._servant is None:
+                self._servant = self._connections.tasks.spawn(self._serve())
 
     async def _serve(self) -> None:
         """Until there is nothing left to answer."""
@@ -182,14 +253,13 @@ class Session(Connection):
                 (run, after), self._first = self._first, None
                 await self._subscribe_at_once(run, after)
             while self._inbox:
-                await self._answer(self._inbox.popleft())
-                if len(self._inbox) == _MAX_UNANSWERED // 2 and not self.closing:
-                    self._socket.resume_reading()
-                if not self.writable:
-                    # Acks are as much as events: who takes none gets no more of them.
-                    await drained(self)
-        except TooSlow:
-            self.too_slow()
+                await self._answer(self._inbox.take())
+                if self._inbox.roomy:
+                    self._read_on()
+                    self._time_unfinished()
+                # Acks are as much as events: who takes none gets no more of them. And others have
+                # their turn in between, as a refusal waits for nothing.
+                await (asyncio.sleep(0) if self.writable else self.drain())
         except ConnectionError:
             self.abort()
         finally:
@@ -199,6 +269,8 @@ class Session(Connection):
         try:
             if message.opcode != TEXT:
                 raise CommandError("bad_request", "commands are text frames, not binary")
+            if message.dropped:
+                raise protocol.too_large()
             reply = await self._handle(protocol.parse_command(message.payload))
         except CommandError as error:
             reply = protocol.ack_error(error)
@@ -273,22 +345,44 @@ class Session(Connection):
         if not self._dismissed:
             self.send(data)
 
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        # It could not answer pings that stood behind what it had not taken yet.
+        self._heard = asyncio.get_running_loop().time()
+        self._pong()
+
+    def _pong(self) -> None:
+        if self._owed is not None and self.writable:
+            payload, self._owed = self._owed, None
+            self._say(ws_frame(PONG, payload))
+
     def ping(self) -> None:
+        if not self.writable:
+            return
         for subscription, _ in self._subscriptions.values():
             subscription.ping()
         if not self._subscriptions:
             self.write_control(protocol.control("stream.ping", seq=0))
 
-    def heartbeat(self, takes: bool) -> None:
-        now = asyncio.get_running_loop().time()
-        if takes:
-            self._heard = now  # our pings are behind what it takes
-        if now - self._heard < _SILENCE_SECONDS:
+    def heartbeat(self) -> None:
+        if not self.writable:
+            return  # `stalled` sees to it.
+        if asyncio.get_running_loop().time() - self._heard < _SILENCE_SECONDS:
             self._say(_PING)
         else:
             self._close(protocol.CLOSE_SILENT, "no answer to pings", _SLOW_SECONDS)
 
     def goodbye(self) -> None:
+        self._connections.tasks.spawn(self._leave())
+
+    async def _leave(self) -> None:
+        while busy := {task for _, task in self._subscriptions.values()}:
+            await asyncio.wait(busy)
+        self.last_word()
+
+    def last_word(self) -> None:
+        for _, task in self._subscriptions.values():
+            task.cancel()
         self._close(protocol.CLOSE_SHUTTING_DOWN, "shutting down")
 
     def too_slow(self) -> None:
@@ -304,6 +398,23 @@ class Session(Connection):
             self._say(ws_close(code, reason))
             self._dismissed = True
             asyncio.get_running_loop().call_later(patience, self._hang_up)
+            self._read_on()  # for its answer
+
+    def _fail(self, error: BadFrame) -> None:
+        """What else it sends means nothing. What came before is answered, for which it has 2 s."""
+        self._frames, self._arrived = None, b""
+        self._read_on()
+        if self._servant is None:
+            self._break_off(error)
+        else:
+            self._servant.add_done_callback(lambda _: self._break_off(error))
+            asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self._break_off, error)
+
+    def _break_off(self, error: BadFrame) -> None:
+        """End our half at once (section 7.1.7): its close frame is not waited for, its end is."""
+        if not self._dismissed and not self.closing:
+            self._close(error.code, error.reason)
+            self._socket.write_eof()
 
     def _hang_up(self) -> None:
         if self.writable:

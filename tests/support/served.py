@@ -40,14 +40,14 @@ class Served:
         self.pool = ScriptedPool()
         self.supervisor = Supervisor(settings, self.store, self.pool, DataFolder(folder))
         self.app = make_app(settings, self.supervisor, self.port)
-        self._runner = make_runner(self.app)
+        self.runner = make_runner(self.app)
         self._peers: list[asyncio.StreamWriter] = []
         self.http: aiohttp.ClientSession
 
     async def open(self) -> None:
         await self.supervisor.open()
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._sock).start()
+        await self.runner.setup()
+        await web.SockSite(self.runner, self._sock).start()
         self.http = aiohttp.ClientSession(self.url)
 
     async def close(self) -> None:
@@ -57,7 +57,7 @@ class Served:
             peer.transport.abort()
         await self.supervisor.end_runs()
         await self.connections.close()
-        await self._runner.cleanup()
+        await self.runner.cleanup()
         await self.supervisor.close()
 
     @property

@@ -44,7 +44,7 @@ class Visitor(Connection):
     def ping(self) -> None:
         self.visits.append("ping")
 
-    def heartbeat(self, takes: bool) -> None:
+    def heartbeat(self) -> None:
         self.visits.append("heartbeat")
 
     def too_slow(self) -> None:
@@ -153,7 +153,7 @@ async def test_everybody_is_said_goodbye_to_and_nobody_is_waited_for_who_has_lef
         await hall.enter()
     await hall.connections.close()
     assert [visitor.visits for visitor in hall.visitors] == [["goodbye"], ["goodbye"]]
-    assert hall.connections.full
+    assert hall.connections.closing
 
 
 async def test_one_that_does_not_listen_has_two_seconds(hall: Hall, clock: Clock) -> None:

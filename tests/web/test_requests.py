@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sidecar.web import requests as module
 from tests.support.clock import Clock
 from tests.support.served import Served, blocks, serve
 
@@ -130,6 +131,19 @@ async def test_a_run_that_was_started_for_a_reader_is_its_own_answer(served: Ser
         assert (queued["type"], queued["cause"]) == ("run.queued", "s")
 
 
+async def test_with_too_many_readers_a_run_for_one_more_is_refused_before_it_starts(
+    tmp_path: Path,
+) -> None:
+    async with serve(tmp_path, max_connections=1) as served, served.http.ws_connect("/ws"):
+        async with served.http.post("/runs", json={"id": "s"}, headers=STREAM) as response:
+            ack = await response.json()
+            assert (response.status, response.headers["Retry-After"]) == (429, "1")
+        assert (ack["id"], ack["error"]["code"]) == ("s", "at_capacity")
+        assert served.pool.taken == []
+        # It is not remembered, and who wants no stream is served.
+        assert (await post(served, "/runs", {"id": "s"}))[0] == 201
+
+
 @pytest.mark.parametrize("headers", [{}, STREAM])
 async def test_a_start_that_is_refused_is_an_ack_for_a_reader_too(
     served: Served, headers: dict[str, str]
@@ -192,6 +206,35 @@ async def test_pages_follow_each_other_to_the_end(served: Served) -> None:
     assert told == [1, 2, 3, 4]
     _, after = await get(served, f"/runs/{run}/events", after=page["next"])
     assert (after["events"], after["next"], after["end"]) == ([], page["next"], True)
+
+
+async def test_a_page_stops_at_a_mebibyte_and_the_next_goes_on(served: Served) -> None:
+    run, worker = await served.running()
+    for _ in range(40):
+        worker.say("llm.delta", {"text": "x" * 60_000})
+    worker.say("run.completed", {})
+    worker.leave()
+    await served.supervisor.settled()
+    told: list[int] = []
+    page: dict[str, Any] = {"end": False, "next": ""}
+    while not page["end"]:
+        async with served.http.get(
+            f"/runs/{run}/events", params={"limit": "10000", "after": page["next"]}
+        ) as response:
+            body = await response.read()
+        assert len(body) <= 1_100_000
+        page = json.loads(body)
+        told += [event["seq"] for event in page["events"]]
+    assert told == list(range(1, 44))
+
+
+async def test_one_event_that_is_longer_than_a_page_is_a_page(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAGE_BYTES", 10)
+    run = await served.completed()
+    _, page = await get(served, f"/runs/{run}/events")
+    assert [event["seq"] for event in page["events"]] == [1]
 
 
 async def test_at_the_head_of_a_live_run_a_page_is_empty_and_no_end(served: Served) -> None:

@@ -276,13 +276,15 @@ async def test_pings_say_how_far_each_subscription_is(served: Served, clock: Clo
         assert (ping["type"], ping["seq"], ping["run"]) == ("stream.ping", 2, run)
 
 
-async def test_at_the_gateways_end_everybody_is_told_to_come_back(
+async def test_at_the_gateways_end_everybody_is_told_the_end_and_to_come_back(
     served: Served, clock: Clock
 ) -> None:
     run, _ = await served.running()
     async with connected(served, run=run) as ws:
         await hear(ws, "stream.live")
+        await served.supervisor.end_runs()
         closing = asyncio.create_task(served.connections.close())
+        assert types(await hear(ws, "stream.end")) == ["run.interrupted", "stream.end"]
         message = await ws.receive()
         assert (message.type, message.data, message.extra) == (
             aiohttp.WSMsgType.CLOSE,

@@ -10,7 +10,10 @@ import pytest
 from aiohttp.http_websocket import WSMessageTextBytes
 
 from sidecar.log import STALL_SECONDS
-from tests.support.clock import Clock
+from sidecar.web.frames import FrameReader
+from sidecar.web.frames import Message as Read
+from sidecar.web.ws import Session
+from tests.support.clock import Clock, settle
 from tests.support.served import Served, serve, until_stuck
 
 WSMsgType = aiohttp.WSMsgType
@@ -64,8 +67,30 @@ async def test_who_breaks_the_rules_is_told_which_and_hung_up_on(
     reader, writer = await handshake(served)
     writer.write(b"\x81\x02hi")  # a client's frames are masked
     assert await goodbye(reader) == (1002, "frames of a client are masked")
-    await clock.turn(2)
+    # At once, on a clock that stands still; and so is its own end.
     assert await reader.read() == b""
+    writer.close()
+    while served.connections._open:
+        await settle()
+
+
+async def test_who_does_not_hang_up_in_turn_is_hung_up_on(served: Served, clock: Clock) -> None:
+    reader, writer = await handshake(served)
+    writer.write(b"\x81\x02hi")
+    await goodbye(reader)
+    assert len(served.connections._open) == 1
+    await clock.turn(2)
+    assert served.connections._open == set()
+    writer.close()
+
+
+async def test_what_came_whole_before_a_bad_frame_is_answered(served: Served) -> None:
+    reader, writer = await handshake(served)
+    writer.write(command("c-1") + frame(9, b"?") + b"\x81\x02hi")
+    answers = [await next_frame(reader) for _ in range(4)]
+    # Behind its own first ping.
+    assert [opcode for opcode, _ in answers] == [9, 10, 1, 8]
+    assert b'"id":"c-1","ok":true' in answers[2][1]
     writer.close()
 
 
@@ -90,6 +115,162 @@ async def test_with_too_many_connections_one_more_is_told_to_stay_away(tmp_path:
         writer.close()
 
 
+async def test_a_gateway_that_stops_is_not_full_but_to_be_come_back_to(tmp_path: Path) -> None:
+    async with serve(tmp_path, max_connections=1) as served:
+        await served.connections.close()
+        reader, writer = await handshake(served)
+        assert await goodbye(reader) == (4000, "shutting down")
+        writer.close()
+
+
+async def lagging(
+    served: Served,
+) -> tuple[Session, asyncio.StreamReader, asyncio.StreamWriter]:
+    """A reader with 24 MB before it, which it does not take, of a run that is going on."""
+    run, worker = await served.running()
+    reader, writer = await handshake(served, f"/ws?run={run}", limit=1)
+    connection = the_session(served)
+    for _ in range(400):
+        worker.say("llm.delta", {"text": "x" * 60_000})
+    await until_stuck(connection)
+    return connection, reader, writer
+
+
+async def test_who_lags_when_the_gateway_stops_is_told_the_end_and_then_to_come_back(
+    served: Served, clock: Clock
+) -> None:
+    _, reader, writer = await lagging(served)
+    await served.supervisor.end_runs()
+    closing = asyncio.create_task(served.connections.close())
+    told = []
+    while (got := await next_frame(reader))[0] != 8:
+        told.append(got[1])
+    assert b'"type":"run.interrupted"' in told[-2]
+    assert b'"type":"stream.end"' in told[-1]
+    assert got[1][:2] == (4000).to_bytes(2, "big")
+    writer.transport.abort()
+    await closing
+
+
+async def test_who_takes_nothing_when_the_gateway_stops_is_told_so_in_time(
+    served: Served, clock: Clock
+) -> None:
+    connection, reader, writer = await lagging(served)
+    await served.supervisor.end_runs()
+    closing = asyncio.create_task(served.connections.close())
+    await clock.turn(2)
+    assert not closing.done()
+    assert (await goodbye(reader))[0] == 4000
+    await clock.turn(1)
+    await closing
+    assert connection.closing
+    writer.transport.abort()
+
+
+async def test_only_the_newest_ping_is_answered_and_only_when_it_is_taken(
+    served: Served, clock: Clock
+) -> None:
+    connection, reader, writer = await lagging(served)
+    waiting = connection._socket.get_write_buffer_size()
+    for number in range(1_000):
+        writer.write(frame(9, b"%d" % number))
+    await writer.drain()
+    await settle()
+    assert connection._socket.get_write_buffer_size() == waiting
+    opcode, payload = 0, b""
+    while opcode != 10:
+        opcode, payload = await next_frame(reader)
+    assert payload == b"999"
+    writer.transport.abort()
+
+
+async def test_who_pings_and_takes_nothing_is_let_go_all_the_same(
+    served: Served, clock: Clock
+) -> None:
+    _, writer = await handshake(served, limit=1)
+    connection = the_session(served)
+    while connection.writable:
+        connection.data_received(frame(9, bytes(125)))
+        await asyncio.sleep(0)
+    for _ in range(int(STALL_SECONDS) - 1):
+        await clock.turn(1)
+        connection.data_received(frame(9, b"I am here"))
+    before = connection._dismissed
+    await clock.turn(1)
+    assert (before, connection._dismissed) == (False, True)
+    await clock.turn(8)
+    assert served.connections._open == set()
+    writer.transport.abort()
+
+
+async def test_a_message_that_drips_in_has_ten_seconds(served: Served, clock: Clock) -> None:
+    reader, writer = await handshake(served)
+    whole = command("c-1")
+    writer.write(whole + whole[:9])
+    for place in range(9, 18):
+        await clock.turn(1)
+        writer.write(whole[place : place + 1])
+    assert not the_session(served)._dismissed
+    await clock.turn(1.1)
+    assert await goodbye(reader) == (4001, "a message is whole within 10 s")
+    writer.close()
+
+
+async def test_each_message_has_its_own_ten_seconds(served: Served, clock: Clock) -> None:
+    reader, writer = await handshake(served)
+    ping = frame(9, b"are you there")
+    writer.write(ping[:5])
+    for _ in range(5):
+        await clock.turn(6)
+        writer.write(ping[5:] + ping[:5])
+    await clock.turn(1)
+    assert len(served.connections._open) == 1
+    writer.close()
+    await reader.read()
+
+
+async def test_of_a_command_that_is_too_long_nothing_is_kept_and_that_is_said(
+    served: Served,
+) -> None:
+    reader, writer = await handshake(served)
+    connection = the_session(served)
+    writer.write(frame(1, b"x" * 300_000))
+    while (got := await next_frame(reader))[0] != 1 or b"ack" not in got[1]:
+        pass
+    assert b'"code":"too_large"' in got[1]
+    assert not connection._dismissed
+    writer.write(frame(1, b"x" * 300_000)[:-1])
+    await writer.drain()
+    await settle()
+    assert connection._frames is not None
+    assert connection._frames._parts is None
+    writer.close()
+
+
+async def test_of_a_flood_of_frames_a_turns_worth_is_read_at_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, writer = await handshake(served)
+    connection = the_session(served)
+    sizes = []
+    feed = FrameReader.feed
+
+    def count(self: FrameReader, data: bytes) -> list[Read]:
+        sizes.append(len(data))
+        return feed(self, data)
+
+    monkeypatch.setattr(FrameReader, "feed", count)
+    connection.data_received(frame(9) * 20_000)
+    assert sizes == [16_384]
+    assert not connection._socket.is_reading()
+    while sum(sizes) < 120_000:
+        await settle()
+    assert max(sizes) == 16_384
+    await settle()
+    assert connection._socket.is_reading()
+    writer.close()
+
+
 FLOOD = 4_000
 """Hundreds of commands each, whose acks no socket buffer holds."""
 
@@ -107,7 +288,7 @@ async def test_who_asks_and_never_listens_is_read_no_further_and_let_go(
     served: Served, clock: Clock
 ) -> None:
     _, writer = await handshake(served, limit=1)
-    [connection] = served.connections._open
+    connection = the_session(served)
     asking = asyncio.create_task(flood(writer))
     await until_stuck(connection)
     await clock.turn(STALL_SECONDS)
@@ -120,7 +301,7 @@ async def test_who_asks_and_never_listens_is_read_no_further_and_let_go(
 
 async def test_who_listens_in_the_end_hears_why_it_was_let_go(served: Served, clock: Clock) -> None:
     reader, writer = await handshake(served, limit=1)
-    [connection] = served.connections._open
+    connection = the_session(served)
     asking = asyncio.create_task(flood(writer))
     await until_stuck(connection)
     await clock.turn(STALL_SECONDS)
@@ -132,13 +313,34 @@ async def test_who_listens_in_the_end_hears_why_it_was_let_go(served: Served, cl
     assert served.connections._open == set()
 
 
+def the_session(served: Served) -> Session:
+    [session] = served.connections._open
+    assert isinstance(session, Session)
+    return session
+
+
+def frame(opcode: int, payload: bytes = b"") -> bytes:
+    """A client's, masked with zeros."""
+    size = len(payload)
+    if size < 126:
+        return bytes([0x80 | opcode, 0x80 | size]) + bytes(4) + payload
+    if size < 65_536:
+        return bytes([0x80 | opcode, 0xFE]) + size.to_bytes(2, "big") + bytes(4) + payload
+    return bytes([0x80 | opcode, 0xFF]) + size.to_bytes(8, "big") + bytes(4) + payload
+
+
+def command(id: str) -> bytes:
+    return frame(1, b'{"id": "%b", "cmd": "ping"}' % id.encode())
+
+
 async def handshake(
-    served: Served, limit: int = 1 << 16
+    served: Served, path: str = "/ws", limit: int = 1 << 16
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await served.connect(limit)
     writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        % path.encode()
     )
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -148,12 +350,18 @@ async def handshake(
     return reader, writer
 
 
+async def next_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Opcode and payload of what the server says next."""
+    first, size = await reader.readexactly(2)
+    if size == 126:
+        size = int.from_bytes(await reader.readexactly(2), "big")
+    elif size == 127:
+        size = int.from_bytes(await reader.readexactly(8), "big")
+    return first & 15, await reader.readexactly(size)
+
+
 async def goodbye(reader: asyncio.StreamReader) -> tuple[int, str]:
     """Code and reason of the server's close frame, whatever comes before it."""
-    while True:
-        first, size = await reader.readexactly(2)
-        if size == 126:
-            size = int.from_bytes(await reader.readexactly(2), "big")
-        payload = await reader.readexactly(size)
-        if first == 0x88:
-            return int.from_bytes(payload[:2], "big"), payload[2:].decode()
+    while (got := await next_frame(reader))[0] != 8:
+        pass
+    return int.from_bytes(got[1][:2], "big"), got[1][2:].decode()

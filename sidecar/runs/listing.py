@@ -1,0 +1,42 @@
+"""Snapshots of many runs in one answer, of which the long ones are cut. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, Final
+
+from sidecar.protocol import encode
+
+__all__ = ["listed"]
+
+_WHOLE_BYTES: Final = 1_048_576
+"""Of JSON. A thousand runs of 200 KB each were 200 MB in one answer."""
+
+_SHORT: Final = 200
+"""Characters of an input that is kept of a run that is cut."""
+
+_FEW: Final = 10
+"""Inputs that are kept."""
+
+
+def listed(snapshots: Iterable[dict[str, Any]], most: int = _WHOLE_BYTES) -> list[dict[str, Any]]:
+    """As they are while they have `most` bytes together; from there on without outputs, with the
+    beginnings of their inputs, and `truncated`."""
+    left = most
+    shown = []
+    for snapshot in snapshots:
+        if left >= 0:
+            left -= len(encode(snapshot))
+        shown.append(snapshot if left >= 0 else _cut(snapshot))
+    return shown
+
+
+def _cut(snapshot: dict[str, Any]) -> dict[str, Any]:
+    inputs = {
+        name: value[:_SHORT] if isinstance(value, str) else value
+        for name, value in islice(snapshot["inputs"].items(), _FEW)
+        if not isinstance(value, (dict, list)) and len(name) <= _SHORT
+    }
+    tasks = [{**task, "output": None} for task in snapshot["tasks"]]
+    return {**snapshot, "inputs": inputs, "tasks": tasks, "output": None, "truncated": True}

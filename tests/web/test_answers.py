@@ -1,0 +1,76 @@
+"""Answers over plain HTTP as aiohttp sends them: in our words, and not for ever.
+
+What is relied on in aiohttp 3.14: `Server.__call__` makes the handler of a connection,
+`AppRunner._make_server` the server, and `RequestHandler.handle_error` the answer to what is no
+HTTP. If an upgrade breaks these tests, read those three.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from sidecar.log import STALL_SECONDS
+from tests.support.clock import Clock, settle
+from tests.support.served import Served
+
+LONG = b"GET /runs/%b/events?limit=10000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nno header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 5_000 + b"\r\n\r\n",
+        b"\x16\x03\x01 is TLS\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_as_everything_is(served: Served, request_: bytes) -> None:
+    reader, writer = await served.connect()
+    writer.write(request_)
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = await reader.read()
+    assert head.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b"Content-Type: application/json\r\n" in head
+    assert b"aiohttp" not in head
+    error = json.loads(body)["error"]
+    assert (error["code"], error["temporary"]) == ("bad_request", False)
+    assert error["message"].startswith("not HTTP: ")
+    writer.close()
+
+
+async def unread(served: Served) -> tuple[asyncio.Transport, asyncio.StreamWriter]:
+    """An answer of which so much is asked for that no socket takes it all, and nothing read."""
+    run, worker = await served.running()
+    for _ in range(20):
+        worker.say("llm.delta", {"text": "x" * 60_000})
+    await settle()
+    _, writer = await served.connect(limit=1)
+    server = served.runner.server
+    assert server is not None
+    while not server.connections:
+        await settle()
+    [handler] = server.connections
+    transport = handler.transport
+    assert transport is not None
+    before, now = -1, 0
+    while not now or now != before:
+        writer.write(LONG % run.encode())
+        for _ in range(20):
+            await settle()
+        before, now = now, transport.get_write_buffer_size()
+    return transport, writer
+
+
+async def test_an_answer_that_is_not_taken_ends_its_connection(
+    served: Served, clock: Clock
+) -> None:
+    transport, writer = await unread(served)
+    await clock.turn(STALL_SECONDS - 1)
+    assert not transport.is_closing()
+    await clock.turn(1)
+    assert transport.is_closing()
+    assert transport.get_write_buffer_size() == 0
+    writer.transport.abort()
