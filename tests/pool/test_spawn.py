@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sidecar.pool.spawn import SpawnPool
 from sidecar.settings import Settings
 from tests.pool.talk import BOUND, hear, idle_of, start
 from tests.support import light
+from tests.support.clock import settle
 from tests.worker.harness import gone
 
 
@@ -102,3 +105,68 @@ async def test_a_spawned_worker_has_a_handle_on_nothing_of_the_gateways(pool: Sp
     assert len(sockets) == 1
     worker.signal(signal.SIGKILL)
     worker.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only reaping tells of an end")
+async def test_a_group_is_killed_before_its_number_can_be_another_processs(
+    pool: SpawnPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number is free once its process is reaped; a zombie still holds it."""
+    states: list[str] = []
+
+    def look(pid: int) -> None:
+        states.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+
+    monkeypatch.setattr("sidecar.pool.spawn._sweep", look)
+    worker = await asyncio.wait_for(pool.take(), BOUND)
+    os.kill(worker.pid, signal.SIGKILL)
+    assert await asyncio.wait_for(worker.exit_code(), BOUND) == -KILL
+    assert states[:1] == ["Z"]
+    assert gone(worker.pid, patience=0)
+    worker.close()
+
+
+async def test_where_processes_have_no_descriptors_workers_come_and_go_all_the_same(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on macOS."""
+    monkeypatch.setattr("sidecar.pool.spawn._has_pidfd", lambda: False)
+    pool = SpawnPool(settings, program="synthetic")
+    pool.start()
+    worker = await asyncio.wait_for(pool.take(), BOUND)
+    worker.order(start(tmp_path, events=2))
+    assert (await hear(worker))[-1]["type"] == "run.completed"
+    assert await worker.exit_code() == 0
+    worker.close()
+    await pool.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no such descriptors")
+async def test_a_process_that_cannot_be_watched_is_not_left_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+
+    def full(pid: int) -> int:
+        opened.append(pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("sidecar.pool.spawn._has_pidfd", lambda: True)
+    monkeypatch.setattr(os, "pidfd_open", full)
+    pool = SpawnPool(settings, program="synthetic")
+    with pytest.raises(OSError, match="Too many open files"):
+        await pool._make()
+    assert gone(opened[0], patience=0)
+    await pool.stop()
+
+
+async def test_spawned_workers_that_are_killed_while_they_are_idle_are_replaced(
+    pool: SpawnPool,
+) -> None:
+    for _ in range(2):
+        (idle,) = await idle_of(pool)
+        idle.signal(KILL)
+        await asyncio.wait_for(idle.exit_code(), BOUND)
+        await settle()
+    assert idle not in await idle_of(pool)
+    assert pool.ready
