@@ -41,8 +41,8 @@ message only the length is kept."""
 
 _MAX_SUBSCRIPTIONS: Final = 256
 
-_TURN_BYTES: Final = 16_384
-"""Most that is parsed of what a peer sent before others have their turn: 7 ms of the smallest
+_TURN_BYTES: Final = 4_096
+"""Most that is parsed of what a peer sent before others have their turn: 2 ms of the smallest
 frames. A socket is read up to 32 times in a row, of which 200 MB/s of frames made 4 s."""
 
 _WHOLE_SECONDS: Final = 10.0

@@ -123,7 +123,7 @@ async def test_a_log_that_can_be_read_no_more_is_said_and_the_reader_is_to_come_
             "the log can't be read",
         )
         assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
-    assert ws.close_code == 4003
+    assert ws.close_code == 4004
 
 
 async def test_many_runs_can_be_followed_on_one_socket(served: Served) -> None:
