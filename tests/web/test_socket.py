@@ -220,3 +220,23 @@ def test_a_peer_that_is_gone_already_is_no_error() -> None:
     peer.connection_made(transport)
     assert peer.made.is_set()
     assert transport.high
+
+
+async def test_a_peer_takes_when_what_waits_for_it_gets_less_and_only_then(
+    server: Server,
+) -> None:
+    reader, writer = await server.connect()
+    writer.write(REQUEST)
+    await reader.readuntil(b"\r\n\r\n")
+    await soon(server.wire.made)
+    server.wire.send(BLOCK)
+    await reader.readexactly(len(BLOCK))
+    assert not server.wire.takes(), "the kernel takes what little there is for the dead too"
+    server.wire.fill()
+    server.wire.takes()
+    before = server.wire.taken
+    while server.wire.taken == before:
+        await reader.readexactly(len(BLOCK))
+    assert server.wire.takes()
+    assert not server.wire.takes()
+    writer.close()

@@ -47,6 +47,28 @@ async def test_a_client_that_answers_pings_stays(served: Served, clock: Clock) -
         assert len(served.connections._open) == 1
 
 
+async def test_a_client_that_takes_has_our_pings_still_before_it_and_stays(
+    served: Served, clock: Clock
+) -> None:
+    run, worker = await served.running()
+    reader, writer = await served.connect()
+    writer.write(
+        f"GET /ws?run={run} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"stream.live")
+    [connection] = served.connections._open
+    worker.say("llm.delta", {"text": "x" * (12 << 20)})
+    await until_stuck(connection)
+    for _ in range(8):
+        await reader.readexactly(1 << 20)
+        await clock.turn(7)
+    assert served.connections._open == {connection}
+    assert not connection.closing
+    writer.close()
+
+
 async def test_a_client_that_asks_is_answered(served: Served) -> None:
     async with served.http.ws_connect("/ws", autoping=False) as ws:
         assert (await ws.receive()).type is WSMsgType.PING
