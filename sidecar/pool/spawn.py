@@ -10,17 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
-from typing import Any, BinaryIO, Final
 
 from sidecar.pool.pool import Pool, Process, command
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
 __all__ = ["SpawnPool"]
-
-_STOP_SECONDS: Final = 10.0
-"""For processes that were killed to have gone."""
 
 
 class SpawnPool(Pool):
@@ -38,7 +33,7 @@ class SpawnPool(Pool):
 
     async def stop(self) -> None:
         await super().stop()
-        await self._watchers.settle(_STOP_SECONDS)
+        await self._watchers.settle()
 
     async def _launch(self, theirs: socket.socket) -> Process:
         with self._log.open("ab") as log:
@@ -52,77 +47,23 @@ class SpawnPool(Pool):
                 assert process.stdin is not None
                 process.stdin.write(base64.b64encode(theirs.share(process.pid)) + b"\n")
                 await process.stdin.drain()
-                return self._watch(process.pid, process.wait())
-            fd = theirs.fileno()
-            words = command(self._program, "--channel", str(fd))
-            if sys.platform == "linux" and _has_pidfd():
-                return self._watch(*_start(words, fd, log))
-            process = await asyncio.create_subprocess_exec(
-                *words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=(fd,), start_new_session=True,
-            )  # fmt: skip
-            return self._watch(process.pid, _swept(process))
-
-    def _watch(self, pid: int, end: Coroutine[Any, Any, int]) -> Process:
+            else:
+                fd = theirs.fileno()
+                process = await asyncio.create_subprocess_exec(
+                    *command(self._program, "--channel", str(fd)),
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    pass_fds=(fd,), start_new_session=True,
+                )  # fmt: skip
         exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
         async def watch() -> None:
-            # In the turn in which it is reaped: nobody signals a number that is another's by then.
-            code = await end
+            code = await process.wait()
+            _sweep(process.pid)
             if not exited.done():
                 exited.set_result(code)
 
-        self._watchers.spawn(watch(), name=f"watch over worker {pid}")
-        return pid, exited
-
-
-def _has_pidfd() -> bool:
-    """Linux 5.3 and newer; not in every sandbox."""
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
-def _start(words: list[str], fd: int, log: BinaryIO) -> tuple[int, Coroutine[Any, Any, int]]:
-    """A process that inherits `fd`: its pid, and its end, to be awaited.
-
-    Not asyncio's, which reaps a process before it tells that it has ended. Raises OSError.
-    """
-    process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        pass_fds=(fd,), start_new_session=True,
-    )  # fmt: skip
-    try:
-        handle = os.pidfd_open(process.pid)
-    except OSError:
-        process.kill()
-        process.wait()
-        raise
-    return process.pid, _ended(process, handle)
-
-
-async def _ended(process: subprocess.Popen[bytes], handle: int) -> int:
-    """The exit code, once the process is gone with all that it left in its group."""
-    loop = asyncio.get_running_loop()
-    gone = asyncio.Event()
-    try:
-        loop.add_reader(handle, gone.set)
-        await gone.wait()
-        _sweep(process.pid)
-        return process.wait()
-    finally:
-        loop.remove_reader(handle)
-        os.close(handle)
-
-
-async def _swept(process: asyncio.subprocess.Process) -> int:
-    """The same where a process can be watched only by reaping it: what is left of its group keeps
-    its number from others; without any, there is a moment in which that may be given away."""
-    code = await process.wait()
-    _sweep(process.pid)
-    return code
+        self._watchers.spawn(watch(), name=f"watch over worker {process.pid}")
+        return process.pid, exited
 
 
 def _sweep(pid: int) -> None:
