@@ -31,6 +31,8 @@ __all__ = ["run_in_terminal"]
 
 _PROBE_SECONDS: Final = 1.0
 _EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
+_CANCELLING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+"""A terminal that is closed, too: a sidecar of our own ends with the run, and so do its files."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What drives a terminal: a title, the clipboard (OSC 52), a cleared screen, in either length of
 ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the others."""
@@ -103,8 +105,9 @@ class _Session:
     async def follow(self) -> Frame:
         """Print until the final event, and return it."""
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(signal.SIGINT, self._cancel)
+        for name in _CANCELLING:
+            with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+                loop.add_signal_handler(getattr(signal, name), self._cancel)
         try:
             with _keys(self._on_keys):
                 last = await self._until_final()

@@ -31,12 +31,12 @@ from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 class Terminal:
     """A program on a terminal of its own: type at it, wait for what it shows."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **environ: str) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sidecar", "run", *arguments],
             cwd=ROOT,
-            env=clean_environment(TERM="xterm", COLUMNS="100"),
+            env=clean_environment(TERM="xterm", COLUMNS="100", **environ),
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -126,6 +126,21 @@ def test_c_and_ctrl_c_cancel_the_run(slow: Sidecar, key: str) -> None:
         assert terminal.process.wait(BOUND) == 130
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_is_closed_ends_its_own_sidecar_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    terminal = Terminal("tea", "--port", "9", TMPDIR=str(tmp_path), OFFLINE_TOKEN_MS="20")
+    try:
+        terminal.expect(r"offline model\]")
+        assert list(tmp_path.glob("crew-sidecar-*"))
+        terminal.process.send_signal(number)
+        assert terminal.process.wait(BOUND) == 130
+    finally:
+        terminal.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_log_that_cannot_be_written_is_said_once_and_so_is_that_it_can_be_again(

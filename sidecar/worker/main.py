@@ -89,6 +89,7 @@ class _Run:
         self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
+        self._storage = self._directory / "crewai"
         self._journal = Journal(self._directory, self._redactor.text)
         self._tasks: list[str] = []
         """Names, as far as they are known before kickoff."""
@@ -109,7 +110,7 @@ class _Run:
         """Make this process the run's own: directory, storage, randomness, memory."""
         self._directory.mkdir(parents=True, exist_ok=True)
         # CrewAI looks it up at each use; its task outputs database is reset at every kickoff.
-        os.environ["CREWAI_STORAGE_DIR"] = str(self._directory / "crewai")
+        os.environ["CREWAI_STORAGE_DIR"] = str(self._storage)
         random.seed()
         _limit_memory(self._spec["memory_mb"])
         threading.excepthook = self._thread_failed
@@ -130,17 +131,24 @@ class _Run:
             # Before anything slow, so that a browser sees life within milliseconds.
             self._started(choice.label, named)
             self._capture.start()
+            self._keep_locks()
             job = from_config(crew, choice, inputs, self._directory)
         else:
             from sidecar.worker.engine.build import check_review, from_target
 
             self._capture.start()
+            self._keep_locks()
             job = from_target(spec["target"], choice)
             planned = tap.mapper.plan(job.tasks)
             if planned:  # a Flow's tasks are known only when it comes to them
                 check_review(spec["review"], [task["name"] for task in planned])
             self._started(job.model or choice.label, planned)
         return self._kickoff(job, tap, choice)
+
+    def _keep_locks(self) -> None:
+        from sidecar.worker.engine import locks
+
+        locks.keep_in(self._storage)
 
     def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
         from sidecar.worker.engine.build import attach, review

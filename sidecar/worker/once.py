@@ -150,11 +150,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     collected = _Collected(lambda line: print(json.dumps(line), file=sys.stderr, flush=True))
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as storage:
         os.environ["CREWAI_STORAGE_DIR"] = storage
+        from sidecar.worker.engine import locks
         from sidecar.worker.engine.build import attach, from_config, from_target
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.main import output_of
 
+        locks.keep_in(Path(storage))
         tap = Tap(collected.add, Gates(), _raise)
         job = (
             from_target(options.crew, choice)

@@ -257,16 +257,23 @@ def test_an_output_file_lands_in_the_runs_directory(worker: Child, tmp_path: Pat
     assert (tmp_path / "run/out/plan.md").read_text() == last["data"]["output"]
 
 
-def test_an_input_cant_lead_an_output_file_out_of_the_runs_directory(
-    worker: Child, tmp_path: Path
+@pytest.mark.parametrize(
+    ("message", "wrong"),
+    [
+        ("../escaped.md", "leads out of the run's directory"),
+        ("x/../journal.ndjson", "is a file of the run's own"),
+    ],
+)
+def test_an_input_cant_lead_an_output_file_where_it_must_not_be(
+    worker: Child, tmp_path: Path, message: str, wrong: str
 ) -> None:
     (tmp_path / "agents.yaml").write_text("a: {role: R, goal: G, backstory: B}\n")
     (tmp_path / "tasks.yaml").write_text(
         "t: {description: D, expected_output: E, agent: a, output_file: '{message}'}\n"
     )
-    last = worker.run(spec_for(tmp_path, "../escaped.md", config=str(tmp_path)))
+    last = worker.run(spec_for(tmp_path, message, config=str(tmp_path)))
     assert last["type"] == "run.failed"
-    assert "leads out of the run's directory" in last["data"]["error"]["message"]
+    assert wrong in last["data"]["error"]["message"]
     assert not (tmp_path / "escaped.md").exists()
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from sidecar.worker.config.files import CrewConfig, load
 from sidecar.worker.config.problems import ConfigError
+from sidecar.worker.config.reserved import is_reserved
 from sidecar.worker.config.tools import Toolbox, toolbox
 
 if TYPE_CHECKING:
     from sidecar.worker.config.keys import AgentConfig as AgentConfig
     from sidecar.worker.config.keys import TaskConfig as TaskConfig
 
-__all__ = ["ConfigError", "CrewConfig", "Toolbox", "load", "toolbox"]
+__all__ = ["ConfigError", "CrewConfig", "Toolbox", "is_reserved", "load", "toolbox"]

@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails
 from yaml.nodes import Node, ScalarNode
 
 from sidecar.worker.config.problems import suggest
+from sidecar.worker.config.reserved import is_reserved
 from sidecar.worker.config.yamlfile import Place, YamlFile, described
 
 __all__ = ["AgentConfig", "TaskConfig", "check"]
@@ -59,6 +60,8 @@ def _inside(path: str) -> str:
             f"{path!r} must be a path inside the run's directory",
             "write it relative and without '..', for example plan.md",
         )
+    if is_reserved(path):
+        raise ValueError(f"{path!r} is a file of the run's own", "call it something else")
     return path
 
 

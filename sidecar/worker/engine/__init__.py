@@ -4,7 +4,8 @@ No names are lifted up to here: importing any of these modules but `models` impo
 takes seconds, and who needs one says so at the moment it does::
 
     models  offline  prose            which model; the one that needs no key
-    build  kept  warm                 crews made, put back where they were, made ahead of need
+    build  kept  warm  locks          crews made, put back where they were, made ahead of need; what
+                                  they lock
     mapping  tap                      CrewAI's events to facts
     gates  modifications  questions   what holds, changes and asks
 """

@@ -16,6 +16,7 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tools import BaseTool
 from crewai.tools import tool as as_tool
 
+from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.mapping import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
 
@@ -229,6 +230,8 @@ def _writer(directory: Path, path: str) -> Callable[[Any], None]:
         file = (root / path).resolve()
         if root not in file.parents:
             raise ValueError(f"output_file {path!r} leads out of the run's directory")
+        if is_reserved(str(file.relative_to(root))):
+            raise ValueError(f"output_file {path!r} is a file of the run's own")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(str(output.raw), encoding="utf-8", errors="replace")
 

@@ -11,6 +11,7 @@ import importlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,9 @@ _DEFERRED: Final = (
     ("openai.types.chat", "ChatCompletionChunk"),
 )
 
+_PREFIX: Final = "crew-warm-"
+_STALE_SECONDS: Final = 600.0
+"""Far more than `up` is given (READY_SECONDS of the pool, 120)."""
 
 _spare: CrewConfig | None = None
 """Of a crew that nobody asked for."""
@@ -45,22 +49,36 @@ _spare: CrewConfig | None = None
 def up() -> None:
     """Import crewai and everything a run imports lazily, and build one crew to throw away."""
     global _spare
-    folder = Path(tempfile.mkdtemp(prefix="crew-warm-"))
     before = os.environ.get("CREWAI_STORAGE_DIR")
-    os.environ["CREWAI_STORAGE_DIR"] = str(folder)
+    # Importing crewai makes the directory for its storage; one that is there needs no removing,
+    # and this takes seconds, in any of which this process may be killed.
+    os.environ["CREWAI_STORAGE_DIR"] = tempfile.gettempdir()
+    folder: Path | None = None
     try:
-        # Inside: importing crewai makes a directory for its storage.
         _import()
+        _sweep()
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        os.environ["CREWAI_STORAGE_DIR"] = str(folder)
         _spare = _build(folder)
     finally:
         if before is None:
             del os.environ["CREWAI_STORAGE_DIR"]
         else:
             os.environ["CREWAI_STORAGE_DIR"] = before
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(ImportError, AttributeError):
         _make_executor_state()
     gc.collect()
+
+
+def _sweep() -> None:
+    """Remove what others left here that were killed while they made theirs."""
+    longest_ago = time.time() - _STALE_SECONDS
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, or gone already
+            if folder.lstat().st_mtime < longest_ago:
+                shutil.rmtree(folder)
 
 
 def rehearse() -> None:
@@ -113,9 +131,12 @@ def _build(folder: Path) -> CrewConfig:
     from sidecar.worker import config
     from sidecar.worker.engine import (
         build,
+        locks,
         models,
         tap,  # noqa: F401
     )
+
+    locks.keep_in(folder)
 
     # A hosted model's client as well, for what making one imports; it connects to nothing.
     models.create(models.choose({"OPENAI_API_KEY": "only-to-warm-up"}))

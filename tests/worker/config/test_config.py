@@ -275,6 +275,19 @@ def test_an_output_file_outside_the_runs_directory_is_refused(tmp_path: Path, pa
     assert "must be a path inside the run's directory" in found[0]
 
 
+@pytest.mark.parametrize(
+    "path", ["journal.ndjson", "worker.log", "./Worker.LOG", ".\\journal.ndjson", "crewai/x"]
+)
+def test_an_output_file_that_is_the_runs_own_is_refused(tmp_path: Path, path: str) -> None:
+    found = problems(tmp_path, tasks=TASKS + f"    output_file: '{path}'\n")
+    assert "is a file of the run's own" in found[0]
+
+
+def test_an_output_file_in_a_folder_may_be_called_like_the_runs_own(tmp_path: Path) -> None:
+    crew = load_texts(tmp_path, AGENTS, TASKS + "    output_file: logs/worker.log\n")
+    assert crew.tasks[0].output_file == "logs/worker.log"
+
+
 def test_a_cycle_is_told_as_the_way_round_it(tmp_path: Path) -> None:
     tasks = "tasks:\n" + "".join(
         f"  {name}:\n" + _task(f"context_from: [{after}]")

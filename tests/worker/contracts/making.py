@@ -28,6 +28,23 @@ def check_storage_is_looked_up_at_each_use() -> None:
 
 
 @check
+def check_a_backend_takes_every_lock_of_a_run_and_their_names_are_paths() -> None:
+    """engine/locks.py: if `set_lock_backend` is gone or a name is no `kind:path` any more, each
+    run leaves a file in the system's temp folder for ever. Read crewai_core/lock_store.py."""
+    from sidecar.worker.engine import locks
+
+    system = Path(tempfile.gettempdir())
+    before = set(system.glob("crewai:*"))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CREWAI_STORAGE_DIR"] = folder
+        locks.keep_in(Path(folder))
+        make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
+        assert list(Path(folder).glob("crewai:*.lock"))
+    os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+    assert not set(system.glob("crewai:*")) - before
+
+
+@check
 def check_inputs_are_filled_in_once() -> None:
     """build.py: a brief with {braces} is data. If CrewAI fills them in again, escape them."""
     prompts: list[str] = []
