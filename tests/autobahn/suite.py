@@ -31,8 +31,8 @@ _ANSWER_SECONDS: Final = 20.0
 
 _INSTALL_SECONDS: Final = 600.0
 
-_RUN_SECONDS: Final = 1_200.0
-"""All cases together, which take a little over two minutes."""
+_SILENCE_SECONDS: Final = 120.0
+"""Without a next case. The longest takes 5 s, all of them two minutes."""
 
 
 class SuiteError(Exception):
@@ -131,11 +131,12 @@ def fuzz(
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        alarm = threading.Timer(_RUN_SECONDS, process.kill)
-        alarm.start()
         assert process.stdout is not None
         begun = total = 0
+        alarm = _alarm(process)
         for line in process.stdout:
+            alarm.cancel()
+            alarm = _alarm(process)
             said = [*said[-20:], line[:500]]
             if found := re.match(r"Ok, will run (\d+) test cases", line):
                 total = int(found[1])
@@ -148,6 +149,12 @@ def fuzz(
     if not total or [len(cases) for cases in verdicts.values()] != [total]:
         raise SuiteError("".join(said) + "the suite did not get through its cases (above)")
     return verdicts
+
+
+def _alarm(process: subprocess.Popen[str]) -> threading.Timer:
+    alarm = threading.Timer(_SILENCE_SECONDS, process.kill)
+    alarm.start()
+    return alarm
 
 
 def _environment(base: Path) -> dict[str, str]:
