@@ -239,6 +239,7 @@ class Session(Connection):
             self.close()
         elif message.opcode == PING:
             self._owed = message.payload
+            self._pong()
         elif message.opcode != PONG and not self._dismissed:
             if self._inbox is None:
                 self._inbox = Inbox()
