@@ -51,7 +51,7 @@ def kept(name: str, environ: dict[str, str], output: Path) -> Iterator[dict[str,
             if not _says(stamp, digest):
                 stamp.unlink(missing_ok=True)
                 shutil.rmtree(folder / name, ignore_errors=True)
-                _build(environ, output)
+                _build(environ, output, lock)
                 # Neither what it was nor what it is now, if somebody was at the sources meanwhile.
                 if _digest(environ) == digest:
                     stamp.write_text(digest)
@@ -90,7 +90,7 @@ def _sources(top: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _build(environ: dict[str, str], output: Path) -> None:
+def _build(environ: dict[str, str], output: Path, lock: IO[str]) -> None:
     with output.open("w") as log:
         built = subprocess.run(
             ["node", str(NEXT), "build"],
@@ -99,6 +99,8 @@ def _build(environ: dict[str, str], output: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            # Tests that are killed leave it behind: then it has the lock until it has ended too.
+            pass_fds=[lock.fileno()],
             timeout=BUILD,
         )
     if built.returncode:

@@ -59,10 +59,16 @@ def chat_sidecar(tmp_path_factory: pytest.TempPathFactory, origins: str) -> Iter
     assert running.stop() == 0
 
 
-@pytest.fixture(scope="session")
-def dev_url(tmp_path_factory: pytest.TempPathFactory, dev_port: int) -> Iterator[str]:
-    """`next dev`."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def dev_url(
+    tmp_path_factory: pytest.TempPathFactory, dev_port: int, one_chromium: Browser
+) -> AsyncIterator[str]:
+    """`next dev`, with all that it compiles when a browser first asks for it."""
     with pages.in_dev(dev_port, tmp_path_factory.mktemp("next")) as url:
+        page = await one_chromium.new_page()
+        for name in pages.PAGES:
+            await page.goto(f"{url}{name}", timeout=pages.FIRST_PAGE * 1_000)
+        await page.context.close()
         yield url
 
 

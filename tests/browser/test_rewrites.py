@@ -42,13 +42,16 @@ async def test_the_chat_runs_through_rewrites(
     assert chat.complaints == []
 
 
-@pytest.mark.parametrize("served", ["rewriting_url", "built_url"])
-async def test_the_comparison_is_one_click_away(
-    browser: Browser, request: pytest.FixtureRequest, served: str
-) -> None:
+@pytest.fixture(params=["rewriting", "built"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+async def test_the_comparison_is_one_click_away(browser: Browser, either_url: str) -> None:
     context = await open_context(browser)
     chat = Chat(await context.new_page())
-    await chat.open(request.getfixturevalue(served))
+    await chat.open(either_url)
     await chat.page.get_by_role("link", name="Compare").click()
     await expect(chat.page.get_by_role("button", name="Start")).to_be_visible()
     await expect(chat.page.get_by_role("img")).not_to_have_attribute("aria-label", "")
