@@ -23,7 +23,7 @@ from tests.browser.chat import BRIEF, PATIENCE, get, newest_run
 from tests.browser.pages import free_port
 from tests.support.sidecar import ROOT, Sidecar, clean_environment
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 ADAPTER = ROOT / "web-adapter"
 APPS = Path(__file__).parent / "apps"
@@ -185,6 +185,7 @@ declare global {
 """What the README's shorter blocks take for granted."""
 
 
+@pytest.mark.long
 def test_the_readmes_snippets_and_the_types_hold(app: App) -> None:
     # Hidden, so that `next build` leaves it alone.
     folder = app.folder / ".readme"
@@ -212,6 +213,7 @@ def test_the_readmes_snippets_and_the_types_hold(app: App) -> None:
     assert [line for line in said.splitlines() if ours.match(line)] == []
 
 
+@pytest.mark.long
 def test_the_adapters_own_tests_hold_on_this_react_and_assistant_ui(app: App) -> None:
     said = run("npx", "vitest", "run", "test/react", folder=ADAPTER, PEERS=str(app.folder))
     passed = re.search(r"Tests +(\d+) passed", re.sub(r"\x1b\[\d+m", "", said))
@@ -219,6 +221,7 @@ def test_the_adapters_own_tests_hold_on_this_react_and_assistant_ui(app: App) ->
     assert int(passed[1]) > 50
 
 
+@pytest.mark.long
 async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
     app.run("npx", "next", "build")
     with app.served():
