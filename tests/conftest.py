@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from tests.support import zygote
 from tests.support.sidecar import Raw, Sidecar, TransportName
 
 StartSidecar = Callable[..., Sidecar]
+
+# A shell that runs the tests in the background has these ignored, which children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_sessionfinish() -> None:
