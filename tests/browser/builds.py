@@ -43,25 +43,25 @@ def kept(name: str, environ: dict[str, str], output: Path) -> Iterator[dict[str,
     folder.mkdir(exist_ok=True)
     environ = {**environ, "NEXT_DIST_DIR": f"{_KEPT}/{name}"}
     stamp = folder / f"{name}.sha256"
-    with (folder / f"{name}.lock").open("w") as lock:
-        # Between the two kinds of lock another one may come in, and leave something else behind.
-        while not _is_current(stamp, environ, lock):
+    with (
+        (folder / f"{name}.turn").open("w") as turn,
+        (folder / f"{name}.lock").open("w") as lock,
+    ):
+        # One at a time looks and builds, and only what nobody serves.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        digest = _digest(environ)
+        while not _says(stamp, digest):
             fcntl.flock(lock, fcntl.LOCK_EX)
-            digest = _digest(environ)
-            if not _says(stamp, digest):
-                stamp.unlink(missing_ok=True)
-                shutil.rmtree(folder / name, ignore_errors=True)
-                _build(environ, output, lock)
-                # Neither what it was nor what it is now, if somebody was at the sources meanwhile.
-                if _digest(environ) == digest:
-                    stamp.write_text(digest)
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(folder / name, ignore_errors=True)
+            _build(environ, output, lock)
+            # Neither what it was nor what it is now, if somebody was at the sources meanwhile.
+            before, digest = digest, _digest(environ)
+            if before == digest:
+                stamp.write_text(digest)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        fcntl.flock(turn, fcntl.LOCK_UN)
         yield environ
-
-
-def _is_current(stamp: Path, environ: dict[str, str], lock: IO[str]) -> bool:
-    """Ask with a lock that many may hold."""
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    return _says(stamp, _digest(environ))
 
 
 def _says(stamp: Path, digest: str) -> bool:
