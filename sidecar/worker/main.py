@@ -28,6 +28,7 @@ from sidecar.worker.line.capture import Capture
 from sidecar.worker.line.orders import Orders
 from sidecar.worker.line.outbox import Outbox
 from sidecar.worker.line.redact import Redactor
+from sidecar.worker.outputs import Output, output_of
 from sidecar.worker.started import kept_of, started
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class _Run:
         _limit_memory(self._spec["memory_mb"])
         threading.excepthook = self._thread_failed
 
-    def _work(self) -> str:
+    def _work(self) -> Output:
         spec, inputs = self._spec, self._spec["inputs"]
         choice = models.choose(os.environ)
         tap = Tap(self._tell, self._gates, self._fail)
@@ -150,7 +151,7 @@ class _Run:
 
         locks.keep_in(self._storage)
 
-    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
+    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> Output:
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.kept import put_back
         from sidecar.worker.engine.modifications import Modifications
@@ -203,11 +204,14 @@ class _Run:
         except OSError:
             process.abandon()
 
-    def _complete(self, output: str) -> NoReturn:
+    def _complete(self, output: Output) -> NoReturn:
         self._gates.hold()
         if self._gates.cancelled:
             self._cancelled()
-        self._end(fact("run.completed", {"output": output}))
+        said = {"output": output.text}
+        self._end(
+            fact("run.completed", said if output.json is None else said | {"json": output.json})
+        )
 
     def _cancelled(self) -> NoReturn:
         self._end(fact("run.cancelled", {}, cause=self._gates.cause), _CANCEL_DRAIN_SECONDS)
@@ -269,7 +273,7 @@ class _Run:
         elif order["order"] == "answer":
             gates.answer(order["input"], order["text"])
         elif order["order"] == "expire":
-            gates.answer(order["input"], "")  # go on as if it had been accepted
+            gates.answer(order["input"], None)
 
     def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
         if isinstance(args.exc_value, MemoryError):
@@ -282,12 +286,6 @@ class _Run:
         with contextlib.suppress(OSError):
             log = self._directory / "worker.log"
             log.write_text(self._redactor.text(lines), encoding="utf-8", errors="replace")
-
-
-def output_of(result: Any) -> str:
-    """A run's output as text: a CrewOutput's `raw`, else whatever a Flow returned."""
-    raw = getattr(result, "raw", result)
-    return "" if raw is None else str(raw)
 
 
 def message_of(error: BaseException) -> str:

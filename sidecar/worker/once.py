@@ -154,7 +154,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         from sidecar.worker.engine.build import attach, from_config, from_target
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
-        from sidecar.worker.main import output_of
+        from sidecar.worker.outputs import output_of
 
         locks.keep_in(Path(storage))
         tap = Tap(collected.add, Gates(), _raise)
@@ -165,7 +165,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         )
         tap.mapper.plan(job.tasks)
         tap.install(lambda starting: attach(starting, tap.step, choice))
-        output = output_of(job.run(inputs))
+        output = output_of(job.run(inputs)).text or ""
     return {
         "status": "success",
         "output": output,

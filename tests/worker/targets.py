@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
-from crewai.flow import human_feedback
+from crewai.flow import HumanFeedbackPending, human_feedback
 from crewai.flow.flow import listen, start
 from crewai.project import CrewBase, agent, crew, task
 from crewai.tasks.conditional_task import ConditionalTask
@@ -414,6 +414,19 @@ class Asking(Forgetful):
         return f"asked: {self.ask('Which colour?')}"
 
 
+class Impatient(Forgetful):
+    @start()
+    def write(self) -> str:
+        return f"asked: {self.ask('Which colour?', timeout=0.05, metadata={'why': 'paint'})}"
+
+
+class FromTheKeyboard(Forgetful):
+    @start()
+    def write(self) -> str:
+        print("There are two colours.")
+        return f"typed: {input('Which colour? ')}"
+
+
 class Reviewed(Forgetful):
     @start()
     @human_feedback(message="Is it good?")
@@ -423,6 +436,35 @@ class Reviewed(Forgetful):
     @listen(write)
     def told(self, result: Any) -> str:
         return f"{result.output}, told: {result.feedback}"
+
+
+class _Later:
+    """Sends the question to somebody who answers some day, as CrewAI's documentation has it."""
+
+    def request_feedback(self, context: Any, _flow: Any) -> str:
+        raise HumanFeedbackPending(context=context, callback_info={"sent": "by mail"})
+
+
+class PutOff(Forgetful):
+    @start()
+    @human_feedback(
+        message="Is it good?",
+        emit=["approved", "rejected"],
+        llm=_llm(),
+        default_outcome="rejected",
+        metadata={"who": "the boss"},
+        provider=_Later(),
+    )
+    def write(self) -> dict[str, str]:
+        return {"draft": "a draft"}
+
+    @listen("approved")
+    def publish(self) -> dict[str, str]:
+        return {"published": "yes"}
+
+    @listen("rejected")
+    def drop(self) -> None:
+        return None
 
 
 def returns_nothing() -> None:
