@@ -90,7 +90,6 @@ class _Run:
         self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
-        self._storage = self._directory / "crewai"
         self._journal = Journal(self._directory, self._redactor.text)
         self._tasks: list[str] = []
         """Names, as far as they are known before kickoff."""
@@ -110,8 +109,7 @@ class _Run:
     def _settle(self) -> None:
         """Make this process the run's own: directory, storage, randomness, memory."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        # CrewAI looks it up at each use; its task outputs database is reset at every kickoff.
-        os.environ["CREWAI_STORAGE_DIR"] = str(self._storage)
+        os.environ["SIDECAR_RUN_DIR"] = str(self._directory)
         random.seed()
         _limit_memory(self._spec["memory_mb"])
         threading.excepthook = self._thread_failed
@@ -132,13 +130,13 @@ class _Run:
             # Before anything slow, so that a browser sees life within milliseconds.
             self._started(choice.label, named)
             self._capture.start()
-            self._keep_locks()
+            self._keep_outputs()
             job = from_config(crew, choice, inputs, self._directory)
         else:
             from sidecar.worker.engine.build import check_review, from_target
 
             self._capture.start()
-            self._keep_locks()
+            self._keep_outputs()
             job = from_target(spec["target"], choice)
             planned = tap.mapper.plan(job.tasks)
             if planned:  # a Flow's tasks are known only when it comes to them
@@ -146,12 +144,13 @@ class _Run:
             self._started(job.model or choice.label, planned)
         return self._kickoff(job, tap, choice)
 
-    def _keep_locks(self) -> None:
-        from sidecar.worker.engine import locks
+    def _keep_outputs(self) -> None:
+        from sidecar.worker.engine import storage
 
-        locks.keep_in(self._storage)
+        storage.keep_in(self._directory / "crewai")
 
     def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> Output:
+        from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.kept import put_back
         from sidecar.worker.engine.modifications import Modifications
@@ -161,6 +160,7 @@ class _Run:
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
 
         def prepare(starting: Any) -> None:
+            storage.attach(starting)
             attach(starting, tap.step, choice)
             modifications.attach(starting)
             review(starting, spec["review"])

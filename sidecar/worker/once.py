@@ -148,15 +148,14 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     # Before crewai, so that a mistake in a file is told at once.
     crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
     collected = _Collected(lambda line: print(json.dumps(line), file=sys.stderr, flush=True))
-    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as storage:
-        os.environ["CREWAI_STORAGE_DIR"] = storage
-        from sidecar.worker.engine import locks
+    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
+        from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, from_config, from_target
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
-        locks.keep_in(Path(storage))
+        storage.keep_in(Path(own))
         tap = Tap(collected.add, Gates(), _raise)
         job = (
             from_target(options.crew, choice)
@@ -164,7 +163,12 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             else from_config(crew, choice, inputs, Path.cwd())
         )
         tap.mapper.plan(job.tasks)
-        tap.install(lambda starting: attach(starting, tap.step, choice))
+
+        def prepare(starting: Any) -> None:
+            storage.attach(starting)
+            attach(starting, tap.step, choice)
+
+        tap.install(prepare)
         output = output_of(job.run(inputs)).text or ""
     return {
         "status": "success",

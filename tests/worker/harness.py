@@ -28,12 +28,11 @@ Fact = dict[str, Any]
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """This environment without anything that chooses a model, plus `extra`."""
+    chosen = ("OPENAI_", "OPENROUTER_", "OFFLINE_", "SIDECAR_", "CREW_", "CREWAI_")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(
-            ("OPENAI_", "OPENROUTER_", "OFFLINE_", "SIDECAR_", "CREW_", "CREWAI_")
-        )
+        if name == "CREWAI_STORAGE_DIR" or not name.startswith(chosen)
     }
     return {**kept, **extra}
 

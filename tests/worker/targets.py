@@ -14,6 +14,7 @@ from typing import Any
 from crewai import Agent, Crew, Flow, Task
 from crewai.flow import HumanFeedbackPending, human_feedback
 from crewai.flow.flow import listen, start
+from crewai.flow.persistence import persist
 from crewai.project import CrewBase, agent, crew, task
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import tool
@@ -144,7 +145,7 @@ def slow_tool() -> Crew:
         """Takes a second, and writes down that it was not cut off."""
         print("begun", flush=True)
         time.sleep(1)
-        Path(os.environ["CREWAI_STORAGE_DIR"]).parent.joinpath("tool-finished").touch()
+        Path(os.environ["SIDECAR_RUN_DIR"], "tool-finished").touch()
         return "done"
 
     return _crew(tools=[slow])
@@ -286,7 +287,7 @@ def _hung(hang: Callable[[], Any]) -> Crew:
     def hung(text: str) -> str:
         """Starts a child that ignores SIGTERM and writes its pid into the pipe `said` of the run's
         folder; never comes back."""
-        said = Path(os.environ["CREWAI_STORAGE_DIR"]).parent / "said"
+        said = Path(os.environ["SIDECAR_RUN_DIR"]) / "said"
         with subprocess.Popen([sys.executable, "-c", linger, said]):
             hang()
         return "never"
@@ -465,6 +466,31 @@ class PutOff(Forgetful):
     @listen("rejected")
     def drop(self) -> None:
         return None
+
+
+class Counted(BaseModel):
+    id: str = "the-counter"
+    count: int = 0
+
+
+@persist()
+class Counting(Flow[Counted]):
+    """Remembers by CrewAI's own means how often it ran."""
+
+    _skip_auto_memory: bool = True
+
+    @start()
+    def count(self) -> int:
+        self.state.count += 1
+        return self.state.count
+
+
+class WhereKnowledgeLies(Forgetful):
+    @start()
+    def tell(self) -> str:
+        from crewai.rag.chromadb.config import _default_settings
+
+        return _default_settings().persist_directory
 
 
 def returns_nothing() -> None:

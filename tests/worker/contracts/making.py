@@ -14,8 +14,9 @@ from tests.worker.contracts import check, kickoff, make_crew, shout
 
 @check
 def check_storage_is_looked_up_at_each_use() -> None:
-    """worker/main.py sets CREWAI_STORAGE_DIR after the fork. If CrewAI reads it at import, runs
-    share one database, which each kickoff resets."""
+    """The environment is the run's after the fork only, and engine/storage.py gives the outputs of
+    tasks a folder of their own. If CrewAI reads it at import, what a crew remembers is looked for
+    in the wrong place."""
     from crewai_core.paths import db_storage_path
 
     for _ in range(2):
@@ -25,6 +26,29 @@ def check_storage_is_looked_up_at_each_use() -> None:
             make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
             assert list(Path(folder).glob("*.db"))
     os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+
+
+@check
+def check_a_kickoff_empties_the_outputs_that_its_crew_was_made_with() -> None:
+    """engine/storage.py: `Crew._task_output_handler.storage` and its constructor are private. If
+    they moved, runs share one database, which each kickoff empties."""
+    from crewai.memory.storage.kickoff_task_outputs_storage import KickoffTaskOutputsSQLiteStorage
+    from crewai_core import lock_store
+
+    from sidecar.worker.engine import storage
+
+    own = KickoffTaskOutputsSQLiteStorage.__init__
+    before = make_crew()
+    with tempfile.TemporaryDirectory() as folder:
+        storage.keep_in(Path(folder))
+        storage.attach(before)
+        for crew in (before, make_crew()):
+            path = Path(crew._task_output_handler.storage.db_path)
+            assert path.parent == Path(folder)
+            crew.kickoff(inputs={"message": "tea", "kind": "Tea"})
+            assert len(crew._task_output_handler.load()) == 1
+    KickoffTaskOutputsSQLiteStorage.__init__ = own  # type: ignore[method-assign]
+    lock_store.set_lock_backend(None)
 
 
 @check
