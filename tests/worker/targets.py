@@ -482,7 +482,8 @@ class Counting(Flow[Counted]):
     @start()
     def count(self) -> int:
         self.state.count += 1
-        return self.state.count
+        count: int = self.state.count
+        return count
 
 
 class WhereKnowledgeLies(Forgetful):
