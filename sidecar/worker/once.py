@@ -163,7 +163,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             if crew is None
             else from_config(crew, choice, inputs, Path.cwd())
         )
-        tap.mapper.plan(job.tasks)
+        if job.crew is not None:
+            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
         tap.install(lambda starting: attach(starting, tap.step, choice))
         output = output_of(job.run(inputs))
     return {
