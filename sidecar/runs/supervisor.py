@@ -390,7 +390,7 @@ class Supervisor:
             "environ": dict(os.environ),
             "folder": os.getcwd(),
             "attempt": 1,
-            "kept": {},
+            "kept": [],
             "superseded": None,
             "memory_mb": self._settings.memory_mb,
             "review": list(run.review),

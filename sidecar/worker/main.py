@@ -13,11 +13,20 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from sidecar.channel import WORKER_BROKEN, WORKER_READY, Fact, Order, RunSpec, encode_line, fact
+from sidecar.channel import (
+    WORKER_BROKEN,
+    WORKER_READY,
+    Fact,
+    Kept,
+    Order,
+    RunSpec,
+    encode_line,
+    fact,
+)
 from sidecar.worker import config as configs
 from sidecar.worker import environment, process, user
 from sidecar.worker.engine import models
@@ -29,7 +38,7 @@ from sidecar.worker.line.orders import Orders
 from sidecar.worker.line.outbox import Outbox
 from sidecar.worker.line.redact import Redactor
 from sidecar.worker.outputs import Output, output_of
-from sidecar.worker.started import kept_of, started
+from sidecar.worker.started import kept_of, planned, started
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
@@ -91,10 +100,10 @@ class _Run:
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
         self._journal = Journal(self._directory, self._redactor.text)
-        self._tasks: list[str] = []
-        """Names, as far as they are known before kickoff."""
-        self._kept: dict[str, str] = {}
-        """Outputs of those that an earlier attempt finished."""
+        self._planned: list[str] = []
+        """The tids of the run's own crew's tasks."""
+        self._kept: list[Kept] = []
+        """Those of them that an earlier attempt finished."""
         self._reader = threading.Thread(target=self._listen, name="orders", daemon=True)
 
     def execute(self) -> NoReturn:
@@ -117,7 +126,7 @@ class _Run:
     def _work(self) -> Output:
         spec, inputs = self._spec, self._spec["inputs"]
         choice = models.choose(os.environ)
-        tap = Tap(self._tell, self._gates, self._fail)
+        tap = Tap(self._tell, self._gates, self._fail, spec["attempt"])
         if spec["target"] is None:
             crew = configs.load(Path(spec["config"]), configs.toolbox())
             from sidecar.worker.engine.build import check_review, fill, from_config
@@ -128,20 +137,21 @@ class _Run:
                 for task in crew.tasks
             ]
             # Before anything slow, so that a browser sees life within milliseconds.
-            self._started(choice.label, named)
+            self._started(choice.label, named, tap)
             self._capture.start()
             self._keep_outputs()
             job = from_config(crew, choice, inputs, self._directory)
         else:
             from sidecar.worker.engine.build import check_review, from_target
+            from sidecar.worker.engine.executions import task_list
 
             self._capture.start()
             self._keep_outputs()
             job = from_target(spec["target"], choice)
-            planned = tap.mapper.plan(job.tasks)
-            if planned:  # a Flow's tasks are known only when it comes to them
-                check_review(spec["review"], [task["name"] for task in planned])
-            self._started(job.model or choice.label, planned)
+            named = task_list(job.tasks)
+            if named:  # a Flow's tasks are known only when it comes to them
+                check_review(spec["review"], [task["name"] for task in named])
+            self._started(job.model or choice.label, named, tap)
         return self._kickoff(job, tap, choice)
 
     def _keep_outputs(self) -> None:
@@ -169,33 +179,37 @@ class _Run:
         modifications.install()
         Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
         if job.crew is not None:
-            put_back(job.crew, self._journal.restore(self._kept), spec["inputs"])
+            tap.mapper.own(job.crew, self._planned)
+            whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
+            put_back(job.crew, whole, spec["inputs"])
         # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
         self._hear()
         self._gates.stand("task")
         self._gates.check()
         return output_of(job.run(dict(spec["inputs"])))
 
-    def _started(self, model: str, tasks: Sequence[dict[str, Any]]) -> None:
-        self._tasks = [task["name"] for task in tasks]
-        self._kept = kept_of(self._spec, self._tasks)
-        self._tell(started(self._spec, model, tasks, self._kept))
+    def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
+        self._kept = kept_of(self._spec, [task["name"] for task in tasks])
+        known = planned(tasks, self._kept, tap.mapper.places.new_tid)
+        self._planned = [task["tid"] for task in known]
+        self._tell(started(self._spec, model, known, self._kept))
 
     def _tell(self, said: Fact) -> None:
-        if said["type"] == "task.completed" and said["data"]["name"] in self._tasks:
+        if said["type"] == "task.completed" and said.get("tid") in self._planned:
             # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
             # Flow: it begins anew, and one that loops would fill the disk.
-            self._keep(said["data"]["name"], said["data"]["output"])
+            self._keep(said)
         try:
             self._outbox.put(said)
         except OSError:
             process.abandon()
 
-    def _keep(self, task: str, output: str) -> None:
+    def _keep(self, said: Fact) -> None:
+        name, output = said["data"]["name"], said["data"]["output"]
         try:
-            self._journal.write(task, output)
+            self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
             self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:

@@ -162,7 +162,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             if crew is None
             else from_config(crew, choice, inputs, Path.cwd())
         )
-        tap.mapper.plan(job.tasks)
+        if job.crew is not None:
+            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
 
         def prepare(starting: Any) -> None:
             storage.attach(starting)

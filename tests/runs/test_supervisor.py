@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
+from sidecar.channel import RunSpec
 from sidecar.datafolder import DataFolder
 from sidecar.errors import CommandError, StoreError
 from sidecar.log import LogStore, StoredAck
@@ -143,7 +144,7 @@ async def test_a_start_is_acked_once_its_run_is_in_the_log(house: House) -> None
 async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path: Path) -> None:
     run = await house.start(inputs={"message": "tea"}, review=["one"])
     spec = (await house.pool.worker.told("start"))["spec"]
-    assert spec == {
+    wanted: RunSpec = {
         "run": run,
         "crew": "default",
         "inputs": {"message": "tea"},
@@ -153,12 +154,13 @@ async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path
         "environ": dict(os.environ),
         "folder": os.getcwd(),
         "attempt": 1,
-        "kept": {},
+        "kept": [],
         "superseded": None,
         "memory_mb": 0,
         "review": ["one"],
         "input_timeout": 0.0,
     }
+    assert spec == wanted
     assert (tmp_path / "runs" / run).is_dir()
 
 

@@ -49,7 +49,7 @@ def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **mor
         "environ": {},
         "folder": str(PROJECT),
         "attempt": 1,
-        "kept": {},
+        "kept": [],
         "superseded": None,
         "memory_mb": 0,
         "review": [],

@@ -17,7 +17,7 @@ from crewai.tools import BaseTool
 from crewai.tools import tool as as_tool
 
 from sidecar.worker.config import is_reserved
-from sidecar.worker.engine.mapping import task_names
+from sidecar.worker.engine.executions import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
 
 if TYPE_CHECKING:
