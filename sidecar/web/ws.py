@@ -161,8 +161,7 @@ class Session(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for _, task in self._subscriptions.values():
-            task.cancel()
+        self._end_subscriptions()
         if self._servant is not None:
             self._servant.cancel()
         if self._turn is not None:
@@ -331,6 +330,11 @@ class Session(Connection):
             if self._subscriptions.get(run, (None,))[0] is subscription:
                 del self._subscriptions[run]
 
+    def _end_subscriptions(self) -> None:
+        for _, task in self._subscriptions.values():
+            task.cancel()
+        self._subscriptions.clear()
+
     # What goes out.
 
     def write(self, piece: Piece) -> None:
@@ -382,8 +386,6 @@ class Session(Connection):
         self.last_word()
 
     def last_word(self) -> None:
-        for _, task in self._subscriptions.values():
-            task.cancel()
         self._close(protocol.CLOSE_SHUTTING_DOWN, "shutting down")
 
     def too_slow(self) -> None:
@@ -398,6 +400,7 @@ class Session(Connection):
         if not self._dismissed:
             self._say(ws_close(code, reason))
             self._dismissed = True
+            self._end_subscriptions()
             asyncio.get_running_loop().call_later(patience, self._hang_up)
             self._read_on()  # for its answer
 

@@ -12,7 +12,7 @@ import json
 
 import pytest
 
-from sidecar.log import STALL_SECONDS
+from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp.http_websocket import WSMessageTextBytes
 
-from sidecar.log import STALL_SECONDS
 from sidecar.web.frames import FrameReader
 from sidecar.web.frames import Message as Read
+from sidecar.web.stall import STALL_SECONDS
 from sidecar.web.ws import Session
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, serve, until_stuck
@@ -337,6 +338,41 @@ async def test_who_listens_in_the_end_hears_why_it_was_let_go(served: Served, cl
     assert served.connections._open == set()
 
 
+async def test_for_one_that_is_let_go_no_more_is_read_of_the_log(
+    served: Served, clock: Clock
+) -> None:
+    connection, reader, writer = await lagging(served)
+    [(subscription, _)] = connection._subscriptions.values()
+    await clock.turn(STALL_SECONDS)
+    seq = subscription.seq
+    assert await goodbye(reader) == (4001, "too slow; come back with your cursor")
+    # It has taken all that it was given, and could be given more.
+    assert connection.writable
+    await settle()
+    assert (subscription.seq, connection._subscriptions) == (seq, {})
+    writer.transport.abort()
+
+
+async def test_a_slow_reader_gets_a_big_event(served: Served, clock: Clock) -> None:
+    run, worker = await served.running()
+    reader, writer = await handshake(served, f"/ws?run={run}", limit=1)
+    # Else the kernel takes all of it for the reader.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    connection = the_session(served)
+    worker.say("llm.delta", {"text": "x" * (2 << 20)})
+    worker.say("run.completed", {})
+    worker.leave()
+    await until_stuck(connection)
+    opcode, payload, before = 0, b"", b""
+    while opcode != 8 and b"stream.end" not in payload:
+        before = payload
+        opcode, payload = await slow_frame(reader, clock)
+        writer.write(frame(10))  # to one of our pings
+    assert b"run.completed" in before
+    assert not connection._dismissed
+    writer.close()
+
+
 def the_session(served: Served) -> Session:
     [session] = served.connections._open
     assert isinstance(session, Session)
@@ -382,6 +418,19 @@ async def next_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     elif size == 127:
         size = int.from_bytes(await reader.readexactly(8), "big")
     return first & 15, await reader.readexactly(size)
+
+
+async def slow_frame(reader: asyncio.StreamReader, clock: Clock) -> tuple[int, bytes]:
+    """The same, for one that takes 256 KB in 14 s."""
+    first, size = await reader.readexactly(2)
+    if size >= 126:
+        size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8), "big")
+    payload = b""
+    while left := size - len(payload):
+        payload += await reader.readexactly(min(left, 1 << 18))
+        if left > 1 << 18:
+            await clock.turn(STALL_SECONDS - 1)
+    return first & 15, payload
 
 
 async def goodbye(reader: asyncio.StreamReader) -> tuple[int, str]:
