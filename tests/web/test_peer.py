@@ -10,8 +10,6 @@ import aiohttp
 import pytest
 from aiohttp.http_websocket import WSMessageTextBytes
 
-from sidecar.web.frames import FrameReader
-from sidecar.web.frames import Message as Read
 from sidecar.web.stall import STALL_SECONDS
 from sidecar.web.ws import Session
 from tests.support.clock import Clock, settle
@@ -198,7 +196,8 @@ async def test_only_the_newest_ping_is_answered_and_only_when_it_is_taken(
     for number in range(1_000):
         writer.write(frame(9, b"%d" % number))
     await writer.drain()
-    await settle()
+    while connection._owed != b"999":
+        await settle()
     assert connection._socket.get_write_buffer_size() == waiting
     opcode, payload = 0, b""
     while opcode != 10:
@@ -272,27 +271,39 @@ async def test_of_a_command_that_is_too_long_nothing_is_kept_and_that_is_said(
     writer.close()
 
 
-async def test_of_a_flood_of_frames_a_turns_worth_is_read_at_once(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, writer = await handshake(served)
+async def test_of_a_flood_of_frames_a_turns_worth_is_read_at_once(served: Served) -> None:
+    reader, writer = await handshake(served)
     connection = the_session(served)
-    sizes = []
-    feed = FrameReader.feed
-
-    def count(self: FrameReader, data: bytes) -> list[Read]:
-        sizes.append(len(data))
-        return feed(self, data)
-
-    monkeypatch.setattr(FrameReader, "feed", count)
-    connection.data_received(frame(9) * 20_000)
-    assert sizes == [4_096]
-    assert not connection._socket.is_reading()
-    while sum(sizes) < 120_000:
-        await settle()
-    assert max(sizes) == 4_096
-    await settle()
+    frames = connection._frames
+    assert frames is not None
+    connection.data_received(frame(9) * 1_000 + command("c-1"))
+    read = [frames._count]
+    while frames.more:
+        assert not connection._socket.is_reading()
+        await asyncio.sleep(0)
+        read.append(frames._count)
+    assert read == [*range(16, 1_001, 16), 1_001]
     assert connection._socket.is_reading()
+    while (got := await next_frame(reader))[0] != 1 or b"c-1" not in got[1]:
+        pass
+    writer.close()
+
+
+async def test_a_large_message_takes_its_turns_too(served: Served) -> None:
+    reader, writer = await handshake(served)
+    connection = the_session(served)
+    frames = connection._frames
+    assert frames is not None
+    connection.data_received(frame(1, b"x" * 200_000))
+    turns = 0
+    while frames.more:
+        assert frames._parts is not None
+        turns += 1
+        assert len(frames._parts) == 16_384 * turns
+        await asyncio.sleep(0)
+    assert turns == 200_000 // 16_384
+    while (got := await next_frame(reader))[0] != 1 or b"ack" not in got[1]:
+        pass
     writer.close()
 
 
