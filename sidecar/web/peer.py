@@ -97,8 +97,8 @@ class Peer(Connection):
         """The message that has begun, by its number, and ..."""
         self._deadline: asyncio.TimerHandle | None = None
         """... the end of the time that it has."""
-        self._owed: bytes | None = None
-        """The answer to the newest ping (RFC 6455 section 5.5.3)."""
+        self._owed = b""
+        """The answer to the newest ping (RFC 6455 section 5.5.3), or to those of this turn."""
         self._inbox: Inbox | None = None
         """Messages to be answered. None when there are none: an empty deque takes 600 bytes."""
         self._servant: asyncio.Task[None] | None = None
@@ -205,13 +205,15 @@ class Peer(Connection):
 
     def _receive(self, message: Message) -> None:
         if message.opcode == CLOSE:
+            self._pong()
             # In answer to ours, or to be answered; the server hangs up first (section 7.1.1).
             self._say(ws_frame(CLOSE, message.payload[:2]))
             self._dismissed = True
             self.close()
         elif message.opcode == PING:
-            self._owed = message.payload
-            self._pong()
+            pong = ws_frame(PONG, message.payload)
+            # In one write for a turn's; of those that wait for the peer the newest is enough.
+            self._owed = self._owed + pong if self._owed and self.writable else pong
         elif message.opcode != PONG and not self._dismissed:
             if self._inbox is None:
                 self._inbox = Inbox()
@@ -258,9 +260,9 @@ class Peer(Connection):
         self._pong()
 
     def _pong(self) -> None:
-        if self._owed is not None and self.writable:
-            payload, self._owed = self._owed, None
-            self._say(ws_frame(PONG, payload))
+        if self._owed and self.writable:
+            pongs, self._owed = self._owed, b""
+            self._say(pongs)
 
     def heartbeat(self) -> None:
         if not self.writable:

@@ -196,7 +196,7 @@ async def test_only_the_newest_ping_is_answered_and_only_when_it_is_taken(
     for number in range(1_000):
         writer.write(frame(9, b"%d" % number))
     await writer.drain()
-    while connection._owed != b"999":
+    while connection._owed[2:] != b"999":
         await settle()
     assert connection._socket.get_write_buffer_size() == waiting
     opcode, payload = 0, b""
@@ -204,6 +204,15 @@ async def test_only_the_newest_ping_is_answered_and_only_when_it_is_taken(
         opcode, payload = await next_frame(reader)
     assert payload == b"999"
     writer.transport.abort()
+
+
+async def test_the_pings_of_one_turn_are_answered_in_one_row(served: Served) -> None:
+    reader, writer = await handshake(served)
+    writer.write(frame(9, b"1") + frame(9, b"2") + frame(8))
+    answers = [await next_frame(reader) for _ in range(4)]
+    # Behind its own first ping.
+    assert answers[1:] == [(10, b"1"), (10, b"2"), (8, b"")]
+    writer.close()
 
 
 async def test_who_pings_and_takes_nothing_is_let_go_all_the_same(
