@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from sidecar.log.base import Log, LogStore, StoredAck
 from sidecar.log.feed import (
-    STALL_SECONDS,
     CutShort,
     Feed,
     Subscription,
-    TooSlow,
     Transport,
-    drained,
     resolve_cursor,
 )
 from sidecar.log.memory import MemoryStore
@@ -23,16 +20,13 @@ from sidecar.log.sqlite import SqliteStore
 from sidecar.settings import Settings
 
 __all__ = [
-    "STALL_SECONDS",
     "CutShort",
     "Feed",
     "Log",
     "LogStore",
     "StoredAck",
     "Subscription",
-    "TooSlow",
     "Transport",
-    "drained",
     "make_store",
     "resolve_cursor",
 ]

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.log.feed import STALL_SECONDS
+from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, blocks, serve, until_stuck
 
