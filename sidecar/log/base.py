@@ -10,7 +10,7 @@ import secrets
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -152,8 +152,10 @@ class LogStore(ABC):
     async def snapshot(self, run: str) -> dict[str, Any] | None: ...
 
     @abstractmethod
-    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
-        """The stored snapshots, newest run first."""
+    def snapshots(
+        self, *, states: Sequence[str] | None, limit: int
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The stored snapshots, newest run first, each read when it is asked for."""
 
     @abstractmethod
     async def ack(self, id: str) -> StoredAck | None: ...

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -64,6 +64,9 @@ _FORGET_EVENTS: Final = 512
 _FORGET_BYTES: Final = 512 * 1024
 """Most that is deleted in one go, with which the loop stands still for about a millisecond."""
 _FORGET_PAUSE_SECONDS: Final = 0.005
+
+_TURN_BYTES: Final = 512 * 1024
+"""Of snapshots that are read, about a millisecond, until others have their turn."""
 
 _BUSY_SECONDS: Final = 0.05
 """How long a commit may wait for somebody else's lock; the event loop waits with it."""
@@ -165,25 +168,32 @@ class SqliteStore(LogStore):
             raise StoreError(f"cannot read the log {self.path}: snapshot of {run} is damaged")
         return snapshot
 
-    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
+    async def snapshots(
+        self, *, states: Sequence[str] | None, limit: int
+    ) -> AsyncIterator[dict[str, Any]]:
         if states is None:
-            rows = self.query(
-                "SELECT run, snapshot FROM runs WHERE state != ? ORDER BY key DESC LIMIT ?",
-                _FORGOTTEN,
-                limit,
-            )
+            which, values = "state != ?", [_FORGOTTEN]
         else:
-            marks = ",".join("?" * len(states))
-            rows = self.query(
-                f"SELECT run, snapshot FROM runs WHERE state IN ({marks}) "
-                "ORDER BY key DESC LIMIT ?",
-                *states,
-                limit,
-            )
-        found = [(run, _snapshot(body)) for run, body in rows]
-        if damaged := [run for run, snapshot in found if snapshot is None]:
+            which, values = f"state IN ({','.join('?' * len(states))})", list(states)
+        keys = self.query(
+            f"SELECT key FROM runs WHERE {which} ORDER BY key DESC LIMIT ?", *values, limit
+        )
+        damaged, size = list[str](), 0
+        for (key,) in keys:
+            # One by one: a thousand may have 200 MB together.
+            for run, body in self.query(
+                "SELECT run, snapshot FROM runs WHERE key = ? AND state != ?", key, _FORGOTTEN
+            ):
+                if (snapshot := _snapshot(body)) is None:
+                    damaged.append(run)
+                    continue
+                yield snapshot
+                size += len(body)
+            if size > _TURN_BYTES:
+                size = 0
+                await asyncio.sleep(0)
+        if damaged:
             logger.error("%s: damaged snapshots, left out: %s", self.path, ", ".join(damaged[:10]))
-        return [snapshot for _, snapshot in found if snapshot is not None]
 
     async def ack(self, id: str) -> StoredAck | None:
         rows = self.query("SELECT id, digest, body FROM acks WHERE id = ?", id)

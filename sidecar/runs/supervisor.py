@@ -41,7 +41,7 @@ from sidecar.protocol import (
 )
 from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
-from sidecar.runs.listing import listed
+from sidecar.runs.listing import Listing
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.runs.slots import Slots
@@ -113,7 +113,8 @@ class Supervisor:
         """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
         await self._store.open()
         try:
-            left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            live = self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            left = [record async for record in live]
             for record in reversed(left):  # the oldest gets its worker first
                 await self._carry_on(record)
             for pool in self._pools:
@@ -205,20 +206,23 @@ class Supervisor:
         return stored
 
     async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """Newest first, the long ones cut (`listed`). Raises CommandError `bad_request` for a state
-        that there is not."""
-        if state is None:
-            stored = await self._store.snapshots(states=None, limit=limit)
-            live = {run: e.recorder.snapshot() for run, e in self._live.items()}
-            return listed(live.get(snapshot["run"], snapshot) for snapshot in stored)
-        if state in FINAL_STATES:
-            return listed(await self._store.snapshots(states=[state], limit=limit))
+        """Newest first, the long ones cut (`Listing`), and no two long ones in memory at a time.
+        Raises CommandError `bad_request` for a state that there is not."""
+        listing = Listing()
+        if state is None or state in FINAL_STATES:
+            states = None if state is None else [state]
+            stored = self._store.snapshots(states=states, limit=limit)
+            return [listing.shown(self._newer(record)) async for record in stored]
         if state not in LIVE_STATES:
             known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
             raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
         newest = reversed(self._live.values())
         found = (e.recorder.snapshot() for e in newest if e.run.state == state)
-        return listed(islice(found, limit))
+        return [listing.shown(snapshot) for snapshot in islice(found, limit)]
+
+    def _newer(self, stored: dict[str, Any]) -> dict[str, Any]:
+        execution = self._live.get(stored["run"])
+        return stored if execution is None else execution.recorder.snapshot()
 
     async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
         """A refusal is a result: its sender may have left, and then it is no news to anybody."""
