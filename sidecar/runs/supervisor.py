@@ -18,7 +18,7 @@ from sidecar.channel import RunSpec
 from sidecar.clock import now_ms
 from sidecar.datafolder import DataFolder
 from sidecar.errors import CommandError, StoreError
-from sidecar.log import Feed, Log, LogStore, StoredAck
+from sidecar.log import Feed, Log, LogStore
 from sidecar.pool import Pool
 from sidecar.protocol import (
     FINAL_STATES,
@@ -34,14 +34,12 @@ from sidecar.protocol import (
     Resume,
     Start,
     Status,
-    ack_error,
     ack_ok,
-    as_duplicate,
-    encode,
 )
 from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.listing import Listing
+from sidecar.runs.once import Once
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.runs.slots import Slots
@@ -95,8 +93,7 @@ class Supervisor:
         self._live: dict[str, Execution] = {}
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
-        self._commands = asyncio.Lock()
-        """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
+        self._once = Once(store, self._apply)
         self._closing = False
 
     @property
@@ -173,7 +170,7 @@ class Supervisor:
                 return ack_ok(command.id, result={"server_time": now_ms()})
             # A task of ours: a command under way is not undone by its sender's leaving.
             task = self._tasks.spawn(
-                self._in_turn(command), name=f"command {command.id}", awaited=True
+                self._once.answer(command), name=f"command {command.id}", awaited=True
             )
             await asyncio.wait({task})
             reply = task.result()
@@ -224,38 +221,9 @@ class Supervisor:
         execution = self._live.get(stored["run"])
         return stored if execution is None else execution.recorder.snapshot()
 
-    async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
-        """A refusal is a result: its sender may have left, and then it is no news to anybody."""
-        async with self._commands:
-            try:
-                return await self._once(command)
-            except (CommandError, StoreError) as error:
-                return error
-
-    async def _once(self, command: Command) -> Reply:
-        """At most one effect per id: a repeat gets the stored ack, another body is refused."""
-        stored = await self._store.ack(command.id)
-        if stored is not None:
-            if stored.digest == command.digest:
-                return as_duplicate(stored.body)
-            raise CommandError(
-                "id_reused", "this id was used for another command; mint a new one", id=command.id
-            )
-        if self._closing:
-            raise CommandError("shutting_down", "the sidecar is stopping", id=command.id)
-        try:
-            reply = await self._apply(command)
-        except CommandError as error:
-            error.id = command.id
-            if error.temporary:
-                raise
-            reply = ack_error(error)
-        if reply.get("noop") or not reply["ok"]:
-            # What led to an event was stored with it, in one transaction.
-            await self._store.record(StoredAck(command.id, command.digest, encode(reply)))
-        return reply
-
     async def _apply(self, command: Command) -> Reply:
+        if self._closing:
+            raise CommandError("shutting_down", "the sidecar is stopping")
         if isinstance(command, Start):
             return await self._start(command)
         if not isinstance(command, (Pause, Resume, Cancel, Modify, Answer)):
