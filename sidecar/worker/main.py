@@ -161,7 +161,6 @@ class _Run:
 
         def prepare(starting: Any) -> None:
             attach(starting, tap.step, choice)
-            modifications.attach(starting)
             review(starting, spec["review"])
 
         tap.install(prepare, modifications.interrupt)
