@@ -172,7 +172,6 @@ class _Run:
         def prepare(starting: Any) -> None:
             storage.attach(starting)
             attach(starting, tap.step, choice)
-            modifications.attach(starting)
             review(starting, spec["review"])
 
         tap.install(prepare, modifications.interrupt)

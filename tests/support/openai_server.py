@@ -58,6 +58,8 @@ class OpenAIServer:
         """`{"path", "authorization", "body"}` of each call, oldest first."""
         self.finished = threading.Event()
         """Set when a streamed answer has been written to its end."""
+        self.left = threading.Event()
+        """Set when a client has left before that."""
         self.base_url = ""
         self._port = port
         self._failed = 0
@@ -86,6 +88,7 @@ class OpenAIServer:
         """Count the failures of a script from the start; no answer has been finished."""
         self._failed = 0
         self.finished.clear()
+        self.left.clear()
 
     def wait(self) -> None:
         """Until interrupted."""
@@ -134,7 +137,11 @@ class OpenAIServer:
         called = any(message.get("role") == "tool" for message in body["messages"])
         name = tools[0]["function"]["name"] if tools and script.tool_first and not called else None
         if body.get("stream"):
-            return await self._stream(request, body, name)
+            try:
+                return await self._stream(request, body, name)
+            except (asyncio.CancelledError, ConnectionResetError):
+                self.left.set()
+                raise
         return web.json_response(_whole(body, script, name))
 
     async def _stream(

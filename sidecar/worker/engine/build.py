@@ -286,8 +286,6 @@ def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
         return
     if _hopeless(llm, choice):
         setattr(owner, name, create(named(OFFLINE)))
-    elif getattr(llm, "stream", None) in (None, False):
-        llm.stream = True
 
 
 def _hopeless(llm: Any, choice: ModelChoice) -> bool:

@@ -77,7 +77,7 @@ def named(model: str) -> ModelChoice:
 
 
 def create(choice: ModelChoice) -> BaseLLM:
-    """A new streaming LLM for `choice`.
+    """A new LLM for `choice`.
 
     Raises ValueError with the reason when CrewAI can't make it (unknown provider, missing key).
     """
@@ -97,6 +97,6 @@ def create(choice: ModelChoice) -> BaseLLM:
         if value is not None
     }
     try:
-        return LLM(choice.model, stream=True, **options)
+        return LLM(choice.model, **options)
     except Exception as error:
         raise ValueError(f"the model {choice.label!r} can't be used: {error}") from error
