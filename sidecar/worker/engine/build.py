@@ -18,7 +18,7 @@ from crewai.tools import tool as as_tool
 
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.mapping import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, for_agent, named
 
 if TYPE_CHECKING:
     from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
@@ -178,8 +178,7 @@ def _agent(
     llms: MutableMapping[ModelChoice, BaseLLM],
     toolbox: Toolbox,
 ) -> Agent:
-    if config.llm is not None and not choice.offline:
-        choice = named(config.llm)
+    choice = for_agent(config.llm, choice, os.environ)
     # One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
     # certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong
     # then, once for each agent; ours comes from the events.
