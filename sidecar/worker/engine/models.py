@@ -15,7 +15,7 @@ from sidecar.worker.environment import setting
 if TYPE_CHECKING:
     from crewai import BaseLLM
 
-__all__ = ["OFFLINE", "ModelChoice", "choose", "create", "for_agent", "named"]
+__all__ = ["OFFLINE", "ModelChoice", "Models", "choose", "create", "for_agent", "named"]
 
 OFFLINE: Final = "offline"
 _DEFAULT_OPENAI: Final = "gpt-4o-mini"
@@ -142,8 +142,34 @@ def for_agent(llm: str | None, choice: ModelChoice, environ: Mapping[str, str]) 
     return made if may_work else choice
 
 
-def create(choice: ModelChoice) -> BaseLLM:
-    """A new streaming LLM for `choice`.
+class Models:
+    """The LLMs of one crew, whose own model is `choice`.
+
+    One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
+    certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong then,
+    once for each agent; ours comes from the events.
+    """
+
+    def __init__(self, choice: ModelChoice, environ: Mapping[str, str]) -> None:
+        self._choice = choice
+        self._environ = environ
+        self._made: list[tuple[ModelChoice, dict[str, Any], BaseLLM]] = []
+
+    def of(self, llm: Mapping[str, Any] | None) -> BaseLLM:
+        """For an agent's `llm`: `model`, and further arguments of CrewAI's LLM. Raises ValueError
+        as `create` does."""
+        settings = {name: value for name, value in (llm or {}).items() if name != "model"}
+        choice = for_agent(llm["model"] if llm else None, self._choice, self._environ)
+        for made_for, made_with, made in self._made:
+            if (made_for, made_with) == (choice, settings):
+                return made
+        new = create(choice, settings)
+        self._made.append((choice, settings, new))
+        return new
+
+
+def create(choice: ModelChoice, settings: Mapping[str, Any] | None = None) -> BaseLLM:
+    """A new streaming LLM for `choice`, with those arguments of CrewAI's LLM over its own.
 
     Raises ValueError with the reason when CrewAI can't make it (unknown provider, missing key).
     """
@@ -163,7 +189,7 @@ def create(choice: ModelChoice) -> BaseLLM:
         if value is not None
     }
     try:
-        return LLM(choice.model, stream=True, **options)
+        return LLM(choice.model, **{**options, **(settings or {}), "stream": True})
     except Exception as error:
         raise ValueError(f"the model {choice.label!r} can't be used: {error}") from error
 
