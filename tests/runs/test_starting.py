@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from sidecar.channel import RunSpec
 from sidecar.errors import CommandError, StoreError
 from sidecar.log.memory import MemoryStore
 from sidecar.protocol import Answer, Cancel, Start
@@ -45,7 +46,7 @@ async def test_a_start_is_acked_once_its_run_is_in_the_log(house: House) -> None
 async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path: Path) -> None:
     run = await house.start(inputs={"message": "tea"}, review=["one"])
     spec = (await house.pool.worker.told("start"))["spec"]
-    assert spec == {
+    wanted: RunSpec = {
         "run": run,
         "crew": "default",
         "inputs": {"message": "tea"},
@@ -61,6 +62,7 @@ async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path
         "review": ["one"],
         "input_timeout": 0.0,
     }
+    assert spec == wanted
     assert (tmp_path / "runs" / run).is_dir()
 
 
