@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sidecar.channel import Fact
+from sidecar.worker.engine.digest import digest
 from sidecar.worker.engine.executions import Executions, text_of
 from sidecar.worker.engine.noise import NOISE
 from sidecar.worker.engine.places import Place, Places, role_of
+from sidecar.worker.engine.words import WORDS
 
 __all__ = ["Mapper"]
 
@@ -54,7 +56,8 @@ class Mapper:
             "tool_usage_started": self._tool_started,
             "tool_usage_finished": self._tool_finished,
             "tool_usage_error": self._tool_failed,
-            **dict.fromkeys(NOISE, lambda _source, _event: []),
+            **dict.fromkeys(WORDS, self._worded),
+            **dict.fromkeys(NOISE, self._noise),
         }
 
     def facts(self, source: Any, event: Any) -> list[Fact]:
@@ -62,8 +65,12 @@ class Mapper:
 
         Call it on the thread and in the context that emitted the event.
         """
-        convert = self._words.get(event.type)
-        return convert(source, event) if convert else []
+        return self._words.get(event.type, self._other)(source, event)
+
+    @property
+    def types(self) -> frozenset[str]:
+        """CrewAI's, that have a word of their own or are noise."""
+        return frozenset(self._words)
 
     def own(self, crew: Any, tids: Sequence[str]) -> None:
         """The run's own crew, before its kickoff, and the tids that its tasks were told with."""
@@ -95,6 +102,27 @@ class Mapper:
                 self._stepped.pop(next(iter(self._stepped)))
             return [_step(place, answer.thought, output=text_of(answer.output))]
         return []
+
+    def _worded(self, _source: Any, event: Any) -> list[Fact]:
+        word = WORDS[event.type]
+        return [self._place_of(event).fact(word.type_of(event), word.data(event))]
+
+    def _noise(self, _source: Any, event: Any) -> list[Fact]:
+        self._place_of(event)
+        return []
+
+    def _other(self, _source: Any, event: Any) -> list[Fact]:
+        data = {**digest(event), "kind": event.type}
+        return [self._place_of(event).fact("event", data)]
+
+    def _place_of(self, event: Any) -> Place:
+        """Of an event that may begin or end something that is no execution of its own."""
+        if event.started_event_id is not None:
+            return self.places.close(event) or self.places.of(event)
+        place = self.places.of(event)
+        if event.type.endswith("_started"):
+            self.places.open(event, place)
+        return place
 
     def _agent_started(self, _source: Any, event: Any) -> list[Fact]:
         # Whoever really does the task: in a hierarchical crew not the one it names.
