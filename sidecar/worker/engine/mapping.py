@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sidecar.channel import Fact, fact
+from sidecar.worker.engine.usage import tokens
 
 __all__ = ["Mapper", "Place", "task_names"]
 
@@ -199,7 +200,7 @@ class Mapper:
                 "llm.completed",
                 self._place(event),
                 call=event.call_id,
-                usage=_usage(event.usage),
+                usage=tokens(event.usage),
                 finish_reason=event.finish_reason,
             )
         ]
@@ -275,18 +276,3 @@ def _role(agent: Any) -> str | None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    """Prompt, completion and total tokens, under whatever name the provider gives them."""
-    names = {
-        "prompt_tokens": ("prompt_tokens", "prompt_token_count", "input_tokens"),
-        "completion_tokens": ("completion_tokens", "candidates_token_count", "output_tokens"),
-        "total_tokens": ("total_tokens", "total_token_count"),
-    }
-    given = usage if isinstance(usage, Mapping) else {}
-    found = {
-        name: next((given[alias] for alias in aliases if isinstance(given.get(alias), int)), None)
-        for name, aliases in names.items()
-    }
-    return {name: value for name, value in found.items() if value is not None}
