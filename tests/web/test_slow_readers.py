@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from sidecar.log import STALL_SECONDS
+from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock
 from tests.support.served import Served, until_stuck
 

@@ -1,8 +1,9 @@
 """Every call of a model that a run makes, whoever makes it: an agent, a manager, a planner, or the
 user's own code.
 
-It streams where its class can (streaming.py), and it can be cut off: an exception from the stream's
-sink, caught around the model's `call` before the caller sees it, which then asks again.
+It streams where its class can (streaming.py): CrewAI's classes ask `_effective_stream` before each
+request. And it can be cut off: an exception from the stream's sink, caught around the model's
+`call` before the caller sees it, which then asks again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from crewai import BaseLLM
 from crewai.hooks import HookAborted
 
 from sidecar.worker.engine import replies
-from sidecar.worker.engine.streaming import streaming
+from sidecar.worker.engine.streaming import streams
 
 __all__ = ["Asking", "asking", "install"]
 
@@ -35,10 +36,11 @@ class _CutOff(HookAborted):
 
 
 class Asking:
-    """One call of `llm`, on behalf of `task`, None where there is none."""
+    """One call of `llm`, with tools or without; `task` is the one it is made for, or None."""
 
-    def __init__(self, llm: BaseLLM, task: Any) -> None:
+    def __init__(self, llm: BaseLLM, tools: bool, task: Any) -> None:
         self.llm = llm
+        self.tools = tools
         self.task = task
         self.replies = replies.Replies()
         self._again: Again | None = None
@@ -57,10 +59,10 @@ class Asking:
         return again
 
     @contextlib.contextmanager
-    def here(self, tools: bool) -> Iterator[None]:
+    def here(self) -> Iterator[None]:
         token = _asking.set(self)
         try:
-            with streaming(self.llm, tools), self.replies.kept():
+            with self.replies.kept():
                 yield
         finally:
             _asking.reset(token)
@@ -78,12 +80,19 @@ def install() -> None:
     base: Any = BaseLLM
     for model in _descendants(base):
         _wrap(model)
-    created = base.__init_subclass__.__func__
+    told, created = base._effective_stream, base.__init_subclass__.__func__
+
+    @functools.wraps(told)
+    def streams_here(llm: BaseLLM) -> bool | None:
+        wanted: bool | None = told(llm)
+        one = _asking.get()
+        return wanted or (one is not None and one.llm is llm and streams(llm, one.tools))
 
     def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
         created(model, **kwargs)
         _wrap(model)
 
+    base._effective_stream = streams_here
     base.__init_subclass__ = classmethod(created_wrapped)
 
 
@@ -103,8 +112,8 @@ def _call(call: Callable[..., Any]) -> Callable[..., Any]:
     def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_inner(llm):
             return call(llm, messages, *args, **kwargs)
-        one = Asking(llm, kwargs.get("from_task"))
-        with one.here(_has_tools(*args, **kwargs)):
+        one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
+        with one.here():
             while True:
                 try:
                     answer = call(llm, messages, *args, **kwargs)
@@ -125,8 +134,8 @@ def _acall(acall: Callable[..., Any]) -> Callable[..., Any]:
     async def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_inner(llm):
             return await acall(llm, messages, *args, **kwargs)
-        one = Asking(llm, kwargs.get("from_task"))
-        with one.here(_has_tools(*args, **kwargs)):
+        one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
+        with one.here():
             while True:
                 try:
                     answer = await acall(llm, messages, *args, **kwargs)

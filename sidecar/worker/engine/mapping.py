@@ -15,6 +15,7 @@ from sidecar.worker.engine.digest import digest
 from sidecar.worker.engine.executions import Executions, text_of
 from sidecar.worker.engine.noise import NOISE
 from sidecar.worker.engine.places import Place, Places, role_of
+from sidecar.worker.engine.usage import tokens
 from sidecar.worker.engine.words import WORDS
 
 __all__ = ["Mapper"]
@@ -168,7 +169,7 @@ class Mapper:
     def _llm_completed(self, _source: Any, event: Any) -> list[Fact]:
         data = {
             "call": event.call_id,
-            "usage": _usage(event.usage),
+            "usage": tokens(event.usage),
             "finish_reason": event.finish_reason,
         }
         return [self._llm_ended(event).fact("llm.completed", data)]
@@ -246,18 +247,3 @@ def _agent_of(event: Any) -> str | None:
     return role_of(getattr(getattr(event, "agent", None), "role", None)) or role_of(
         (info or {}).get("role")
     )
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    """Prompt, completion and total tokens, under whatever name the provider gives them."""
-    names = {
-        "prompt_tokens": ("prompt_tokens", "prompt_token_count", "input_tokens"),
-        "completion_tokens": ("completion_tokens", "candidates_token_count", "output_tokens"),
-        "total_tokens": ("total_tokens", "total_token_count"),
-    }
-    given = usage if isinstance(usage, Mapping) else {}
-    found = {
-        name: next((given[alias] for alias in aliases if isinstance(given.get(alias), int)), None)
-        for name, aliases in names.items()
-    }
-    return {name: value for name, value in found.items() if value is not None}

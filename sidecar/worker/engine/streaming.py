@@ -7,14 +7,12 @@ its user told it. What the user told to stream streams in any case.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from crewai import BaseLLM
-from crewai.llms.base_llm import call_stream_override
 
-__all__ = ["streaming", "streams"]
+__all__ = ["streams"]
 
 Rule = Callable[[Any, bool], bool]
 """Whether this model streams a call, with or without tools."""
@@ -28,7 +26,13 @@ def _without_tools(_llm: Any, tools: bool) -> bool:
     return not tools
 
 
-def _chat_or_without_tools(llm: Any, tools: bool) -> bool:
+def _openai(llm: Any, tools: bool) -> bool:
+    # Asked anew for each request: a model that chat completions turn out not to have is asked by
+    # the other API within the same call (completion.py: _remember_responses_only_model).
+    return not tools or llm._effective_api() != "responses"
+
+
+def _azure(llm: Any, tools: bool) -> bool:
     return not tools or llm.api != "responses"
 
 
@@ -37,8 +41,8 @@ _RULES: Final[Mapping[str, Rule]] = {
     # Chat completions give tool calls and text whole. The Responses API's stream hands the calls to
     # `available_functions`, which agents leave empty, and returns the text, which is empty as well
     # (completion.py: _handle_streaming_responses).
-    f"{_PROVIDERS}.openai.completion.OpenAICompletion": _chat_or_without_tools,
-    f"{_PROVIDERS}.azure.completion.AzureCompletion": _chat_or_without_tools,
+    f"{_PROVIDERS}.openai.completion.OpenAICompletion": _openai,
+    f"{_PROVIDERS}.azure.completion.AzureCompletion": _azure,
     f"{_PROVIDERS}.anthropic.completion.AnthropicCompletion": _always,
     f"{_PROVIDERS}.gemini.completion.GeminiCompletion": _always,
     # The same fault: a tool call without `available_functions` is dropped at contentBlockStop, and
@@ -58,11 +62,3 @@ def streams(llm: BaseLLM, tools: bool) -> bool:
         if rule is not None:
             return rule(llm, tools)
     return False
-
-
-def streaming(llm: BaseLLM, tools: bool) -> contextlib.AbstractContextManager[None]:
-    """A context in which calls of `llm` stream if they may; of this context alone, since a model is
-    shared by agents on several threads."""
-    if streams(llm, tools):
-        return call_stream_override(llm, True)
-    return contextlib.nullcontext()
