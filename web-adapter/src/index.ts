@@ -21,6 +21,7 @@ export type {
   AsideView,
   CallView,
   GroupView,
+  HelperView,
   Note,
   Place,
   QuestionView,

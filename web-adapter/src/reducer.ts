@@ -52,7 +52,7 @@ function apply(view: RunView, event: RunEvent): RunView {
         const name = find(view, note.in)?.name;
         return { ...note, in: planned.findLast((task) => task.name === name)?.tid ?? null, after: null };
       });
-      return move({ ...view, model, attempt, steps: [], notes }, { state: "running" }, work);
+      return move({ ...view, model, attempt, planned: tasks.length, steps: [], notes }, { state: "running" }, work);
     }
     case "run.pausing":
       return move(view, { state: "pausing" });
@@ -169,9 +169,9 @@ function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["sta
   const work = new Map(view.work.map((item) => [item.tid, item]));
   for (const { output, ...task } of data.tasks) {
     const tid = keyOfTask(task);
-    const item = work.get(tid) ?? pending(task, placeIn(view, task.in));
+    const item = work.get(tid) ?? unplanned(view, task);
     // Those that had to go do not come again.
-    if (work.has(tid) || work.size < LIMITS.work)
+    if (work.has(tid) || work.size < LIMITS.work + view.planned)
       work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
   const ended = {
@@ -235,6 +235,12 @@ const pending = (task: TaskName, place: Place = { in: null, after: null }): Task
   state: "pending",
 });
 
+/** One that came to light on the way. In nothing and beside a plan it is a helper of the crew's. */
+const unplanned = (view: RunView, task: TaskName): WorkView => {
+  const item = pending(task, placeIn(view, task.in));
+  return item.in === null && view.planned > 0 ? { ...item, kind: "helper" } : item;
+};
+
 /** What was heard of before it began, its beginning having been evicted, was called after what it might be. */
 const begun = ({ type, data }: RunEvent & { readonly data: { readonly name: string } }): Partial<GroupView> => ({
   kind: type.split(".")[0] as GroupView["kind"],
@@ -242,11 +248,12 @@ const begun = ({ type, data }: RunEvent & { readonly data: { readonly name: stri
   state: "running",
 });
 
-/** Adds one; beyond the limit the oldest that has ended goes, with all that is inside it. */
+/** Adds one; beyond the limit the oldest that has ended and was not planned goes, with all that is inside it. */
 function add(view: RunView, item: WorkView): RunView {
   let { work } = view;
-  if (work.length >= LIMITS.work) {
-    const oldest = work.find(({ state }) => state === "completed" || state === "failed") ?? work[0]!;
+  if (work.length >= LIMITS.work + view.planned) {
+    const others = work.slice(view.planned);
+    const oldest = others.find(({ state }) => state === "completed" || state === "failed") ?? others[0]!;
     const gone = inside(work, [oldest.tid]);
     work = work.filter(({ tid }) => !gone.has(tid));
   }
@@ -275,7 +282,7 @@ function withWork(view: RunView, event: RunEvent, change: Update<WorkView>): Run
   const place = placeIn(next, event.in);
   const fresh: WorkView =
     name !== undefined && !/^(crew|flow|method)\./.test(event.type)
-      ? pending({ tid, name, agent }, place)
+      ? unplanned(next, { ...event, tid, name, agent })
       : {
           ...blank,
           ...place,

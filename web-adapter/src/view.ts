@@ -56,6 +56,13 @@ interface WorkBase extends Place {
 
 export interface TaskView extends WorkBase {
   readonly kind: "task";
+  /** Whoever gets to work on it. */
+  readonly agent: string;
+}
+
+/** A task beside the crew's own, which CrewAI makes for itself: that of the crew's planner. */
+export interface HelperView extends WorkBase {
+  readonly kind: "helper";
   readonly agent: string;
 }
 
@@ -66,7 +73,7 @@ export interface GroupView extends WorkBase {
   readonly route: string | null;
 }
 
-export type WorkView = TaskView | GroupView;
+export type WorkView = TaskView | HelperView | GroupView;
 
 /** A modification, from its acceptance on. */
 export interface SteerView extends Place {
@@ -103,8 +110,10 @@ export interface Common {
   readonly seq: number;
   readonly model: string | null;
   readonly attempt: number;
-  /** Tasks, crews, methods and flows, each behind the one that it is inside. */
+  /** Tasks and helpers, crews, methods and flows, each behind the one that it is inside. */
   readonly work: readonly WorkView[];
+  /** How many tasks the run's own crew has, which are the first ones. None: it is a flow, or their telling was evicted. */
+  readonly planned: number;
   /** Those of them that are tasks: names may come twice, a `tid` does not. */
   readonly tasks: readonly TaskView[];
   /** Steps of none of them. */
@@ -141,6 +150,7 @@ export const emptyRun: RunView = {
   model: null,
   attempt: 1,
   work: [],
+  planned: 0,
   tasks: [],
   steps: [],
   notes: [],

@@ -36,7 +36,7 @@ test.each([
   ["the client and a run's views", 5_632, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
-    7_936,
+    8_064,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
   ["all there is", 8_448, 'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"'],

@@ -232,6 +232,39 @@ describe("a later attempt", () => {
   });
 });
 
+describe("beside a crew's plan", () => {
+  const planner: Told = [
+    "task.started",
+    { tid: "1.9", task: "task_1", agent: "Planner" },
+    { name: "task_1", index: 1, of: 1 },
+  ];
+
+  test("a task that is in nothing is a helper's, as its planner is: shown, but no task of the run", () => {
+    const { work, tasks } = fold(PLANNED(), planner, says("1.9", "step by step", { task: "task_1" }), [
+      "run.completed",
+      { final: true },
+      { ...ENDING, output: "" },
+    ]);
+    expect(tasks.map(({ tid }) => tid)).toEqual(["1.1", "1.2"]);
+    expect(work.at(-1)).toMatchObject({
+      kind: "helper",
+      tid: "1.9",
+      agent: "Planner",
+      steps: [{ text: "step by step" }],
+    });
+  });
+
+  test("the planned ones stay whatever comes to light", () => {
+    const plan = ["1.1", "1.2"];
+    const crews = Array.from({ length: LIMITS.work + 10 }, (_, n): Told[] => [
+      crew(`c${n}`, "1.1"),
+      ends("crew", `c${n}`),
+    ]);
+    const { tasks } = fold(PLANNED(), ...plan.map((tid) => ends("task", tid)), ...crews.flat());
+    expect(tasks).toMatchObject(plan.map((tid) => ({ tid, state: "completed" })));
+  });
+});
+
 describe("the final event", () => {
   test("gives its outputs by tid, and adds those that were never heard of where they belong", () => {
     const view = fold(flow, crew("1.2", "1.1"), task("1.3", "1.2"), [
@@ -324,11 +357,17 @@ test("who does it is told at each step, where that is not the agent whose task i
   expect(plan).toMatchObject({ agent: "Planner", steps: [{ agent: "Planner" }, { agent: "Researcher" }] });
 });
 
-test("10,000 tokens in the last of as many executions as are kept fold in linear time", () => {
-  let view = fold(flow, ...Array.from({ length: LIMITS.work - 1 }, (_, n) => method(`m${n}`, "round")));
-  const event = logged(says(`m${LIMITS.work - 2}`, "word "))[0]!;
-  const start = performance.now();
-  for (let n = 1; n <= 10_000; n++) view = reduce(view, { ...event, seq: view.seq + 1 } as RunEvent);
-  expect(view.work.at(-1)?.steps).toMatchObject([{ text: "word ".repeat(10_000) }]);
-  expect(performance.now() - start).toBeLessThan(500);
+test("a token costs little more in the last of as many executions as are kept than in a single one", () => {
+  const cost = (executions: number): number => {
+    let view = fold(flow, ...Array.from({ length: executions - 1 }, (_, n) => method(`m${n}`, "round")));
+    const event = logged(says(view.work.at(-1)!.tid, "word "))[0]!;
+    const start = performance.now();
+    for (let n = 1; n <= 10_000; n++) view = reduce(view, { ...event, seq: view.seq + 1 } as RunEvent);
+    expect(view.work.at(-1)?.steps).toMatchObject([{ text: "word ".repeat(10_000) }]);
+    return performance.now() - start;
+  };
+  const times = (executions: number) => Math.min(...Array.from({ length: 3 }, () => cost(executions)));
+  cost(2);
+  // 10 µs against 2 were measured; to go through all of them for each of them would be 250 times as much.
+  expect(times(LIMITS.work)).toBeLessThan(25 * times(2));
 });

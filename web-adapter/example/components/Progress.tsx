@@ -1,6 +1,6 @@
 "use client";
 
-import type { GroupView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
+import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
 import { memo, useId, useMemo, useState, type ReactNode } from "react";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
@@ -55,7 +55,7 @@ interface WorksProps {
 
 function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
   const rounds = roundsOf(of);
-  const tasksOnly = items.every(({ kind }) => kind === "task");
+  const tasksOnly = items.every(({ kind }) => kind === "task" || kind === "helper");
   return (
     <ol className="tasks" aria-label={tasksOnly ? "Tasks" : "Parts"}>
       {items.map((item) => {
@@ -64,7 +64,7 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
         const show = (inner: readonly WorkView[]) => (
           <Works items={inner} of={work} run={run} tree={tree} stopped={stopped} depth={depth + 1} />
         );
-        return item.kind === "task" ? (
+        return item.kind === "task" || item.kind === "helper" ? (
           <Task
             key={item.tid}
             task={item}
@@ -100,7 +100,7 @@ function lookOf({ state, error }: WorkView, run: RunView, stopped: boolean): Loo
 const isAnswer = ({ output }: WorkView, run: RunView): boolean => run.state === "completed" && output === run.output;
 
 interface TaskProps {
-  readonly task: TaskView;
+  readonly task: TaskView | HelperView;
   readonly notes: readonly Note[];
   readonly look: Look;
   readonly answer: boolean;

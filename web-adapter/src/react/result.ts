@@ -66,9 +66,7 @@ const questionPart = ({ id, prompt, output, expires, text, state }: QuestionView
 
 /** The latest text of what is at work (the last one, when several are). */
 function writing(view: RunView): string {
-  const at = view.work.findLast(
-    ({ kind, state, steps }) => state === "running" && (kind === "task" || steps.length > 0),
-  );
+  const at = view.work.findLast(({ state, steps }) => state === "running" && steps.length > 0);
   const call = (at ?? view).steps.findLast((step) => step.kind === "call" && step.text !== "");
   return call?.kind === "call" ? call.text : "";
 }
