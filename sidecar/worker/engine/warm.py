@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sidecar.worker.engine import versions
+
 if TYPE_CHECKING:
     from sidecar.worker.config import CrewConfig
 
@@ -47,8 +49,12 @@ _spare: CrewConfig | None = None
 
 
 def up() -> None:
-    """Import crewai and everything a run imports lazily, and build one crew to throw away."""
+    """Import crewai and everything a run imports lazily, and build one crew to throw away.
+
+    Raises Unsupported before it imports a release that this does not work with.
+    """
     global _spare
+    versions.require()
     before = os.environ.get("CREWAI_STORAGE_DIR")
     # Importing crewai makes the directory for its storage; one that is there needs no removing,
     # and this takes seconds, in any of which this process may be killed.
