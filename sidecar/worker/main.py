@@ -166,13 +166,13 @@ class _Run:
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
 
-        spec = self._spec
+        spec, unasked = self._spec, set(self._spec["review"])
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
 
         def prepare(starting: Any) -> None:
             storage.attach(starting)
             attach(starting, tap.step, choice)
-            review(starting, spec["review"])
+            unasked.difference_update(review(starting, spec["review"]))
 
         tap.install(prepare, modifications.interrupt)
         modifications.install()
@@ -185,7 +185,11 @@ class _Run:
         self._hear()
         self._gates.stand("task")
         self._gates.check()
-        return output_of(job.run(dict(spec["inputs"])))
+        output = output_of(job.run(dict(spec["inputs"])))
+        for name in sorted(unasked):
+            text = f"nobody was asked about {name!r}: no task of this name came up"
+            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+        return output
 
     def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
         self._kept = kept_of(self._spec, [task["name"] for task in tasks])

@@ -149,12 +149,15 @@ def agents_of(starting: Any) -> list[Any]:
     return list({id(agent): agent for agent in everyone if agent is not None}.values())
 
 
-def review(starting: Any, names: Collection[str]) -> None:
-    """Make a person be asked about the output of those tasks of a crew."""
+def review(starting: Any, names: Collection[str]) -> set[str]:
+    """Make a person be asked about the output of those tasks of a crew; returns those it has."""
     tasks = starting.tasks if isinstance(starting, Crew) else []
-    for name, task in zip(task_names(tasks), tasks, strict=True):
-        if name in names:
-            task.human_input = True
+    asked = {
+        name: task for name, task in zip(task_names(tasks), tasks, strict=True) if name in names
+    }
+    for task in asked.values():
+        task.human_input = True
+    return set(asked)
 
 
 def check_review(names: Sequence[str], known: Sequence[str | None]) -> None:
