@@ -1,7 +1,7 @@
 """The vocabulary between the gateway and a worker: facts out, orders in.
 
-One stream socket per run carries newline-delimited JSON both ways. This module is pure and is
-the one thing that `sidecar.worker` imports of the rest.
+One stream socket per run carries newline-delimited JSON both ways. This module is pure; it
+and `inputs` are all that `sidecar.worker` imports of the rest.
 
 Fact, worker to gateway::
 
