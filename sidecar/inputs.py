@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-__all__ = ["BRIEF", "SAME", "standing_in"]
+__all__ = ["BRIEF", "SAME", "fill_in", "lacking", "standing_in"]
 
 BRIEF: Final = ("user_input", "message", "campaign_context")
 """What a person asked for, under the names that pages and Next routes have for it."""
@@ -27,6 +28,31 @@ def standing_in(inputs: Mapping[str, Any], wanted: Collection[str]) -> dict[str,
                 if name in wanted and not _says_something(inputs.get(name)):
                     given[name] = says
     return given
+
+
+def fill_in(
+    inputs: Mapping[str, Any], wanted: Collection[str], today: datetime.date
+) -> dict[str, Any]:
+    """`inputs`, and what a crew whose templates want `wanted` can be given without being told.
+
+    What other names say (`standing_in`); the date, under the names that CrewAI's own scaffold has
+    for it; and where one name is left and the crew has no other for what a person asked for, that.
+    """
+    given = standing_in(inputs, wanted)
+    for name, value in (("current_year", str(today.year)), ("current_date", today.isoformat())):
+        if name in wanted:
+            given.setdefault(name, value)
+    left = lacking(given, wanted)
+    if len(left) == 1 and not any(name in wanted for name in BRIEF):
+        brief = next((inputs[name] for name in BRIEF if _says_something(inputs.get(name))), None)
+        if brief is not None:
+            given[left[0]] = brief
+    return given
+
+
+def lacking(inputs: Mapping[str, Any], wanted: Collection[str]) -> list[str]:
+    """Those of `wanted` that `inputs` doesn't have."""
+    return [name for name in wanted if name not in inputs]
 
 
 def _says_something(value: Any) -> bool:
