@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-__all__ = ["PROJECT_FILE", "BadProject", "Found", "find", "loose"]
+__all__ = ["PROJECT_FILE", "BadProject", "Found", "choose", "find"]
 
 PROJECT_FILE: Final = "pyproject.toml"
 
@@ -94,7 +94,23 @@ def find(folder: Path) -> Found | None:
     )
 
 
-def loose(folder: Path) -> Found | None:
+def choose(target: str | None, crew: str, config: Path, folder: Path) -> Found | None:
+    """Whose crew `crew` is: the user's Python that was named, else the project's in `folder`, else,
+    where `config` has no agents.yaml, what lies about there. None: it is that of `config`.
+
+    Only `default` is found by itself, and not where another config was named. Raises BadProject.
+    """
+    if target is not None:
+        return Found(target, "crew", "")
+    if crew != "default" or config != folder / "config":
+        return None
+    found = find(folder)
+    if found is None and not (config / "agents.yaml").is_file():
+        found = _loose(folder)
+    return found
+
+
+def _loose(folder: Path) -> Found | None:
     """The crew in `crew.py`, `main.py` or `flow.py` of a folder that is no project."""
     return _best(folder, "crew", [folder / f"{name}.py" for name in _MODULES["crew"]])
 
@@ -235,5 +251,5 @@ def _name(node: ast.expr | None) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     if isinstance(node, ast.Constant):
-        return str(node.value)
+        return str(node.value).rpartition(".")[2]
     return node.id if isinstance(node, ast.Name) else ""
