@@ -104,6 +104,8 @@ class _Run:
         self._journal = Journal(self._directory, self._redactor.text)
         self._told = False
         """Whether it has started, as far as anybody knows."""
+        self._begin: Callable[[], None] = lambda: None
+        """Says so where something else is told first: a function kicks off by itself."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -162,24 +164,25 @@ class _Run:
         spec = self._spec
         self._capture.start()
         self._keep_outputs()
-        begun: list[Any] = []
+        crews: list[Any] = []
 
         def starting(source: Any) -> None:
-            """A function of the user's kicks off by itself: what there is to tell is told now."""
+            crews.append(source)
             if not self._told:
                 self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
                 if self._planned:
                     tap.mapper.own(source, self._planned)
                     self._planned = []  # it begins anew in a later attempt
                 self._stand()
-            begun.append(source)
 
         self._listen_to(tap, choice, starting)
+        # A flow, or a model that is called without a crew, has no tasks to be told beforehand.
+        self._begin = lambda: self._started(choice.label, [], tap)
         found = targets.load(target)
-        made = targets.make(found, target, choice, spec["inputs"], lambda: bool(begun))
+        made = targets.make(found, target, choice, spec["inputs"], lambda: self._told)
         if isinstance(made, targets.Over):
-            result = targets.last_output(begun[-1]) if made.result is None else made.result
-            return output_of(result)
+            last = targets.last_output(crews[-1]) if crews else None
+            return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
             check_review(spec["review"], [task["name"] for task in named])
@@ -243,6 +246,8 @@ class _Run:
         self._tell(started(self._spec, model, known, self._kept))
 
     def _tell(self, said: Fact) -> None:
+        if not self._told and said["type"] not in ("log", "run.started"):
+            self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
             # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
             # Flow: it begins anew, and one that loops would fill the disk.

@@ -100,3 +100,8 @@ class Typed(Flow[State]):
     @start()
     def say(self) -> str:
         return f"on {self.state.message}"
+
+
+def kicks_off_a_flow(message: str) -> None:
+    """As `kickoff` of a flow's scaffold."""
+    Typed().kickoff(inputs={"message": message})

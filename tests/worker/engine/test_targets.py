@@ -97,6 +97,11 @@ def test_a_target_that_is_no_crew_says_why(
     assert message in last["data"]["error"]["message"]
 
 
+def planned(child: Child) -> list[tuple[str, str]]:
+    tasks = child.of("run.started")[0]["data"]["tasks"]
+    return [(task["name"], task["agent"]) for task in tasks]
+
+
 def say(child: Child) -> str:
     return "".join(fact["data"]["text"] for fact in child.of("llm.delta"))
 
@@ -111,7 +116,7 @@ def test_a_factory_gets_the_inputs_that_it_takes(
     last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:{target}"))
     assert last["type"] == "run.completed", last
     assert "tulips" in last["data"]["output"]
-    assert worker.of("run.started")[0]["data"]["tasks"] == [{"name": "first", "agent": "Writer"}]
+    assert planned(worker) == [("first", "Writer")]
 
 
 def test_an_agent_is_asked_the_brief(worker: Child, tmp_path: Path) -> None:
@@ -133,9 +138,17 @@ def test_a_function_that_kicks_off_by_itself_is_heard_from_its_first_line(
     types = [fact["type"] for fact in worker.facts if fact["type"] != "log"]
     assert types[1] == "run.started"
     assert {"task.started", "llm.delta", "task.completed"} <= set(types)
-    assert worker.of("run.started")[0]["data"]["tasks"] == [{"name": "first", "agent": "Writer"}]
+    assert planned(worker) == [("first", "Writer")]
     assert "tulips" in say(worker)
     assert last["data"]["output"] == output.format(say(worker))
+
+
+def test_so_is_one_that_kicks_off_a_flow(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:kicks_off_a_flow"))
+    types = [fact["type"] for fact in worker.facts if fact["type"] != "log"]
+    assert types[1] == "run.started"
+    assert {"flow.started", "method.completed"} <= set(types)
+    assert last["type"] == "run.completed"
 
 
 def test_what_such_a_function_raises_is_its_own(worker: Child, tmp_path: Path) -> None:
