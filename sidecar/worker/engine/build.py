@@ -17,7 +17,7 @@ from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
-from sidecar.worker.engine.objects import placed, resolved, tools_of
+from sidecar.worker.engine.objects import known_to, placed, resolved, tools_of
 from sidecar.worker.environment import is_placeholder
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def fill(text: str, inputs: Mapping[str, Any]) -> str:
 
 def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
     with placed(f"agents.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Agent, resolved(config.options))
         if config.function_calling_llm is not None:
             options["function_calling_llm"] = models.of(config.function_calling_llm)
         return Agent(
@@ -184,7 +184,7 @@ def _task(
     toolbox: Toolbox,
 ) -> Task:
     with placed(f"tasks.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Task, resolved(config.options))
         if config.context is not None:
             options["context"] = [before[name] for name in config.context]
         if config.callback is not None:

@@ -58,3 +58,25 @@ def test_a_run_without_the_gateway_refuses_it_too(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert json.loads(done.stdout) == {"status": "error", "error": versions.trouble("1.14.7")}
+
+
+def test_a_key_that_only_a_newer_release_knows_is_refused_and_not_ignored(tmp_path: Path) -> None:
+    """CrewAI itself takes any argument and forgets it; here an Agent that has one key less."""
+    (tmp_path / "agents.yaml").write_text("a: {role: A, goal: B, backstory: C, cache: false}\n")
+    (tmp_path / "tasks.yaml").write_text("t: {description: D, expected_output: E, agent: a}\n")
+    program = (
+        "import sys; from pathlib import Path; from crewai import Agent; "
+        "from sidecar.worker import config; from sidecar.worker.engine import build, models; "
+        "folder = Path(sys.argv[1]); read = config.load(folder, {}); "
+        "build.from_config(read, models.named('offline'), {}, folder); "
+        "del Agent.model_fields['cache']; "
+        "build.from_config(read, models.named('offline'), {}, folder)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=PROJECT, env=clean_environment(), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    here = versions.installed()
+    assert last.startswith("sidecar.worker.engine.build.BadCrew: agents.a: cache: crewai"), last
+    assert f"crewai {here} has none; leave it out" in last
