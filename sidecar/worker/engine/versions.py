@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
 
-__all__ = ["LACKS", "NEEDED", "Lack", "Unsupported", "installed", "lacks", "require", "trouble"]
+__all__ = [
+    "LACKS",
+    "NEEDED",
+    "Lack",
+    "Unsupported",
+    "installed",
+    "lacks",
+    "require",
+    "trouble",
+    "turns",
+]
 
 Release = tuple[int, ...]
 
@@ -79,6 +89,12 @@ def trouble(version: str | None) -> str | None:
 def lacks(version: str) -> dict[str, Lack]:
     """What that version can't do."""
     return {name: lack for name, lack in LACKS.items() if _release(version) < lack.since}
+
+
+def turns() -> list[str]:
+    """The releases from which on something works, the newest first."""
+    releases = {_OLDEST, *(lack.since for lack in LACKS.values())}
+    return [".".join(map(str, release)) for release in sorted(releases, reverse=True)]
 
 
 def _release(version: str) -> Release:
