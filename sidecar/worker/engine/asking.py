@@ -80,7 +80,7 @@ def install() -> None:
     base: Any = BaseLLM
     for model in _descendants(base):
         _wrap(model)
-    told, created = base._effective_stream, base.__init_subclass__.__func__
+    told, created = base._effective_stream, _created(base)
 
     @functools.wraps(told)
     def streams_here(llm: BaseLLM) -> bool | None:
@@ -94,6 +94,15 @@ def install() -> None:
 
     base._effective_stream = streams_here
     base.__init_subclass__ = classmethod(created_wrapped)
+
+
+def _created(base: Any) -> Callable[..., None]:
+    """What CrewAI does with each new class of models; older releases have nothing of their own."""
+    own = vars(base).get("__init_subclass__")
+    if own is not None:
+        function: Callable[..., None] = own.__func__
+        return function
+    return lambda model, **kwargs: super(base, model).__init_subclass__(**kwargs)
 
 
 def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:

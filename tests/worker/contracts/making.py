@@ -289,3 +289,23 @@ def check_a_rehearsal_leaves_nothing_on_the_disk() -> None:
                 else:
                     os.environ[name] = value
             tempfile.tempdir = None
+
+
+@check
+def check_a_class_of_models_that_is_made_later_is_asked_like_the_others() -> None:
+    """asking.py puts itself before `BaseLLM.__init_subclass__`, where there is one. If
+    a user's class of models can't be made then, or isn't wrapped, see how CrewAI wraps `call`."""
+    from sidecar.worker.engine import asking
+    from sidecar.worker.engine.offline import OfflineLLM
+
+    asking.install()
+    heard: list[Any] = []
+
+    class Later(OfflineLLM):
+        def call(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            heard.append(asking.asking())
+            return super().call(messages, *args, **kwargs)
+
+    llm = Later(model="offline")
+    make_crew(llm=llm).kickoff(inputs={"message": "tea", "kind": "Tea"})
+    assert [one.llm for one in heard if one is not None] == [llm]
