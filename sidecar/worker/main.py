@@ -108,6 +108,8 @@ class _Run:
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
         """Tasks that a person was to be asked about and that have not come up."""
+        self._crew: Any = None
+        """The run's own, until it is kicked off."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -174,8 +176,8 @@ class _Run:
             if not self._told:
                 self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
                 if self._planned:
-                    tap.mapper.own(source, self._planned)
-                    self._planned = []  # it begins anew in a later attempt
+                    tap.mapper.own(source, self._planned, kept_told=False)
+                    self._planned = []  # nothing of it is known beforehand: see finished.py
                 self._stand()
 
         self._listen_to(tap, choice, starting)
@@ -208,26 +210,42 @@ class _Run:
         """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
         from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, review
+        from sidecar.worker.engine.finished import Finished
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
 
         spec = self._spec
+        finished = Finished(self._journal, spec["attempt"])
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
 
-        def prepare(source: Any) -> None:
+        def prepare(source: Any, event: Any) -> None:
+            if source is self._crew:
+                self._crew = None  # kicked off once more it is a crew like any other
+            else:
+                finished.begins(source, getattr(event, "inputs", None) or {})
             starting(source)
             storage.attach(source)
             attach(source, tap.step, choice)
             self._unasked.difference_update(review(source, spec["review"]))
 
-        tap.install(prepare, modifications.interrupt)
+        def ended(what: Any, event: Any) -> None:
+            try:
+                finished.ended(what, event)
+            except OSError as error:
+                self._say_unkept(str(what.name or "a task"), error)
+
+        tap.install(prepare, modifications.interrupt, ended)
         modifications.install()
-        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        questions = Questions(
+            self._gates, tap.say, spec["input_timeout"], spec["attempt"], finished
+        )
+        questions.install()
 
     def _kickoff(self, job: Job, inputs: Mapping[str, Any], tap: Tap) -> Output:
         from sidecar.worker.engine.kept import put_back
 
         if job.crew is not None:
+            self._crew = job.crew
             tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
@@ -256,8 +274,7 @@ class _Run:
         if not self._told and said["type"] not in ("log", "run.started"):
             self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
-            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
-            # Flow: it begins anew, and one that loops would fill the disk.
+            # Before the fact: what the gateway takes for finished can be restored.
             self._keep(said)
         try:
             self._outbox.put(said)
@@ -269,8 +286,11 @@ class _Run:
         try:
             self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
-            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+            self._say_unkept(name, error)
+
+    def _say_unkept(self, task: str, error: OSError) -> None:
+        text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+        self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
         try:

@@ -170,7 +170,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         tap = Tap(collected.add, Gates(), _raise)
         begun: list[Any] = []
 
-        def starting(source: Any) -> None:
+        def starting(source: Any, _event: Any) -> None:
             begun.append(source)
             storage.attach(source)
             attach(source, tap.step, choice)
