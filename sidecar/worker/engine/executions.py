@@ -84,9 +84,7 @@ class Executions:
         return [place.fact("crew.started", {"name": event.crew_name, "tasks": tasks})]
 
     def _crew_completed(self, crew: Any, event: Any) -> list[Fact]:
-        return self._ended(
-            event, ("crew", id(crew)), "crew.completed", output=_text(event.output)
-        )
+        return self._ended(event, ("crew", id(crew)), "crew.completed", output=_text(event.output))
 
     def _crew_failed(self, crew: Any, event: Any) -> list[Fact]:
         return self._ended(event, ("crew", id(crew)), "crew.failed", error=event.error)
