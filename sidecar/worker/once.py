@@ -28,7 +28,6 @@ from sidecar.worker.engine import models
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
-    from sidecar.worker.engine.tap import Tap
 
 __all__ = ["BadInput", "inputs_from", "main"]
 
@@ -45,6 +44,8 @@ class _Collected:
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
         self.tasks: list[dict[str, Any]] = []
+        self.planned: list[str] = []
+        """The tids of the crew's own tasks; while it has none, as a flow, every task is told."""
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -53,7 +54,7 @@ class _Collected:
         if said["type"] in _PROGRESS:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
-        elif said["type"] == "task.completed":
+        elif said["type"] == "task.completed" and said["tid"] in (self.planned or [said["tid"]]):
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
             self.tasks.append(done)
         elif said["type"] == "llm.completed":
@@ -184,7 +185,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             assert crew is not None
             inputs = fill_in(inputs, placeholders(crew.texts), datetime.date.today())
             made = from_config(crew, choice, inputs, Path.cwd())
-        result = made.result if isinstance(made, targets.Over) else _kickoff(made, tap, inputs)
+        if isinstance(made, targets.Over):
+            result = made.result
+        else:
+            if made.crew is not None:
+                collected.planned = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, collected.planned)
+            result = made.run(made.filled(inputs))
         if result is None and begun:
             result = targets.last_output(begun[-1])
         output = output_of(result).text or ""
@@ -194,12 +201,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "task_outputs": collected.tasks,
         "token_usage": collected.usage,
     }
-
-
-def _kickoff(job: Job, tap: Tap, inputs: dict[str, Any]) -> Any:
-    if job.crew is not None:
-        tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
-    return job.run(job.filled(inputs))
 
 
 def _inputs(options: argparse.Namespace) -> dict[str, Any]:
