@@ -13,9 +13,9 @@ from crewai.flow.flow import start
 from sidecar.worker.engine.models import choose, create
 
 
-def _writes(llm: Any = None) -> Crew:
-    llm = llm or create(choose(os.environ))
-    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=llm)
+def _writes(llm: Any = None, **options: Any) -> Crew:
+    options["llm"] = llm or create(choose(os.environ))
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", **options)
     first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
     return Crew(agents=[writer], tasks=[first])
 
@@ -48,3 +48,16 @@ class NeverCollected(Flow[dict[str, Any]]):
     async def write(self) -> str:
         gc.disable()
         return str(await create(choose(os.environ)).acall("Write about {message}"))
+
+
+class Planning(Flow[dict[str, Any]]):
+    """An agent that plans before it writes; returns the tokens that its model has counted."""
+
+    _skip_auto_memory: bool = True
+
+    @start()
+    def write(self) -> str:
+        llm = create(choose(os.environ))
+        _writes(llm, reasoning=True).kickoff(inputs=self.state)
+        usage = llm.get_token_usage_summary()
+        return f"{usage.prompt_tokens} {usage.completion_tokens}"

@@ -17,7 +17,7 @@ from typing import Any, Final
 from crewai import BaseLLM
 from crewai.hooks import HookAborted
 
-from sidecar.worker.engine import replies
+from sidecar.worker.engine import replies, usage
 from sidecar.worker.engine.streaming import streams
 
 __all__ = ["Asking", "asking", "install"]
@@ -62,7 +62,7 @@ class Asking:
     def here(self) -> Iterator[None]:
         token = _asking.set(self)
         try:
-            with self.replies.kept():
+            with self.replies.kept(), usage.counting():
                 yield
         finally:
             _asking.reset(token)
@@ -81,6 +81,7 @@ def install() -> None:
     for model in _descendants(base):
         _wrap(model)
     told, created = base._effective_stream, base.__init_subclass__.__func__
+    track = base._track_token_usage_internal
 
     @functools.wraps(told)
     def streams_here(llm: BaseLLM) -> bool | None:
@@ -88,11 +89,17 @@ def install() -> None:
         one = _asking.get()
         return wanted or (one is not None and one.llm is llm and streams(llm, one.tools))
 
+    @functools.wraps(track)
+    def track_here(llm: BaseLLM, usage_data: Any) -> None:
+        usage.count(usage_data)
+        track(llm, usage_data)
+
     def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
         created(model, **kwargs)
         _wrap(model)
 
     base._effective_stream = streams_here
+    base._track_token_usage_internal = track_here
     base.__init_subclass__ = classmethod(created_wrapped)
 
 

@@ -44,3 +44,15 @@ def test_a_cut_reply_is_closed_at_once(
     openai_worker.until("llm.delta")
     openai_worker.order(order="cancel", cause="c-x")
     assert openai_worker.rest()["type"] == "run.cancelled"
+
+
+def test_a_call_whose_event_has_no_usage_counts_as_its_model_counted(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    plan = {"plan": "Write.", "steps": [], "ready": True}
+    openai_server.script = Script(tool_first=True, tool_arguments=plan)
+    last = openai_worker.run(spec_for(tmp_path, target=f"{STEERED}:Planning"))
+    usage = [fact["data"]["usage"] for fact in openai_worker.of("llm.completed")]
+    assert len(usage) == len(openai_server.requests) == 2
+    sums = [sum(one[name] for one in usage) for name in ("prompt_tokens", "completion_tokens")]
+    assert last["data"] == {"output": f"{sums[0]} {sums[1]}"}
