@@ -25,6 +25,9 @@ __all__ = ["Asking", "asking", "install"]
 Again = Callable[[Any], list[Any]]
 """The messages to ask with instead of these."""
 
+_TRACK: Final = "_track_token_usage_internal"
+"""The method by which a model counts its tokens."""
+
 _asking: Final[ContextVar[Asking | None]] = ContextVar("crew_asking", default=None)
 
 
@@ -81,7 +84,6 @@ def install() -> None:
     for model in _descendants(base):
         _wrap(model)
     told, created = base._effective_stream, base.__init_subclass__.__func__
-    track = base._track_token_usage_internal
 
     @functools.wraps(told)
     def streams_here(llm: BaseLLM) -> bool | None:
@@ -89,17 +91,12 @@ def install() -> None:
         one = _asking.get()
         return wanted or (one is not None and one.llm is llm and streams(llm, one.tools))
 
-    @functools.wraps(track)
-    def track_here(llm: BaseLLM, usage_data: Any) -> None:
-        usage.count(usage_data)
-        track(llm, usage_data)
-
     def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
         created(model, **kwargs)
         _wrap(model)
 
     base._effective_stream = streams_here
-    base._track_token_usage_internal = track_here
+    base._track_token_usage_internal = _track(base._track_token_usage_internal)
     base.__init_subclass__ = classmethod(created_wrapped)
 
 
@@ -109,7 +106,7 @@ def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:
 
 
 def _wrap(model: type[BaseLLM]) -> None:
-    for name, wrap in (("call", _call), ("acall", _acall)):
+    for name, wrap in (("call", _call), ("acall", _acall), (_TRACK, _track)):
         if (own := vars(model).get(name)) is not None:
             setattr(model, name, wrap(own))
 
@@ -156,6 +153,16 @@ def _acall(acall: Callable[..., Any]) -> Callable[..., Any]:
                 messages = again(messages)
 
     return asked
+
+
+def _track(track: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(track)
+    def tracked(llm: BaseLLM, taken: Any) -> None:
+        if getattr(type(llm), _TRACK) is tracked:  # not a parent's, which it may call
+            usage.count(taken)
+        track(llm, taken)
+
+    return tracked
 
 
 def _is_inner(llm: BaseLLM) -> bool:
