@@ -1,24 +1,24 @@
-"""CrewAI's objects: from a checked config, or from a user's own Python."""
+"""CrewAI's objects from a checked config, and what every crew gets before it starts."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import datetime
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
+from crewai import Agent, Crew, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
-from crewai.tools import BaseTool
-from crewai.tools import tool as as_tool
 
+from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
-from sidecar.worker.engine.mapping import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
+from sidecar.worker.engine.executions import task_names
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
+from sidecar.worker.engine.objects import placed, resolved, tools_of
+from sidecar.worker.environment import is_placeholder
 
 if TYPE_CHECKING:
     from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
@@ -31,8 +31,9 @@ __all__ = [
     "check_review",
     "fill",
     "from_config",
-    "from_target",
     "make_agents",
+    "model_of",
+    "one_line",
     "review",
 ]
 
@@ -51,6 +52,18 @@ class Job:
     crew: Crew | None
     """None for a Flow, which has crews only when it comes to them."""
     model: str | None
+    wants: Sequence[str] = ()
+    """Names of inputs that it can't do without."""
+    knows: Sequence[str] = ()
+    """Names of others that it would take."""
+
+    def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given` with what can be filled in. Raises BadCrew where something is lacking then."""
+        today = datetime.date.today()
+        inputs = fill_in(standing_in(given, self.knows), self.wants, today)
+        if inputs and (left := lacking(inputs, self.wants)):
+            raise BadCrew(refusal(given, left, self.wants))
+        return inputs
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -73,51 +86,23 @@ def from_config(
         used: list[BaseAgent] = [
             agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
         ]
-        crew = Crew(
-            agents=used,
-            tasks=list(tasks.values()),
-            process=Process.sequential,
-            memory=False,
-            verbose=False,
-        )
-    except (ValueError, ImportError) as error:
-        raise BadCrew(_one_line(error)) from error
+        with placed("crew"):
+            crew = Crew(
+                agents=used,
+                tasks=list(tasks.values()),
+                process=Process.sequential,
+                memory=False,
+                verbose=False,
+            )
+    except ValueError as error:
+        raise BadCrew(" ".join(str(error).split())) from error
     return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
-    """By name. Raises ValueError or ImportError for what CrewAI refuses."""
-    llms: dict[ModelChoice, BaseLLM] = {}
-    return {
-        name: _agent(agent, choice, llms, config.toolbox) for name, agent in config.agents.items()
-    }
-
-
-def from_target(target: str, choice: ModelChoice) -> Job:
-    """The user's `package.module:attribute`: a @CrewBase class, Crew, Flow, or function.
-
-    A function is called without arguments and returns one of the others. The working directory is
-    importable. Raises BadCrew with what was found instead.
-    """
-    module_name, _, path = target.partition(":")
-    if not module_name or not path:
-        raise BadCrew(f"{target!r} must look like package.module:attribute")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise BadCrew(
-                f"there is no module {module_name!r} (looked in {os.getcwd()} and the installed "
-                "packages)"
-            ) from error
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    except (Exception, SystemExit) as error:
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    for name in path.split("."):
-        if not hasattr(found, name):
-            raise BadCrew(f"{module_name!r} has no {path!r}")
-        found = getattr(found, name)
-    return _job(found, target, choice)
+    """By name. Raises ValueError for what CrewAI refuses."""
+    models = Models(choice, os.environ)
+    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
 
 
 def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
@@ -175,27 +160,19 @@ def fill(text: str, inputs: Mapping[str, Any]) -> str:
     return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
 
 
-def _agent(
-    config: AgentConfig,
-    choice: ModelChoice,
-    llms: MutableMapping[ModelChoice, BaseLLM],
-    toolbox: Toolbox,
-) -> Agent:
-    if config.llm is not None and not choice.offline:
-        choice = named(config.llm)
-    # One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
-    # certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong
-    # then, once for each agent; ours comes from the events.
-    if choice not in llms:
-        llms[choice] = create(choice)
-    return Agent(
-        role=config.role,
-        goal=config.goal,
-        backstory=config.backstory,
-        llm=llms[choice],
-        tools=_tools(config.tools, toolbox),
-        **config.options,
-    )
+def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
+    with placed(f"agents.{config.name}"):
+        options = resolved(config.options)
+        if config.function_calling_llm is not None:
+            options["function_calling_llm"] = models.of(config.function_calling_llm)
+        return Agent(
+            role=config.role,
+            goal=config.goal,
+            backstory=config.backstory,
+            llm=models.of(config.llm),
+            tools=tools_of(config.tools, toolbox),
+            **options,
+        )
 
 
 def _task(
@@ -206,25 +183,24 @@ def _task(
     directory: Path,
     toolbox: Toolbox,
 ) -> Task:
-    options: dict[str, Any] = dict(config.options)
-    if config.context is not None:
-        options["context"] = [before[name] for name in config.context]
-    if config.output_file is not None:
-        # Written by us: CrewAI fills {inputs} into the path after it has checked it.
-        options["callback"] = _writer(directory, fill(config.output_file, inputs))
-    return Task(
-        name=config.name,
-        description=config.description,
-        expected_output=config.expected_output,
-        agent=agents[config.agent],
-        tools=_tools(config.tools, toolbox),
-        **options,
-    )
-
-
-def _tools(names: Sequence[str], toolbox: Toolbox) -> list[BaseTool]:
-    found = [(name, toolbox[name]) for name in names]
-    return [one if isinstance(one, BaseTool) else as_tool(name)(one) for name, one in found]
+    with placed(f"tasks.{config.name}"):
+        options = resolved(config.options)
+        if config.context is not None:
+            options["context"] = [before[name] for name in config.context]
+        if config.callback is not None:
+            options["callback"] = config.callback.resolve()
+        if config.output_file is not None:
+            # Written by us: CrewAI fills {inputs} into the path after it has checked it.
+            write = _writer(directory, fill(config.output_file, inputs))
+            options["callback"] = _both(write, options.get("callback"))
+        return Task(
+            name=config.name,
+            description=config.description,
+            expected_output=config.expected_output,
+            agent=agents[config.agent],
+            tools=tools_of(config.tools, toolbox),
+            **options,
+        )
 
 
 def _writer(directory: Path, path: str) -> Callable[[Any], None]:
@@ -241,35 +217,7 @@ def _writer(directory: Path, path: str) -> Callable[[Any], None]:
     return write
 
 
-def _job(found: Any, target: str, choice: ModelChoice) -> Job:
-    try:
-        if inspect.isfunction(found) or inspect.ismethod(found):
-            found = found()
-        if inspect.isclass(found) and getattr(found, "is_crew_class", False):
-            decorated: Any = found
-            found = decorated().crew()
-        elif inspect.isclass(found) and issubclass(found, Flow):
-            found = found()
-    except Exception as error:
-        raise BadCrew(f"{target} failed to make a crew: {_one_line(error)}") from error
-    if isinstance(found, Crew):
-        crew = found
-        # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
-        crew.stream = False
-        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew, _model(crew, choice))
-    if isinstance(found, Flow):
-        flow = found
-        flow.stream = False
-        return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None)
-    if inspect.iscoroutine(found):
-        found.close()
-    raise BadCrew(
-        f"{target} is {_described(found)}; it must be a @CrewBase class, a Crew, a Flow, or a "
-        "function that returns one"
-    )
-
-
-def _model(crew: Crew, choice: ModelChoice) -> str | None:
+def model_of(crew: Crew, choice: ModelChoice) -> str | None:
     """What the first agent's model will be, in the manner of `ModelChoice.label`."""
     llms = [getattr(agent, "llm", None) for agent in crew.agents]
     llm: Any = next((llm for llm in llms if llm is not None), None)
@@ -297,7 +245,9 @@ def _hopeless(llm: Any, choice: ModelChoice) -> bool:
         return False
     if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
         return True
-    keyless = not getattr(llm, "api_key", None) and not getattr(llm, "base_url", None)
+    keyless = is_placeholder(getattr(llm, "api_key", None) or "") and not getattr(
+        llm, "base_url", None
+    )
     return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
 
 
@@ -313,14 +263,6 @@ def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
     return both
 
 
-def _described(value: Any) -> str:
-    if inspect.iscoroutine(value):
-        return "an async function"
-    if inspect.isclass(value):
-        return f"the class {value.__name__}"
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
