@@ -206,10 +206,11 @@ class _Run:
         starting: Callable[[Any], None] = lambda _source: None,
     ) -> None:
         """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
-        from sidecar.worker.engine import storage
+        from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
+        from sidecar.worker.engine.standin import stand_in
 
         spec = self._spec
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
@@ -217,9 +218,10 @@ class _Run:
         def prepare(source: Any) -> None:
             starting(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
             self._unasked.difference_update(review(source, spec["review"]))
 
+        asking.install(stand_in(choice))
         tap.install(prepare, modifications.interrupt)
         modifications.install()
         Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()

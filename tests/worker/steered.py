@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import httpcore
-from crewai import Agent, Crew, Flow, Task
+from crewai import Agent, Crew, Flow, Process, Task
 from crewai.flow.flow import start
 
 from sidecar.worker.engine.models import choose, create
@@ -61,3 +61,18 @@ class Planning(Flow[dict[str, Any]]):
         _writes(llm, reasoning=True).kickoff(inputs=self.state)
         usage = llm.get_token_usage_summary()
         return f"{usage.prompt_tokens} {usage.completion_tokens}"
+
+
+def named_only() -> Crew:
+    """The models of its manager, its planner and its writer are named, not made."""
+    name = "gpt-4o-mini"
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=name)
+    first = Task(name="first", description="On {message}", expected_output="Text", agent=writer)
+    return Crew(
+        agents=[writer],
+        tasks=[first],
+        process=Process.hierarchical,
+        manager_llm=name,
+        planning=True,
+        planning_llm=name,
+    )

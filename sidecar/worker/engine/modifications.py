@@ -12,7 +12,7 @@ from typing import Any
 
 from crewai.hooks import InterceptionPoint, register_hook
 
-from sidecar.worker.engine.asking import asking, install
+from sidecar.worker.engine.asking import asking
 from sidecar.worker.engine.build import fill
 from sidecar.worker.engine.gates import Change, Gates
 
@@ -43,7 +43,6 @@ class Modifications:
     def install(self) -> None:
         """Register with CrewAI's hooks; after the gates, so that what is ordered during a pause
         is applied by the call that the pause held up."""
-        install()
         register_hook(InterceptionPoint.PRE_MODEL_CALL, self._before_model_call)
         register_hook(InterceptionPoint.PRE_STEP, self._before_step)
 

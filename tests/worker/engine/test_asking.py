@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,26 @@ def test_a_call_whose_event_has_no_usage_counts_as_its_model_counted(
     assert len(usage) == len(openai_server.requests) == 2
     sums = [sum(one[name] for one in usage) for name in ("prompt_tokens", "completion_tokens")]
     assert last["data"] == {"output": f"{sums[0]} {sums[1]}"}
+
+
+def test_a_manager_and_a_planner_whose_model_is_only_named_stream_too(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    plans = {"list_of_plans_per_task": [{"task_number": 1, "task": "Write", "plan": "Write."}]}
+    text = json.dumps(plans)
+    openai_server.script = Script((text[:9], text[9:]))
+    assert openai_worker.run(spec_for(tmp_path, target=f"{STEERED}:named_only"))["data"] == {
+        "output": text
+    }
+    assert [request["body"]["stream"] for request in openai_server.requests] == [True, True]
+    told = {fact["agent"] for fact in openai_worker.of("llm.delta")}
+    assert told == {"Task Execution Planner", "Crew Manager"}
+
+
+def test_the_offline_model_stands_in_for_models_that_are_only_named(
+    worker: Child, tmp_path: Path
+) -> None:
+    last = worker.run(spec_for(tmp_path, target=f"{STEERED}:named_only"))
+    assert last["type"] == "run.completed", last
+    assert last["data"]["output"].startswith("[offline model]")
+    assert {fact["data"]["model"] for fact in worker.of("llm.started")} == {"offline"}
