@@ -213,7 +213,7 @@ class _Run:
         from sidecar.worker.engine.standin import stand_in
 
         spec = self._spec
-        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+        modifications = Modifications(self._gates, tap.say, tap.mapper.known_as)
 
         def prepare(source: Any) -> None:
             starting(source)

@@ -7,10 +7,12 @@ import os
 from typing import Any
 
 import httpcore
-from crewai import Agent, Crew, Flow, Process, Task
+from crewai import LLM, Agent, Crew, Flow, Process, Task
 from crewai.flow.flow import start
+from crewai.tools import tool
 
 from sidecar.worker.engine.models import choose, create
+from sidecar.worker.engine.offline import OfflineLLM
 
 
 def _writes(llm: Any = None, **options: Any) -> Crew:
@@ -76,3 +78,28 @@ def named_only() -> Crew:
         planning=True,
         planning_llm=name,
     )
+
+
+def swallows() -> Crew:
+    """A model of the user's own that takes whatever stops it for the end of the reply."""
+
+    class Swallows(OfflineLLM):
+        def call(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().call(messages, *args, **kwargs)
+            except Exception:
+                return "cut short"
+
+    os.environ["OFFLINE_TOKEN_MS"] = "5"
+    return _writes(Swallows(model="offline"))
+
+
+def responses_only() -> Crew:
+    """A model whose user doesn't know which of OpenAI's APIs it is for."""
+
+    @tool("shout")
+    def shout(text: str) -> str:
+        """Say it louder."""
+        return text.upper()
+
+    return _writes(LLM("gpt-4o-mini"), tools=[shout])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.openai_server import OpenAIServer, Script
-from tests.worker.harness import Child, spec_for
+from tests.support.wires import WireServer
+from tests.worker.harness import Child, Zygote, clean_environment, spec_for
 
 STEERED = "tests.worker.steered"
 TOKENS = tuple(f"word{number} " for number in range(40))
@@ -80,3 +81,31 @@ def test_the_offline_model_stands_in_for_models_that_are_only_named(
     assert last["type"] == "run.completed", last
     assert last["data"]["output"].startswith("[offline model]")
     assert {fact["data"]["model"] for fact in worker.of("llm.started")} == {"offline"}
+
+
+def test_a_model_that_swallows_what_cuts_it_off_is_asked_again_all_the_same(
+    worker: Child, tmp_path: Path
+) -> None:
+    worker.start(spec_for(tmp_path, target=f"{STEERED}:swallows"))
+    cut_off(worker, 2)
+    last = worker.rest()
+    assert "You asked for: Again 1." in last["data"]["output"], last
+
+
+def test_a_model_that_chat_turns_out_not_to_have_keeps_its_tool_calls(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    """CrewAI asks the other API then, within the call (completion.py: `_call_completions`)."""
+    script = Script(TOKENS, tool_first=True, tool_arguments={"text": "tea"})
+    with WireServer(script) as server:
+        server.lacks_chat = True
+        environment = clean_environment(
+            OPENAI_API_KEY="sk-test-0123456789", OPENAI_BASE_URL=server.base_url
+        )
+        child = zygote.make(environment)
+        last = child.run(spec_for(tmp_path, target=f"{STEERED}:responses_only"))
+        child.kill()
+    assert last["data"] == {"output": "".join(TOKENS)}
+    assert [fact["data"]["output"] for fact in child.of("tool.completed")] == ["TEA"]
+    paths = [request["path"].rpartition("/")[2] for request in server.requests]
+    assert paths == ["completions", "responses", "responses"]
