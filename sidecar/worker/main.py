@@ -208,15 +208,16 @@ class _Run:
         starting: Callable[[Any], None] = lambda _source: None,
     ) -> None:
         """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
-        from sidecar.worker.engine import storage
+        from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.finished import Finished
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
+        from sidecar.worker.engine.standin import stand_in
 
         spec = self._spec
         finished = Finished(self._journal, spec["attempt"])
-        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+        modifications = Modifications(self._gates, tap.say, tap.mapper.known_as)
 
         def prepare(source: Any, event: Any) -> None:
             if source is self._crew:
@@ -225,7 +226,7 @@ class _Run:
                 finished.begins(source, getattr(event, "inputs", None) or {})
             starting(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
             self._unasked.difference_update(review(source, spec["review"]))
 
         def ended(what: Any, event: Any) -> None:
@@ -234,6 +235,7 @@ class _Run:
             except OSError as error:
                 self._say_unkept(str(what.name or "a task"), error)
 
+        asking.install(stand_in(choice))
         tap.install(prepare, modifications.interrupt, ended)
         modifications.install()
         questions = Questions(

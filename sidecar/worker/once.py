@@ -161,9 +161,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage, targets
+        from sidecar.worker.engine import asking, storage, targets
         from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.standin import stand_in
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
@@ -174,8 +175,9 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         def starting(source: Any, _event: Any) -> None:
             begun.append(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
 
+        asking.install(stand_in(choice))
         tap.install(starting)
         made: Job | targets.Over
         if found is not None:
