@@ -40,6 +40,7 @@ from sidecar.protocol import (
     encode,
 )
 from sidecar.runs.controls import already_answered
+from sidecar.runs.crews import Crews
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.listing import listed
 from sidecar.runs.recorder import illegal
@@ -90,6 +91,7 @@ class Supervisor:
         self._pool = pool
         self._synthetic = synthetic
         self._folder = folder
+        self.crews = Crews(settings, pool)
         self._chores = Tasks()
         store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
@@ -118,6 +120,7 @@ class Supervisor:
                 await self._carry_on(record)
             for pool in self._pools:
                 pool.start()
+            self.crews.open()
         except BaseException:
             await self.close()
             raise
@@ -135,6 +138,7 @@ class Supervisor:
     async def end_runs(self) -> None:
         """Take no more commands and end every live run as interrupted."""
         self._closing = True
+        await self.crews.close()
         for execution in self._live.values():
             execution.end(Ending("interrupted", "the sidecar was stopped"))
         for task in await self._tasks.settle(_CLOSE_SECONDS):
@@ -147,6 +151,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
+        await self.crews.close()
         await self._tasks.close()
         await self._chores.settle(_REMOVE_SECONDS)
         await self._chores.close()
@@ -222,6 +227,8 @@ class Supervisor:
 
     async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
         """A refusal is a result: its sender may have left, and then it is no news to anybody."""
+        if isinstance(command, Start) and command.crew != SYNTHETIC:
+            await self.crews.settled()  # before its turn: no other command waits for that
         async with self._commands:
             try:
                 return await self._once(command)
@@ -279,11 +286,9 @@ class Supervisor:
         raise illegal(command, snapshot["state"])
 
     async def _start(self, command: Start) -> Reply:
-        crews = self._settings.crews
-        if command.crew not in crews:
-            raise CommandError(
-                "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
-            )
+        crew = self.crews.name(command.crew)
+        if crew != SYNTHETIC:
+            self.crews.check(command, crew)
         standing = sum(execution.stands for execution in self._live.values())
         if standing >= _MAX_STANDING:
             raise CommandError(
@@ -293,7 +298,7 @@ class Supervisor:
             )
         run = Run(
             new_run_id(),
-            command.crew,
+            crew,
             created=now_ms(),
             inputs=command.inputs,
             review=list(command.review),
@@ -379,13 +384,12 @@ class Supervisor:
         self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
-        config = self._settings.config
         return {
             "run": run.id,
             "crew": run.crew,
             "inputs": run.inputs,
-            "config": str((config if run.crew == "default" else config / run.crew).resolve()),
-            "target": self._settings.crew,
+            "config": self.crews.config(run.crew),
+            "target": self.crews.target(run.crew),
             "directory": str(self._folder.run_folder(run.id)),
             "environ": dict(os.environ),
             "folder": os.getcwd(),
