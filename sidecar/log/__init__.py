@@ -2,6 +2,7 @@
 
 base, memory, sqlite   a run's append-only sequence, and the store that holds all of them
 health                 whether the storage can be written
+database, forgetting   the file of SQLite; finished runs that are too many for it
 feed                   one log's readers, each a cursor and a transport
 """
 

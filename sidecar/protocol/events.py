@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-import orjson
+from sidecar.protocol.compact import compact
 
 __all__ = ["Cursor", "Draft", "Event", "encode_event", "format_cursor", "parse_cursor"]
 
@@ -89,4 +89,4 @@ def encode_event(draft: Draft, *, run: str, epoch: str, seq: int, at: float) -> 
     body["data"] = draft.data
     if draft.final:
         body["final"] = True
-    return Event(seq, id, orjson.dumps(body), draft.final)
+    return Event(seq, id, compact(body), draft.final)

@@ -121,6 +121,8 @@ class _Run:
         """Whether it has started, as far as anybody knows."""
         self._begin: Callable[[], None] = lambda: None
         """Says so where something else is told first: a function kicks off by itself."""
+        self._unasked = set(spec["review"])
+        """Tasks that somebody is to be asked about, and that have not come up."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -203,6 +205,7 @@ class _Run:
         made = targets.make(found, target, choice, spec["inputs"], begun)
         if isinstance(made, targets.Over):
             last = targets.last_output(crews[-1]) if crews else None
+            self._say_unasked()
             return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
@@ -237,8 +240,7 @@ class _Run:
             starting(source)
             storage.attach(source)
             attach(source, tap.step, choice)
-            modifications.attach(source)
-            review(source, spec["review"])
+            self._unasked.difference_update(review(source, spec["review"]))
 
         tap.install(prepare, modifications.interrupt)
         modifications.install()
@@ -253,13 +255,20 @@ class _Run:
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
         self._stand()
-        return output_of(job.run(dict(inputs)))
+        output = output_of(job.run(dict(inputs)))
+        self._say_unasked()
+        return output
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
         self._hear()
         self._gates.stand("task")
         self._gates.check()
+
+    def _say_unasked(self) -> None:
+        for name in sorted(self._unasked):
+            text = f"nobody was asked about {name!r}: no task of this name came up"
+            self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
         self._told = True

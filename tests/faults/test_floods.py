@@ -65,8 +65,10 @@ def inbox(_: str) -> Iterator[bytes]:
     return itertools.repeat(frame(1, b'{"id": "long", "cmd": "%b"}' % (b"x" * 250_000)))
 
 
-def too_large(_: str) -> Iterator[bytes]:
-    return itertools.repeat(frame(1, bytes(1_900_000)))
+def too_large(run: str) -> Iterator[bytes]:
+    """Behind a replay that it does not take, so that none of them is answered."""
+    yield command(0, "subscribe", run=run)
+    yield from itertools.repeat(frame(1, bytes(1_900_000)))
 
 
 def flood_from(url: str, flood: Flood, run: str, sent: Synchronized[int]) -> None:

@@ -190,6 +190,7 @@ class Gateway:
     def _note(self, message: dict[str, Any]) -> None:
         assert "exited" in message, message
         self._ended[message["exited"]] = os.waitstatus_to_exitcode(message["status"])
+        self.control.send(json.dumps({"heard": [message["exited"]]}).encode())
 
     def _wait(self, pid: int) -> int:
         while pid not in self._ended:

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sidecar.channel import Fact
-from sidecar.worker.engine.executions import Executions, text_of
+from sidecar.worker.engine.digest import digest
+from sidecar.worker.engine.executions import Executions
 from sidecar.worker.engine.noise import NOISE
 from sidecar.worker.engine.places import Place, Places, role_of
+from sidecar.worker.engine.usage import tokens
+from sidecar.worker.engine.words import WORDS
 
 __all__ = ["Mapper"]
 
@@ -54,7 +57,8 @@ class Mapper:
             "tool_usage_started": self._tool_started,
             "tool_usage_finished": self._tool_finished,
             "tool_usage_error": self._tool_failed,
-            **dict.fromkeys(NOISE, lambda _source, _event: []),
+            **dict.fromkeys(WORDS, self._worded),
+            **dict.fromkeys(NOISE, self._noise),
         }
 
     def facts(self, source: Any, event: Any) -> list[Fact]:
@@ -62,8 +66,12 @@ class Mapper:
 
         Call it on the thread and in the context that emitted the event.
         """
-        convert = self._words.get(event.type)
-        return convert(source, event) if convert else []
+        return self._words.get(event.type, self._other)(source, event)
+
+    @property
+    def types(self) -> frozenset[str]:
+        """CrewAI's, that have a word of their own or are noise."""
+        return frozenset(self._words)
 
     def own(self, crew: Any, tids: Sequence[str]) -> None:
         """The run's own crew, before its kickoff, and the tids that its tasks were told with."""
@@ -93,8 +101,29 @@ class Mapper:
             self._stepped[place] = None
             if len(self._stepped) > _MAX_STEPPED:
                 self._stepped.pop(next(iter(self._stepped)))
-            return [_step(place, answer.thought, output=text_of(answer.output))]
+            return [_step(place, answer.thought, output=_text(answer.output))]
         return []
+
+    def _worded(self, _source: Any, event: Any) -> list[Fact]:
+        word = WORDS[event.type]
+        return [self._place_of(event).fact(word.type_of(event), word.data(event))]
+
+    def _noise(self, _source: Any, event: Any) -> list[Fact]:
+        self._place_of(event)
+        return []
+
+    def _other(self, _source: Any, event: Any) -> list[Fact]:
+        data = {**digest(event), "kind": event.type}
+        return [self._place_of(event).fact("event", data)]
+
+    def _place_of(self, event: Any) -> Place:
+        """Of an event that may begin or end something that is no execution of its own."""
+        if event.started_event_id is not None:
+            return self.places.close(event) or self.places.of(event)
+        place = self.places.of(event)
+        if event.type.endswith("_started"):
+            self.places.open(event, place)
+        return place
 
     def _agent_started(self, _source: Any, event: Any) -> list[Fact]:
         # Whoever really does the task: in a hierarchical crew not the one it names.
@@ -107,7 +136,7 @@ class Mapper:
 
     def _agent_completed(self, _source: Any, event: Any) -> list[Fact]:
         place = self._agent_ended(event)
-        output = text_of(event.output)
+        output = _text(event.output)
         told = place in self._stepped
         self._stepped.pop(place, None)
         steps = [] if told else [_step(place, output=output)]
@@ -140,7 +169,7 @@ class Mapper:
     def _llm_completed(self, _source: Any, event: Any) -> list[Fact]:
         data = {
             "call": event.call_id,
-            "usage": _usage(event.usage),
+            "usage": tokens(event.usage),
             "finish_reason": event.finish_reason,
         }
         return [self._llm_ended(event).fact("llm.completed", data)]
@@ -163,12 +192,12 @@ class Mapper:
     def _tool_finished(self, source: Any, event: Any) -> list[Fact]:
         failure = getattr(event, "failure", None)
         if failure is not None:
-            return self._tool_ended(source, event, "tool.failed", error=text_of(failure.message))
-        output = text_of(event.output)
+            return self._tool_ended(source, event, "tool.failed", error=_text(failure.message))
+        output = _text(event.output)
         return self._tool_ended(source, event, "tool.completed", output=output)
 
     def _tool_failed(self, source: Any, event: Any) -> list[Fact]:
-        return self._tool_ended(source, event, "tool.failed", error=text_of(event.error))
+        return self._tool_ended(source, event, "tool.failed", error=_text(event.error))
 
     def _tool_ended(self, source: Any, event: Any, type: str, **said: str) -> list[Fact]:
         call = event.started_event_id or event.event_id
@@ -203,10 +232,14 @@ def _step(
             "thought": thought,
             "tool": tool,
             "tool_input": tool_input,
-            "result": None if result is None else text_of(result),
+            "result": None if result is None else _text(result),
             "output": output,
         },
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
 
 
 def _class_name(value: Any) -> str:
@@ -218,18 +251,3 @@ def _agent_of(event: Any) -> str | None:
     return role_of(getattr(getattr(event, "agent", None), "role", None)) or role_of(
         (info or {}).get("role")
     )
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    """Prompt, completion and total tokens, under whatever name the provider gives them."""
-    names = {
-        "prompt_tokens": ("prompt_tokens", "prompt_token_count", "input_tokens"),
-        "completion_tokens": ("completion_tokens", "candidates_token_count", "output_tokens"),
-        "total_tokens": ("total_tokens", "total_token_count"),
-    }
-    given = usage if isinstance(usage, Mapping) else {}
-    found = {
-        name: next((given[alias] for alias in aliases if isinstance(given.get(alias), int)), None)
-        for name, aliases in names.items()
-    }
-    return {name: value for name, value in found.items() if value is not None}

@@ -216,3 +216,45 @@ def test_an_agent_without_a_crew_is_told_by_its_role() -> None:
         {"role": "Loner"},
         (None, "Loner"),
     )
+
+
+def test_what_has_no_word_is_told_with_a_digest_and_noise_is_not() -> None:
+    mapper = at_work(task("1", "plan"))
+    new = event(
+        "of_next_year", parent_event_id="task", weight=3, messages=["long"], label="x" * 2000
+    )
+    (fact,) = mapper.facts(None, new)
+    assert (fact["type"], place(fact), fact["tid"]) == ("event", ("plan", "Writer"), "1.1")
+    assert fact["data"] == {"kind": "of_next_year", "weight": 3, "label": "x" * 999 + "…"}
+    assert mapper.facts(None, event("hook_dispatched")) == []
+
+
+def test_an_operation_is_paired_by_its_call_and_told_where_it_happened() -> None:
+    mapper = at_work(task("1", "plan"))
+    start = event("memory_query_started", event_id="m", parent_event_id="task", query="q", limit=3)
+    (started,) = mapper.facts(None, start)
+    end = event(
+        "memory_query_completed",
+        started_event_id="m",
+        query="q",
+        results=[1, 2],
+        query_time_ms=1500,
+    )
+    (done,) = mapper.facts(None, end)
+    assert (started["type"], done["type"]) == ("memory.started", "memory.completed")
+    assert started["data"] == {"call": "m", "operation": "query", "query": "q", "limit": 3}
+    assert done["data"] == {
+        "call": "m",
+        "operation": "query",
+        "query": "q",
+        "found": 2,
+        "seconds": 1.5,
+    }
+    assert started["tid"] == done["tid"] == "1.1"
+
+
+def test_a_guardrail_tells_why_a_task_is_tried_again() -> None:
+    ended = event("llm_guardrail_completed", retry_count=1, success=False, error="too short")
+    (fact,) = Mapper().facts(None, ended)
+    assert fact["type"] == "guardrail.completed"
+    assert fact["data"] == {"call": "e1", "retry": 1, "success": False, "error": "too short"}
