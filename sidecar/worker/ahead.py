@@ -80,9 +80,10 @@ def described(look: Look) -> dict[str, Any]:
         from sidecar.worker.engine import storage
 
         storage.keep_in(Path(own))
-        crews = [
-            _one(named, folder, look["environ"], reading, Path(own)) for named in look["crews"]
-        ]
+        with _heard():  # for nobody: a run prints it again
+            crews = [
+                _one(named, folder, look["environ"], reading, Path(own)) for named in look["crews"]
+            ]
     return {"crews": crews, "files": reading.files}
 
 

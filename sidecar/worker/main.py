@@ -77,8 +77,10 @@ def main(sock: socket.socket) -> NoReturn:
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
     if order["order"] == "describe":
+        described = fact(WORKER_DESCRIBED, ahead.described(order["look"]))
+        redactor = Redactor(environment.secret_values(os.environ))
         with contextlib.suppress(OSError):
-            sock.sendall(encode_line(fact(WORKER_DESCRIBED, ahead.described(order["look"]))))
+            sock.sendall(b"".join(map(encode_line, redactor.facts(described))))
         process.leave(0)
     spec = order["spec"]
     before.enter(spec["folder"], spec["environ"])

@@ -180,6 +180,13 @@ def test_what_cannot_be_built_is_said_with_file_and_line(
     assert str(tmp_path / "team.py") in seen["files"]
 
 
+def test_no_secret_is_in_what_is_said_of_a_crew(worker: Child, tmp_path: Path) -> None:
+    (tmp_path / "team.py").write_text("import os\nraise ValueError(os.environ['CANARY_API_KEY'])\n")
+    assert describe(worker, tmp_path)["error"] == (
+        "importing 'team' failed: ValueError: *** (team.py, line 2)"
+    )
+
+
 def test_a_config_that_does_not_load_is_said_with_file_line_and_key(
     worker: Child, tmp_path: Path
 ) -> None:
