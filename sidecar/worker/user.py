@@ -43,11 +43,10 @@ def imported(folder: Path) -> dict[str, int | None]:
 
 def forget(folder: Path) -> None:
     """Have the modules in `folder` imported again."""
-    for name, module in _modules():
-        # A folder without __init__.py has no file, but a path.
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-        if _theirs(name) and any(place and _inside(place, folder) for place in places):
-            del sys.modules[name]
+    # All are found before the first goes: the path of a package without __init__.py is made anew
+    # at each look from that of the package around it (importlib._bootstrap_external).
+    for name in [name for name, module in _modules() if _theirs(name) and _is_in(module, folder)]:
+        del sys.modules[name]
     importlib.invalidate_caches()
 
 
@@ -95,6 +94,14 @@ class Reading:
 
 def _modules() -> list[tuple[str, Any]]:
     return list(sys.modules.items())
+
+
+def _is_in(module: Any, folder: Path) -> bool:
+    try:
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    except Exception:  # what a lazy module does when it is looked at
+        return False
+    return any(isinstance(place, str) and _inside(place, folder) for place in places)
 
 
 def _theirs(name: str) -> bool:

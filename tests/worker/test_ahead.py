@@ -126,6 +126,17 @@ def test_a_module_that_fails_ahead_is_told_by_its_run(worker: Child, tmp_path: P
     assert error["message"] == ("importing 'team' failed: RuntimeError: no luck (team.py, line 3)")
 
 
+def test_a_package_without_an_init_is_imported_again_with_all_in_it(
+    worker: Child, tmp_path: Path
+) -> None:
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    team(inner, first="raise RuntimeError('no luck')")
+    worker.order(order="prepare", look=look(tmp_path, "outer.inner.team:build"))
+    last = worker.run(spec_for(tmp_path, folder=str(tmp_path), target="outer.inner.team:build"))
+    assert "RuntimeError: no luck" in last["data"]["error"]["message"]
+
+
 def test_a_crew_is_described_with_what_its_templates_want(worker: Child, tmp_path: Path) -> None:
     file = team(tmp_path, text="On {{topic}} and")
     seen = describe(worker, tmp_path)
