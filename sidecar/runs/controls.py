@@ -185,7 +185,7 @@ class Controls:
 
     def _require_pending_task(self, command: Modify) -> None:
         name = command.change.get("task")
-        if name is None or not self._run.planned:  # a Flow's come to light later, and again
+        if name is None or not self._run.work.planned:  # a Flow's come to light later, and again
             return
         task = next((task for task in self._run.tasks if task.name == name), None)
         if task is None:

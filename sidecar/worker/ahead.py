@@ -31,7 +31,7 @@ class Ahead:
     """The user's modules in this process, imported before it has a run."""
 
     def __init__(self) -> None:
-        self._files: dict[str, int | None] | None = None
+        self._files: dict[str, int | None] = {}
         self._environ: dict[str, str] = {}
         self._said = [b"", b""]
 
@@ -49,7 +49,7 @@ class Ahead:
                     if found is not None and ":" in found.target:
                         targets.load(found.target)
         except BaseException:
-            self._files = None
+            self._files, self._said = {}, [b"", b""]
             user.forget(folder)
             return
         files = user.imported(folder)
@@ -59,8 +59,7 @@ class Ahead:
     def enter(self, folder: str, environ: dict[str, str]) -> None:
         """Be where the run is; what has been imported by now is as its files are."""
         entered = _enter(folder, environ)
-        fresh = os.environ == self._environ and self._files and not user.changed(self._files)
-        if not fresh:
+        if self._files and (os.environ != self._environ or user.changed(self._files)):
             self._said = [b"", b""]
             user.forget(entered)
 

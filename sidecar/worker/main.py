@@ -69,10 +69,14 @@ def main(sock: socket.socket) -> NoReturn:
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
     orders = Orders(sock)
     before = ahead.Ahead()
+    rehearsed = False
     try:
-        if not orders.wait(0):
-            _rehearse()
-        while (order := orders.first())["order"] == "prepare":
+        while True:
+            if not rehearsed and not orders.wait(0):
+                _rehearse()
+                rehearsed = True
+            if (order := orders.first())["order"] != "prepare":
+                break
             before.prepare(order["look"])
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
@@ -124,7 +128,7 @@ class _Run:
         self._begin: Callable[[], None] = lambda: None
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
-        """Tasks that somebody is to be asked about, and that have not come up."""
+        """Tasks that a person was to be asked about and that have not come up."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -136,6 +140,7 @@ class _Run:
             self._reader.start()
             self._settle()
             output = self._work()
+            self._say_unasked()
         except BaseException as error:  # a SystemExit from a tool must not end the run unsaid
             self._fail(error)
         self._complete(output)

@@ -58,4 +58,4 @@ class Orders:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether something arrives within `timeout` seconds; takes nothing."""
-        return bool(select.select([self._sock], [], [], timeout)[0])
+        return bool(self._lines) or bool(select.select([self._sock], [], [], timeout)[0])
