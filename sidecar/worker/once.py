@@ -28,7 +28,6 @@ from sidecar.worker.engine import models, versions
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
-    from sidecar.worker.engine.tap import Tap
 
 __all__ = ["BadInput", "inputs_from", "main"]
 
@@ -45,6 +44,8 @@ class _Collected:
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
         self.tasks: list[dict[str, Any]] = []
+        self.planned: list[str] = []
+        """The tids of the crew's own tasks; while it has none, as a flow, every task is told."""
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -53,7 +54,7 @@ class _Collected:
         if said["type"] in _PROGRESS:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
-        elif said["type"] == "task.completed":
+        elif said["type"] == "task.completed" and said["tid"] in (self.planned or [said["tid"]]):
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
             self.tasks.append(done)
         elif said["type"] == "llm.completed":
@@ -161,9 +162,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage, targets
+        from sidecar.worker.engine import asking, storage, targets
         from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.standin import stand_in
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
@@ -171,11 +173,12 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         tap = Tap(collected.add, Gates(), _raise)
         begun: list[Any] = []
 
-        def starting(source: Any) -> None:
+        def starting(source: Any, _event: Any) -> None:
             begun.append(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
 
+        asking.install(stand_in(choice))
         tap.install(starting)
         made: Job | targets.Over
         if found is not None:
@@ -185,7 +188,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             assert crew is not None
             inputs = fill_in(inputs, placeholders(crew.texts), datetime.date.today())
             made = from_config(crew, choice, inputs, Path.cwd())
-        result = made.result if isinstance(made, targets.Over) else _kickoff(made, tap, inputs)
+        if isinstance(made, targets.Over):
+            result = made.result
+        else:
+            if made.crew is not None:
+                collected.planned = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, collected.planned)
+            result = made.run(made.filled(inputs))
         if result is None and begun:
             result = targets.last_output(begun[-1])
         output = output_of(result).text or ""
@@ -195,12 +204,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "task_outputs": collected.tasks,
         "token_usage": collected.usage,
     }
-
-
-def _kickoff(job: Job, tap: Tap, inputs: dict[str, Any]) -> Any:
-    if job.crew is not None:
-        tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
-    return job.run(job.filled(inputs))
 
 
 def _inputs(options: argparse.Namespace) -> dict[str, Any]:

@@ -80,6 +80,15 @@ def test_what_the_crew_prints_stays_off_stdout() -> None:
     assert {"from print: grüße", "from a descriptor", "from a child"} <= set(lines)
 
 
+@pytest.mark.parametrize(
+    ("target", "agents"), [("asks_a_critic", ["Poet"]), ("plans", ["Writer", "Writer"])]
+)
+def test_the_tasks_are_the_crews_own_and_no_nested_ones(target: str, agents: list[str]) -> None:
+    code, answer, _ = crew_run("tea", "--crew", f"tests.worker.nested:{target}")
+    assert code == 0
+    assert [task["agent"] for task in answer["task_outputs"]] == agents
+
+
 def test_a_crew_that_fails_exits_with_1_and_says_why() -> None:
     code, answer, _ = crew_run("x", SIDECAR_CREW="tests.worker.targets:exits")
     assert code == 1

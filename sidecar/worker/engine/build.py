@@ -16,9 +16,9 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models
 from sidecar.worker.engine.objects import known_to, placed, resolved, tools_of
-from sidecar.worker.environment import is_placeholder
+from sidecar.worker.engine.standin import hopeless
 
 if TYPE_CHECKING:
     from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
@@ -105,18 +105,11 @@ def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
     return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
 
 
-def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
-    """Make a crew, or an agent without one, that is about to start stream and report its steps.
-
-    The user's own callbacks are kept and called as well. Models that can't work are replaced by
-    the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
-    model where there is no key for it.
-    """
-    for agent in agents_of(starting):
-        _attach_model(agent, "llm", choice)
+def attach(starting: Any, step: StepCallback) -> None:
+    """Make a crew that is about to start report its steps; the user's own callbacks are kept and
+    called as well."""
     if not isinstance(starting, Crew):
         return
-    _attach_model(starting, "manager_llm", choice)
     starting.step_callback = _both(step, starting.step_callback)
     for agent in agents_of(starting):
         own = getattr(agent, "step_callback", None)
@@ -223,32 +216,12 @@ def model_of(crew: Crew, choice: ModelChoice) -> str | None:
     llm: Any = next((llm for llm in llms if llm is not None), None)
     if llm is None or isinstance(llm, str):
         return llm
-    if _hopeless(llm, choice):
+    if hopeless(llm, choice):
         return OFFLINE
     provider = getattr(llm, "provider", None)
     model = str(getattr(llm, "model", "") or "")
     bare = not provider or provider == model or model.startswith(f"{provider}/")
     return model if bare else f"{provider}/{model}"
-
-
-def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
-    llm = getattr(owner, name, None)
-    if llm is None or isinstance(llm, str):
-        return
-    if _hopeless(llm, choice):
-        setattr(owner, name, create(named(OFFLINE)))
-
-
-def _hopeless(llm: Any, choice: ModelChoice) -> bool:
-    """Whether the offline model must stand in for `llm`."""
-    if not choice.offline or getattr(llm, "llm_type", "") == OFFLINE:
-        return False
-    if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
-        return True
-    keyless = is_placeholder(getattr(llm, "api_key", None) or "") and not getattr(
-        llm, "base_url", None
-    )
-    return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
 
 
 def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:

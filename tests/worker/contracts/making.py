@@ -135,16 +135,16 @@ def check_a_bare_provider_has_a_model_that_crewai_makes_natively() -> None:
 
 @check
 def check_default_model_without_a_key_can_be_recognised() -> None:
-    """build.py `_hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
-    key, and the offline model takes its place. If CrewAI refuses such an agent at once, catch that
-    in `targets.make`."""
+    """standin.py `hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
+    key, and the offline model answers in its place. If CrewAI refuses such an agent at once, catch
+    that in `targets.make`."""
     from crewai import Agent
 
-    from sidecar.worker.engine.build import _hopeless
     from sidecar.worker.engine.models import named
+    from sidecar.worker.engine.standin import hopeless
 
     agent = Agent(role="R", goal="G", backstory="B")
-    assert _hopeless(agent.llm, named("offline"))
+    assert hopeless(agent.llm, named("offline"))
 
 
 _NOT_IN_YAML = {
