@@ -19,7 +19,7 @@ import orjson
 from sidecar.channel import WORKER_DESCRIBED, LineTooLong, Look, Order
 from sidecar.errors import CommandError
 from sidecar.inputs import fill_in, lacking, refusal, standing_in
-from sidecar.pool import KILL, Pool, Worker, WorkerLost
+from sidecar.pool import KILL, CannotImport, Pool, Worker, WorkerLost
 from sidecar.protocol import Start
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
@@ -132,6 +132,9 @@ class Crews:
             return
         try:
             worker = await self._pool.make()
+        except CannotImport:  # so can't the pool's own workers, and that is told once
+            self._names = None
+            return
         except WorkerLost as error:
             self._names = None
             logger.warning("the crews could not be looked at: %s", error)
