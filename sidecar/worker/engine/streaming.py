@@ -29,7 +29,9 @@ def _without_tools(_llm: Any, tools: bool) -> bool:
 def _openai(llm: Any, tools: bool) -> bool:
     # Asked anew for each request: a model that chat completions turn out not to have is asked by
     # the other API within the same call (completion.py: _remember_responses_only_model).
-    return not tools or llm._effective_api() != "responses"
+    # Releases before 1.15.10 ask the one that they were told to.
+    asked = getattr(llm, "_effective_api", lambda: llm.api)
+    return not tools or asked() != "responses"
 
 
 def _azure(llm: Any, tools: bool) -> bool:
