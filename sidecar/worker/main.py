@@ -125,7 +125,7 @@ class _Run:
 
             check_review(spec["review"], [task.name for task in crew.tasks])
             named = [
-                {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+                {"name": task.name, "agent": (role := crew.role_of(task)) and fill(role, inputs)}
                 for task in crew.tasks
             ]
             # Before anything slow, so that a browser sees life within milliseconds.

@@ -53,6 +53,10 @@ def mentions_tea(output):
     return ("Tea" in output.raw, output.raw if "Tea" in output.raw else "say Tea")
 
 
+def into_a_cup(inputs):
+    return {**inputs, "message": inputs["message"] + " in a cup"}
+
+
 def done(output):
     print("done with", output.name)
 
@@ -128,6 +132,50 @@ def test_tools_are_functions_tools_and_classes_of_them_wherever_they_stand(
     assert last["data"] == {"output": "A real client heard this."}
     offered = [one["function"]["name"] for one in openai_server.requests[0]["body"]["tools"]]
     assert offered == ["clap", "shout", "whisper", "search"]
+
+
+def test_crew_yaml_makes_a_crew_whose_manager_decides(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(tmp_path, "editor:\n  role: Editor\n  goal: Edit\n  backstory: Edits.\n")
+    (tmp_path / "config" / "crew.yaml").write_text(
+        "process: hierarchical\nmanager_llm: {model: openai, temperature: 0.5}\n"
+        "before_kickoff_callbacks: team.parts:into_a_cup\n"
+    )
+    last = openai_worker.run(spec_for(tmp_path, **said))
+    assert last["data"] == {"output": "A real client heard this."}
+    assert openai_worker.of("run.started")[0]["data"]["tasks"] == [{"name": "draft", "agent": None}]
+    [asked] = [one["body"] for one in openai_server.requests]
+    assert (asked["model"], asked["temperature"]) == ("any-model", 0.5)
+    offered = {one["function"]["name"]: one["function"] for one in asked["tools"]}
+    assert offered.keys() == {"delegate_work_to_coworker", "ask_question_to_coworker"}
+    assert "Writer, Editor" in offered["delegate_work_to_coworker"]["description"]
+    assert "in a cup" in json.dumps(asked["messages"])
+
+
+def test_a_manager_from_agents_yaml_is_none_of_the_workers(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(tmp_path, "boss:\n  role: Boss\n  goal: Lead\n  backstory: Leads.\n")
+    (tmp_path / "config" / "crew.yaml").write_text("process: hierarchical\nmanager_agent: boss\n")
+    assert openai_worker.run(spec_for(tmp_path, **said))["type"] == "run.completed"
+    [asked] = [one["body"] for one in openai_server.requests]
+    assert "You are Boss" in json.dumps(asked["messages"])
+    coworkers = json.dumps(asked["tools"])
+    assert "Writer" in coworkers
+    assert "Boss" not in coworkers
+
+
+def test_an_agent_may_delegate_to_one_without_a_task(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(
+        tmp_path,
+        "  allow_delegation: true\neditor:\n  role: Editor\n  goal: Edit\n  backstory: Edits.\n",
+        "  agent: writer\n",
+    )
+    assert openai_worker.run(spec_for(tmp_path, **said))["type"] == "run.completed"
+    assert "Editor" in json.dumps(openai_server.requests[0]["body"]["tools"])
 
 
 @pytest.mark.parametrize(
