@@ -154,24 +154,29 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     # Before crewai, so that a mistake in a file is told at once.
     crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
     collected = _Collected(_say)
-    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as storage:
-        os.environ["CREWAI_STORAGE_DIR"] = storage
-        from sidecar.worker.engine import locks
+    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
+        from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, from_config, from_target
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
-        from sidecar.worker.main import output_of
+        from sidecar.worker.outputs import output_of
 
-        locks.keep_in(Path(storage))
+        storage.keep_in(Path(own))
         tap = Tap(collected.add, Gates(), _raise)
         job = (
             from_target(options.crew, choice)
             if crew is None
             else from_config(crew, choice, inputs, Path.cwd())
         )
-        tap.mapper.plan(job.tasks)
-        tap.install(lambda starting: attach(starting, tap.step, choice))
-        output = output_of(job.run(inputs))
+        if job.crew is not None:
+            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
+
+        def prepare(starting: Any) -> None:
+            storage.attach(starting)
+            attach(starting, tap.step, choice)
+
+        tap.install(prepare)
+        output = output_of(job.run(inputs)).text or ""
     return {
         "status": "complete",
         "output": output,

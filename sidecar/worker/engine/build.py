@@ -15,7 +15,7 @@ from crewai import Agent, Crew, Flow, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 
 from sidecar.worker.config import is_reserved
-from sidecar.worker.engine.mapping import task_names
+from sidecar.worker.engine.executions import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
 from sidecar.worker.engine.objects import placed, resolved, tools_of
 
@@ -288,8 +288,6 @@ def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
         return
     if _hopeless(llm, choice):
         setattr(owner, name, create(named(OFFLINE)))
-    elif getattr(llm, "stream", None) in (None, False):
-        llm.stream = True
 
 
 def _hopeless(llm: Any, choice: ModelChoice) -> bool:

@@ -169,7 +169,7 @@ class Models:
 
 
 def create(choice: ModelChoice, settings: Mapping[str, Any] | None = None) -> BaseLLM:
-    """A new streaming LLM for `choice`, with those arguments of CrewAI's LLM over its own.
+    """A new LLM for `choice`, with those arguments of CrewAI's LLM over its own.
 
     Raises ValueError with the reason when CrewAI can't make it (unknown provider, missing key).
     """
@@ -189,7 +189,7 @@ def create(choice: ModelChoice, settings: Mapping[str, Any] | None = None) -> Ba
         if value is not None
     }
     try:
-        return LLM(choice.model, **{**options, **(settings or {}), "stream": True})
+        return LLM(choice.model, **{**options, **(settings or {})})
     except Exception as error:
         raise ValueError(f"the model {choice.label!r} can't be used: {error}") from error
 

@@ -14,8 +14,9 @@ from tests.worker.contracts import check, kickoff, make_crew, shout
 
 @check
 def check_storage_is_looked_up_at_each_use() -> None:
-    """worker/main.py sets CREWAI_STORAGE_DIR after the fork. If CrewAI reads it at import, runs
-    share one database, which each kickoff resets."""
+    """The environment is the run's after the fork only, and engine/storage.py gives the outputs of
+    tasks a folder of their own. If CrewAI reads it at import, what a crew remembers is looked for
+    in the wrong place."""
     from crewai_core.paths import db_storage_path
 
     for _ in range(2):
@@ -25,6 +26,29 @@ def check_storage_is_looked_up_at_each_use() -> None:
             make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
             assert list(Path(folder).glob("*.db"))
     os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+
+
+@check
+def check_a_kickoff_empties_the_outputs_that_its_crew_was_made_with() -> None:
+    """engine/storage.py: `Crew._task_output_handler.storage` and its constructor are private. If
+    they moved, runs share one database, which each kickoff empties."""
+    from crewai.memory.storage.kickoff_task_outputs_storage import KickoffTaskOutputsSQLiteStorage
+    from crewai_core import lock_store
+
+    from sidecar.worker.engine import storage
+
+    own = KickoffTaskOutputsSQLiteStorage.__init__
+    before = make_crew()
+    with tempfile.TemporaryDirectory() as folder:
+        storage.keep_in(Path(folder))
+        storage.attach(before)
+        for crew in (before, make_crew()):
+            path = Path(crew._task_output_handler.storage.db_path)
+            assert path.parent == Path(folder)
+            crew.kickoff(inputs={"message": "tea", "kind": "Tea"})
+            assert len(crew._task_output_handler.load()) == 1
+    KickoffTaskOutputsSQLiteStorage.__init__ = own  # type: ignore[method-assign]
+    lock_store.set_lock_backend(None)
 
 
 @check
@@ -58,7 +82,7 @@ def check_inputs_are_filled_in_once() -> None:
 
 
 @check
-def check_hosted_models_are_made_natively_and_stream() -> None:
+def check_hosted_models_are_made_natively() -> None:
     """models.py: OpenAI, compatible servers and OpenRouter without litellm. If a route moved,
     `create` fails with CrewAI's own words; adjust `provider`."""
     from sidecar.worker.engine.models import choose, create
@@ -74,7 +98,6 @@ def check_hosted_models_are_made_natively_and_stream() -> None:
     ):
         llm = create(choose(variables))
         assert type(llm).__name__ == name
-        assert llm.stream is True
         assert type(llm).__module__.startswith("crewai.llms.providers.openai")
     assert llm.model == "vendor/any"
     assert llm.base_url == "http://localhost:1/v1"
