@@ -63,6 +63,20 @@ def done(output):
 
 limit = 3
 '''
+THEIR_TOOLS: Final = '''
+from crewai.tools import BaseTool, tool
+
+
+def clap(times: int) -> str:
+    """Applaud."""
+    return "clap " * times
+
+
+@tool("take a bow")
+def bow(times: int) -> str:
+    """Bow."""
+    return "bow " * times
+'''
 PLAN: Final = '{"title": "Tea", "points": 3}'
 
 
@@ -122,16 +136,16 @@ def test_a_guardrail_of_the_users_own_has_the_task_done_again(
 def test_tools_are_functions_tools_and_classes_of_them_wherever_they_stand(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path, whose: str
 ) -> None:
-    tools = "  tools: [clap, 'team.parts:shout', 'team.parts:whisper', 'team.parts:Search']\n"
+    tools = "  tools: [clap, bow, 'team.parts:shout', 'team.parts:whisper', 'team.parts:Search']\n"
     said = project(
         tmp_path,
         **{whose: tools},
-        tools='def clap(times: int) -> str:\n    """Applaud."""\n    return "clap " * times\n',
+        tools=THEIR_TOOLS,
     )
     last = openai_worker.run(spec_for(tmp_path, **said))
     assert last["data"] == {"output": "A real client heard this."}
     offered = [one["function"]["name"] for one in openai_server.requests[0]["body"]["tools"]]
-    assert offered == ["clap", "shout", "whisper", "search"]
+    assert offered == ["clap", "take_a_bow", "shout", "whisper", "search"]
 
 
 def test_crew_yaml_makes_a_crew_whose_manager_decides(
@@ -250,3 +264,8 @@ def test_a_model_of_an_agents_own_that_cannot_be_made_is_told_with_the_agent(
     assert last["data"]["error"]["message"].startswith(
         "agents.writer: the model 'openrouter/a/b' can't be used: "
     )
+
+
+def test_an_agent_with_a_memory_of_its_own_works_offline_too(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, **project(tmp_path, "  memory: true\n")))
+    assert last["type"] == "run.completed", last
