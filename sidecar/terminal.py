@@ -24,6 +24,7 @@ from rich.markup import escape
 from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError, SettingsError
 from sidecar.gateway import Gateway
+from sidecar.labels import Labels
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
@@ -93,6 +94,9 @@ class _Session:
         self._crew = crew
         self._run = run
         self._console = console
+        self._labels = Labels()
+        self._spot: tuple[str | None, str] = (None, "")
+        """Whose words are being printed: the execution's key and the agent."""
         self._question: str | None = None
         self._in_trouble = False
         self._call: str | None = None
@@ -139,13 +143,23 @@ class _Session:
         type, data = event["type"], event["data"]
         if type == "llm.delta":
             if data["kind"] == "text":
+                self._go_to(event)
                 self._stream(data["call"], data["text"])
         elif type == "run.started":
             self._on_started(data)
-        elif type == "task.started":
-            who = escape(event.get("agent") or "")
-            self._say(f"\n[bold]{who}[/bold] [dim]{escape(data['name'])}[/dim]")
+        elif type in _BEGINNINGS:
+            self._head(event, self._labels.begin(event), _BEGINNINGS[type])
+        elif type == "method.completed" and data.get("route"):
+            self._say(f"[dim]{escape(self._labels.of(event))} → {escape(data['route'])}[/dim]")
+        elif type in _FAILURES:
+            label = escape(self._labels.of(event))
+            self._say(f"[red]{label} failed: {escape(str(data.get('error')))}[/red]")
+        elif type.partition(".")[0] in _ASIDES:
+            if line := _aside(type, data):
+                self._go_to(event)
+                self._say(line)
         elif type == "tool.started":
+            self._go_to(event)
             self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
@@ -163,10 +177,27 @@ class _Session:
         elif event.get("final"):
             self._say(_ending(type, data))
 
+    def _go_to(self, event: Frame) -> None:
+        """Say whose words follow, where others' were printed in between."""
+        key, agent = _spot(event)
+        # What is told of no agent is the same one's as before.
+        if (key, agent or self._spot[1]) != self._spot:
+            self._head(event, self._labels.of(event))
+
+    def _head(self, event: Frame, label: str, kind: str = "") -> None:
+        self._spot = _spot(event)
+        around = self._labels.around(event)
+        who = self._spot[1] if not kind else label
+        what = " · ".join(filter(None, (kind or label, around)))
+        self._say(f"\n[bold]{escape(who)}[/bold] [dim]{escape(what)}[/dim]")
+
     def _on_started(self, data: dict[str, Any]) -> None:
         attempt = data.get("attempt", 1)
+        self._labels.start_over()
         if attempt == 1:
-            self._say(f"[dim]{len(data['tasks'])} tasks · model {escape(data['model'])}[/dim]")
+            # A flow has none that are known before they begin.
+            tasks = f"{len(data['tasks'])} tasks · " if data["tasks"] else ""
+            self._say(f"[dim]{tasks}model {escape(data['model'])}[/dim]")
             return
         # What was open is asked again, under another id (P29).
         self._question, self._typed = None, ""
@@ -260,8 +291,45 @@ _ANSWERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
 }
 
 
-def _short(data: dict[str, Any], limit: int = 100) -> str:
-    text = " ".join(str(data.get("args") or "").split())
+_BEGINNINGS: Final = {
+    "task.started": "",
+    "crew.started": "crew",
+    "flow.started": "flow",
+    "method.started": "method",
+}
+"""What of a name is said to begin; a task is headed by its agent instead."""
+_FAILURES: Final = ("crew.failed", "method.failed")
+"""A task's and a flow's are said by what they end: a crew, a run."""
+_ASIDES: Final = ("guardrail", "memory", "knowledge", "mcp", "reasoning", "skill", "a2a")
+
+
+def _spot(event: Frame) -> tuple[str | None, str]:
+    return event.get("tid") or event.get("task"), (event.get("agent") or "").strip()
+
+
+def _aside(type: str, data: dict[str, Any]) -> str:
+    """A line on what happened on the way; "" where there is nothing to say as yet."""
+    word, verb = type.split(".")
+    error = escape(str(data.get("error") or ""))
+    if word == "guardrail":
+        if verb == "started":
+            return ""
+        if verb == "failed" or data.get("success") is False:
+            return f"[yellow]guardrail sent it back: {error}[/yellow]"
+        return "[dim]guardrail passed[/dim]"
+    if verb == "failed":
+        return f"[red]{word} failed: {error}[/red]"
+    texts = (value for value in data.values() if isinstance(value, str) and value)
+    gist = escape(_cut(next(texts, "")))
+    return f"[dim]· {word} {gist}[/dim]" if verb == "started" else ""
+
+
+def _short(data: dict[str, Any]) -> str:
+    return _cut(str(data.get("args") or ""))
+
+
+def _cut(text: str, limit: int = 100) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -245,6 +245,14 @@ def events_that_attack() -> list[dict[str, Any]]:
             ("run.started", started),
             ("run.started", {**started, "attempt": 2}),
             ("task.started", {"name": evil}),
+            ("crew.started", {"name": evil, "tasks": []}),
+            ("flow.started", {"name": evil}),
+            ("method.started", {"name": evil}),
+            ("method.completed", {"output": evil, "route": evil}),
+            ("method.failed", {"error": evil}),
+            ("guardrail.completed", {"success": False, "error": evil}),
+            ("memory.started", {"query": evil}),
+            ("knowledge.failed", {"error": evil}),
             ("llm.delta", {"call": "c", "kind": "text", "text": evil}),
             ("tool.started", {"tool": evil, "args": {"a": evil}}),
             ("log", {"text": evil}),
@@ -258,6 +266,93 @@ def events_that_attack() -> list[dict[str, Any]]:
 def session_on(file: io.StringIO) -> _Session:
     console = Console(file=file, force_terminal=True, no_color=True, highlight=False)
     return _Session(CrewClient("http://127.0.0.1:9"), "r_1", console)
+
+
+def shown(*events: dict[str, Any]) -> list[str]:
+    """The lines that a session prints of these, blank ones left out."""
+    file = io.StringIO()
+    session = _Session(CrewClient("http://127.0.0.1:9"), "r_1", Console(file=file, soft_wrap=True))
+    for event in events:
+        session._show(event)
+    return [line.rstrip() for line in file.getvalue().splitlines() if line.strip()]
+
+
+def says(tid: str, agent: str, text: str) -> dict[str, Any]:
+    data = {"call": f"{tid} {text}", "kind": "text", "text": text}
+    return {"type": "llm.delta", "tid": tid, "agent": agent, "data": data}
+
+
+def begins(what: str, tid: str, name: str, inside: str = "", **more: str) -> dict[str, Any]:
+    place = {"tid": tid, **({"in": inside} if inside else {}), **more}
+    return {"type": f"{what}.started", **place, "data": {"name": name, "tasks": []}}
+
+
+def test_a_flow_is_told_by_its_methods_and_the_crews_in_them_each_round_apart() -> None:
+    route = {"output": "again", "route": "again"}
+    assert shown(
+        {"type": "run.started", "data": {"model": "m", "tasks": []}},
+        begins("flow", "1.1", "BookFlow"),
+        begins("method", "1.2", "judge", "1.1"),
+        {"type": "method.completed", "tid": "1.2", "in": "1.1", "data": route},
+        begins("method", "1.3", "judge", "1.1"),
+        begins("crew", "1.4", "Writers", "1.3"),
+        {"type": "method.failed", "tid": "1.3", "in": "1.1", "data": {"error": "No paper"}},
+    ) == [
+        "model m",
+        "BookFlow flow",
+        "judge method · BookFlow",
+        "judge → again",
+        "judge #2 method · BookFlow",
+        "Writers crew · judge #2",
+        "judge #2 failed: No paper",
+    ]
+
+
+def test_tasks_of_one_name_that_work_side_by_side_are_told_apart() -> None:
+    assert shown(
+        begins("crew", "1.1", "Writers"),
+        begins("crew", "1.2", "Writers"),
+        begins("task", "1.3", "task_1", "1.1", agent="Ann"),
+        begins("task", "1.4", "task_1", "1.2", agent="Ben"),
+        {**says("1.4", "Ben", "from Ben"), "in": "1.2"},
+        {**says("1.3", "Ann", "from Ann"), "in": "1.1"},
+        {**says("1.3", "Ann", "and more"), "in": "1.1"},
+    ) == [
+        "Writers crew",
+        "Writers #2 crew",
+        "Ann task_1 · Writers",
+        "Ben task_1 #2 · Writers #2",
+        "from Ben",
+        "Ann task_1 · Writers",
+        "from Ann",
+        "and more",
+    ]
+
+
+def test_work_that_goes_to_a_coworker_stands_under_who_does_it() -> None:
+    assert shown(
+        begins("task", "1.1", "plan", agent="Planner"),
+        says("1.1", "Planner", "mine"),
+        says("1.1", "Researcher", "theirs"),
+    ) == ["Planner plan", "mine", "Researcher plan", "theirs"]
+
+
+def test_a_guardrail_that_sends_work_back_says_why_and_a_memory_what_it_is_asked() -> None:
+    place = {"tid": "1.1", "task": "plan", "agent": "Planner"}
+    refused = {"success": False, "error": "Under 100 words, please"}
+    assert shown(
+        begins("task", "1.1", "plan", agent="Planner"),
+        {"type": "memory.started", **place, "data": {"query": "coffee"}},
+        {"type": "memory.completed", **place, "data": {"results": 2}},
+        {"type": "guardrail.started", **place, "data": {"retry": 0}},
+        {"type": "guardrail.completed", **place, "data": refused},
+        {"type": "guardrail.completed", **place, "data": {"success": True}},
+    ) == [
+        "Planner plan",
+        "· memory coffee",
+        "guardrail sent it back: Under 100 words, please",
+        "guardrail passed",
+    ]
 
 
 @pytest.mark.parametrize("event", events_that_attack(), ids=lambda event: event["type"])

@@ -4,7 +4,7 @@
  *     client     start, follow, steer
  *     follow     one run over as many connections as it takes
  *     ws, fetch-sse  the two transports, alike from above
- *     reducer    events to what a page shows; pure
+ *     reducer    events to what a page shows, a view; pure
  *
  * `crew-web-adapter/react` puts it into assistant-ui.
  */
@@ -13,7 +13,22 @@ export type { CommandOptions, CrewClient, CrewClientOptions, StartOptions } from
 export { CrewError } from "./errors.ts";
 export type { ConnectionStatus, FollowOptions } from "./follow.ts";
 export type * from "./protocol.ts";
-export { emptyRun, isFinal, reduce } from "./reducer.ts";
-export type { CallView, Note, QuestionView, RunView, SteerView, Step, TaskView, ToolView } from "./reducer.ts";
+export { reduce } from "./reducer.ts";
 export { snapshots } from "./snapshots.ts";
 export type { Limits } from "./transport.ts";
+export { emptyRun, isFinal } from "./view.ts";
+export type {
+  AsideView,
+  CallView,
+  GroupView,
+  HelperView,
+  Note,
+  Place,
+  QuestionView,
+  RunView,
+  SteerView,
+  Step,
+  TaskView,
+  ToolView,
+  WorkView,
+} from "./view.ts";

@@ -21,9 +21,12 @@ export interface Usage {
   readonly calls: number;
 }
 
+/** `tid`: the task's execution, unique in the run; `in`: that of the one that it is inside. Older logs have neither. */
 export interface TaskName {
   readonly name: string;
   readonly agent: string;
+  readonly tid?: string;
+  readonly in?: string;
 }
 
 /** Carried by every final event, whichever way the run ended. */
@@ -51,14 +54,24 @@ export interface OpenInput {
   readonly expires: number | null;
 }
 
-/** What `modify` changes. `now`: the reply being written is cut off and asked for again. */
+/**
+ * What `modify` changes. `now`: the reply being written is cut off and asked for again. `task`: said
+ * to whoever does that task, and to nobody else.
+ */
 export type Change =
-  | { readonly instruction: string; readonly now?: boolean }
+  | { readonly instruction: string; readonly now?: boolean; readonly task?: string }
   | { readonly task: string; readonly description: string }
   | { readonly inputs: Readonly<Record<string, unknown>> };
 
+/** What has a word of its own, told as it begins and as it ends, and no more to it here than what a person would want to see. */
+export type Aside = "guardrail" | "memory" | "knowledge" | "mcp" | "reasoning" | "skill" | "a2a";
+
 /** `data` of each event type. */
-export interface EventData {
+export type EventData = NamedData & {
+  readonly [Type in `${Aside}.${"started" | "completed" | "failed"}`]: Readonly<Record<string, unknown>>;
+};
+
+interface NamedData {
   "run.queued": {
     readonly crew: string;
     readonly inputs: Readonly<Record<string, unknown>>;
@@ -90,6 +103,17 @@ export interface EventData {
   "task.started": { readonly name: string; readonly index: number; readonly of: number };
   "task.completed": { readonly output: string };
   "task.failed": { readonly error: string };
+  /** A crew inside a flow, or one of several. */
+  "crew.started": { readonly name: string; readonly tasks: readonly TaskName[] };
+  "crew.completed": { readonly output?: string | null };
+  "crew.failed": { readonly error: string };
+  "flow.started": { readonly name: string };
+  "flow.completed": { readonly output?: string | null };
+  "flow.failed": { readonly error: string };
+  "method.started": { readonly name: string };
+  /** `route`: where a router sent the flow. */
+  "method.completed": { readonly output?: string | null; readonly route?: string | null };
+  "method.failed": { readonly error: string };
   "agent.started": { readonly role: string };
   "agent.completed": { readonly output: string };
   "agent.failed": { readonly error: string };
@@ -112,6 +136,8 @@ export interface EventData {
     readonly output?: string | null;
   };
   log: { readonly stream: string; readonly text: string };
+  /** Whatever has no word: CrewAI's own name of it, and a digest. */
+  event: { readonly kind: string } & Readonly<Record<string, unknown>>;
 }
 
 export type EventType = keyof EventData;
@@ -129,6 +155,11 @@ export interface Envelope<Type extends string, Data> {
   readonly at: number;
   readonly task?: string;
   readonly agent?: string;
+  readonly method?: string;
+  /** The execution of a task, method, crew or flow that it belongs to, unique in the run, names being not; opaque. */
+  readonly tid?: string;
+  /** The execution that this one happens inside. */
+  readonly in?: string;
   /** Id of the command that led to it. */
   readonly cause?: string;
   /** On the last event of a run and no other. */

@@ -1,122 +1,19 @@
-import type { Change, Failure, Frame, OpenInput, RunEvent, RunState, Usage } from "./protocol.ts";
-
-/** One model call, as far as it has been written. */
-export interface CallView {
-  readonly kind: "call";
-  readonly id: string;
-  readonly state: "running" | "completed" | "failed";
-  readonly text: string;
-  readonly thinking: string;
-}
-
-export interface ToolView {
-  readonly kind: "tool";
-  readonly id: string;
-  readonly state: "running" | "completed" | "failed";
-  readonly tool: string;
-  readonly args: unknown;
-  /** Its output, or what went wrong. */
-  readonly result: string | null;
-}
-
-export type Step = CallView | ToolView;
-
-export interface TaskView {
-  readonly name: string;
-  readonly agent: string;
-  readonly state: "pending" | "running" | "completed" | "failed";
-  /** Model calls and tools in the order in which they began. */
-  readonly steps: readonly Step[];
-  readonly output: string | null;
-  readonly error: string | null;
-}
-
-/** Where a note stands: behind that step of that task, so that a reader finds it where it was said. */
-interface Place {
-  /** null where no task was at work. */
-  readonly task: string | null;
-  /** Id of the last step there was; null for none. */
-  readonly after: string | null;
-}
-
-/** A modification, from its acceptance on. */
-export interface SteerView extends Place {
-  readonly kind: "steer";
-  /** The command's. */
-  readonly id: string;
-  readonly state: "accepted" | "applied" | "unapplied";
-  readonly change: Change;
-}
-
-/**
- * A question of the crew's, and what became of it: `closed` when the run was cancelled or ended over
- * it, or began another attempt, where the crew asks again under another id.
- */
-export interface QuestionView extends Place {
-  readonly kind: "question";
-  readonly id: string;
-  readonly state: "open" | "answered" | "expired" | "closed";
-  readonly prompt: string;
-  /** What the question is about. */
-  readonly output: string | null;
-  /** Unix ms; null for never. */
-  readonly expires: number | null;
-  /** The answer; "" accepted. */
-  readonly text: string | null;
-}
-
-export type Note = SteerView | QuestionView;
-
-interface Common {
-  readonly run: string | null;
-  readonly crew: string | null;
-  /** Last event taken in; 0 for none. */
-  readonly seq: number;
-  readonly model: string | null;
-  readonly attempt: number;
-  readonly tasks: readonly TaskView[];
-  /** Steps of no task, as a Flow has them. */
-  readonly steps: readonly Step[];
-  /** What was said to the run and asked by it, in that order. */
-  readonly notes: readonly Note[];
-  readonly usage: Usage;
-  /** What the crew printed, newest last. */
-  readonly logs: readonly { readonly stream: string; readonly text: string }[];
-}
-
-/** A run as told by its events so far; what a state has to say beyond the common is there in that state only. */
-export type RunView = Common &
-  (
-    | { readonly state: "queued"; readonly position: number }
-    | { readonly state: "running" | "pausing" }
-    | { readonly state: "paused"; readonly boundary: string }
-    | { readonly state: "waiting"; readonly input: OpenInput }
-    | { readonly state: "cancelling" }
-    | { readonly state: "completed"; readonly output: string | null }
-    | { readonly state: "failed"; readonly output: string | null; readonly error: Failure }
-    | { readonly state: "cancelled" | "interrupted"; readonly output: string | null }
-  );
-
-/** A long run must not fill the page's memory: beyond these the oldest go. Counts; text in UTF-16 units. */
-export const LIMITS = { steps: 200, logs: 200, notes: 100, text: 1_000_000 } as const;
-
-export const emptyRun: RunView = {
-  state: "queued",
-  position: 0,
-  run: null,
-  crew: null,
-  seq: 0,
-  model: null,
-  attempt: 1,
-  tasks: [],
-  steps: [],
-  notes: [],
-  usage: { prompt_tokens: 0, completion_tokens: 0, calls: 0 },
-  logs: [],
-};
-
-export const isFinal = (state: RunState): boolean =>
-  ["completed", "failed", "cancelled", "interrupted"].includes(state);
+import type { Aside, Frame, RunEvent, TaskName } from "./protocol.ts";
+import {
+  emptyRun,
+  isFinal,
+  LIMITS,
+  type AsideView,
+  type Common,
+  type GroupView,
+  type Note,
+  type Place,
+  type Progress,
+  type RunView,
+  type Step,
+  type TaskView,
+  type WorkView,
+} from "./view.ts";
 
 /**
  * The view after one more frame. Pure; the only place where a run changes.
@@ -124,14 +21,20 @@ export const isFinal = (state: RunState): boolean =>
  * Repeats (`seq` not above the last), unknown types and control frames give the same view back, so
  * `===` tells whether there is anything new to show. A `stream.reset` starts over, except after
  * `evicted`, where what was seen holds and only a gap follows. Cost of an event: the number of
- * tasks plus at most LIMITS.steps, never the length of the text (V8, JSC and SpiderMonkey append
+ * pieces of work plus at most LIMITS.steps, never the length of the text (V8, JSC and SpiderMonkey append
  * to strings as ropes).
  */
 export function reduce(view: RunView, frame: Frame): RunView {
   if (frame.type === "stream.reset") return frame.reason === "evicted" ? view : emptyRun;
   if (!("data" in frame) || frame.seq <= view.seq || isFinal(view.state)) return view;
-  return { ...apply(view, frame), seq: frame.seq, run: frame.run };
+  const next = apply(view, frame);
+  const tasks = next.work === view.work ? view.tasks : next.work.filter((item) => item.kind === "task");
+  return { ...next, tasks, seq: frame.seq, run: frame.run };
 }
+
+/** What an event, or a task in a list, is of: names alone have to do in logs that are older than `tid`. */
+const keyOf = ({ tid, task }: Pick<RunEvent, "tid" | "task">): string | undefined => tid ?? task;
+const keyOfTask = ({ tid, name }: TaskName): string => tid ?? name;
 
 function apply(view: RunView, event: RunEvent): RunView {
   if (event.final) return end(view, event as RunEvent & { type: `run.${Ended["state"]}` });
@@ -140,13 +43,16 @@ function apply(view: RunView, event: RunEvent): RunView {
       return { ...view, crew: event.data.crew, ...(view.state === "queued" && { position: event.data.position }) };
     case "run.started": {
       const { model, attempt, tasks, kept = [] } = event.data;
+      const stays = inside(view.work, tasks.filter(({ name }) => kept.includes(name)).map(keyOfTask));
+      const planned = tasks.map((task) => (stays.has(keyOfTask(task)) && find(view, keyOfTask(task))) || pending(task));
+      const work = [...planned, ...view.work.filter((item) => stays.has(item.in))];
       // Of what is done again nothing stays, so its notes stand at the task; who asks, asks anew.
-      const notes = close(view).notes.map((note) => (kept.includes(note.task!) ? note : { ...note, after: null }));
-      return move(
-        { ...view, model, attempt, steps: [], notes },
-        { state: "running" },
-        tasks.map(({ name, agent }) => (kept.includes(name) && find(view, name)) || pending(name, agent)),
-      );
+      const notes = close(view).notes.map((note) => {
+        if (stays.has(note.in)) return note;
+        const name = find(view, note.in)?.name;
+        return { ...note, in: planned.findLast((task) => task.name === name)?.tid ?? null, after: null };
+      });
+      return move({ ...view, model, attempt, planned: tasks.length, steps: [], notes }, { state: "running" }, work);
     }
     case "run.pausing":
       return move(view, { state: "pausing" });
@@ -180,11 +86,31 @@ function apply(view: RunView, event: RunEvent): RunView {
       return move(amend(view, event.data.input, { state: "expired" }), { state: "running" });
 
     case "task.started":
-      return withTask(view, event, { state: "running" }, event.data.name);
+      return withWork(
+        view,
+        { ...event, task: event.data.name },
+        { state: "running", ...(event.agent && { agent: event.agent }) },
+      );
+    case "crew.started":
+      return event.data.tasks.reduce(
+        (next, task) => (find(next, task.tid) || !task.tid ? next : add(next, pending(task, placeIn(next, event.tid)))),
+        withWork(view, event, begun(event)),
+      );
+    case "flow.started":
+    case "method.started":
+      return withWork(view, event, begun(event));
     case "task.completed":
-      return withTask(view, event, { state: "completed", output: event.data.output });
+    case "crew.completed":
+    case "flow.completed":
+    case "method.completed": {
+      const { output = null, ...more } = event.data;
+      return withWork(view, event, { state: "completed", output, ...("route" in more && { route: more.route }) });
+    }
     case "task.failed":
-      return withTask(view, event, { state: "failed", error: event.data.error });
+    case "crew.failed":
+    case "flow.failed":
+    case "method.failed":
+      return withWork(view, event, { state: "failed", error: event.data.error });
 
     case "llm.started":
       return withStep(view, event, "call", {});
@@ -215,9 +141,10 @@ function apply(view: RunView, event: RunEvent): RunView {
 
     case "log":
       return { ...view, logs: keep(view.logs, event.data, LIMITS.logs) };
+    case "event":
+      return withStep(view, event, "aside", { word: "event", state: "completed", data: event.data }, event.id);
     default:
-      // Whatever else is told of a task: it is being worked on.
-      return event.task === undefined ? view : awake(view);
+      return aside(view, event);
   }
 }
 
@@ -229,20 +156,23 @@ type AnyOf<U> = { [K in U extends U ? keyof U : never]: U extends { [k in K]: in
 type Ended = Extract<Standing, { output: unknown }>;
 
 /** Into another state. A cancel that was accepted is left only by an ending. */
-function move(view: RunView, next: Standing, tasks = view.tasks): RunView {
+function move(view: RunView, next: Standing, work = view.work): RunView {
   const { state, position, boundary, input, output, error, ...common } = view as Common & Partial<AnyOf<Standing>>;
   if (state === "cancelling" && !isFinal(next.state)) next = { state };
-  return { ...common, tasks, ...next };
+  return { ...common, work, ...next };
 }
 
 /** Crew events of a run that seems queued: the log's beginning was evicted. */
 const awake = (view: RunView): RunView => (view.state === "queued" ? move(view, { state: "running" }) : view);
 
 function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["state"]}` }): RunView {
-  const tasks = new Map(view.tasks.map((task) => [task.name, task]));
-  for (const { name, agent, output } of data.tasks) {
-    const task = tasks.get(name) ?? pending(name, agent);
-    tasks.set(name, output === null ? task : { ...task, state: "completed", output });
+  const work = new Map(view.work.map((item) => [item.tid, item]));
+  for (const { output, ...task } of data.tasks) {
+    const tid = keyOfTask(task);
+    const item = work.get(tid) ?? unplanned(view, task);
+    // Those that had to go do not come again.
+    if (work.has(tid) || work.size < LIMITS.work + view.planned)
+      work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
   const ended = {
     state: type.slice("run.".length),
@@ -253,17 +183,16 @@ function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["sta
   return move(
     { ...settle(view), usage: data.usage ?? view.usage },
     ended,
-    [...tasks.values()].map((task) => (task.state === "running" ? { ...task, state: cut } : task)),
+    [...work.values()].map((item) => (item.state === "running" ? { ...item, state: cut } : item)),
   );
 }
 
 type Unplaced<N> = N extends Note ? Omit<N, keyof Place> : never;
 
 /** Adds a note behind what is being written. */
-function note(view: RunView, { task: name }: RunEvent, said: Unplaced<Note>): RunView {
-  const task = view.tasks.findLast((task) => (name ? task.name === name : task.state === "running"));
-  const after = (task ?? view).steps.at(-1)?.id ?? null;
-  return { ...view, notes: keep(view.notes, { ...said, task: task?.name ?? null, after }, LIMITS.notes) };
+function note(view: RunView, event: RunEvent, said: Unplaced<Note>): RunView {
+  const at = keyOf(event) ?? view.work.findLast(({ state }) => state === "running")?.tid;
+  return { ...view, notes: keep(view.notes, { ...said, ...placeIn(view, at) }, LIMITS.notes) };
 }
 
 /** Changes the notes whose `key` is that. */
@@ -278,16 +207,58 @@ const close = (view: RunView): RunView => amend(view, "open", { state: "closed" 
 /** What is still pending stays undone: the run is over, or as good as that. */
 const settle = (view: RunView): RunView => amend(close(view), "accepted", { state: "unapplied" }, "state");
 
-const pending = (name: string, agent: string): TaskView => ({
-  name,
-  agent,
+const find = (view: RunView, tid: string | null | undefined): WorkView | undefined =>
+  view.work.find((item) => item.tid === tid);
+
+/** Behind all that is there by now, in the work of that `tid` or, where that is not known, in the run. */
+const placeIn = (view: RunView, tid: string | undefined): Place => {
+  const around = find(view, tid);
+  return { in: around?.tid ?? null, after: (around ?? view).steps.at(-1)?.id ?? null };
+};
+
+/** These `tid`s, and those of all that is inside them. */
+function inside(work: readonly WorkView[], these: readonly string[]): ReadonlySet<string | null> {
+  const found = new Set<string | null>(these);
+  for (const item of work) if (found.has(item.in)) found.add(item.tid);
+  return found;
+}
+
+const blank = { steps: [], output: null, error: null };
+
+const pending = (task: TaskName, place: Place = { in: null, after: null }): TaskView => ({
+  ...blank,
+  ...place,
+  kind: "task",
+  tid: keyOfTask(task),
+  name: task.name,
+  agent: task.agent,
   state: "pending",
-  steps: [],
-  output: null,
-  error: null,
 });
 
-const find = (view: RunView, name: string): TaskView | undefined => view.tasks.find((task) => task.name === name);
+/** One that came to light on the way. In nothing and beside a plan it is a helper of the crew's. */
+const unplanned = (view: RunView, task: TaskName): WorkView => {
+  const item = pending(task, placeIn(view, task.in));
+  return item.in === null && view.planned > 0 ? { ...item, kind: "helper" } : item;
+};
+
+/** What was heard of before it began, its beginning having been evicted, was called after what it might be. */
+const begun = ({ type, data }: RunEvent & { readonly data: { readonly name: string } }): Partial<GroupView> => ({
+  kind: type.split(".")[0] as GroupView["kind"],
+  name: data.name,
+  state: "running",
+});
+
+/** Adds one; beyond the limit the oldest that has ended and was not planned goes, with all that is inside it. */
+function add(view: RunView, item: WorkView): RunView {
+  let { work } = view;
+  if (work.length >= LIMITS.work + view.planned) {
+    const others = work.slice(view.planned);
+    const oldest = others.find(({ state }) => state === "completed" || state === "failed") ?? others[0]!;
+    const gone = inside(work, [oldest.tid]);
+    work = work.filter(({ tid }) => !gone.has(tid));
+  }
+  return { ...view, work: [...work, item] };
+}
 
 const keep = <T>(list: readonly T[], item: T, limit: number): readonly T[] => [...list.slice(1 - limit), item];
 
@@ -300,12 +271,28 @@ const changed = <T extends object>(before: T, change: Update<T>): T => ({
   ...(typeof change === "function" ? change(before) : change),
 });
 
-/** Changes the task of that name, which is appended if there is none. */
-function withTask(view: RunView, event: RunEvent, change: Update<TaskView>, name = event.task): RunView {
+/** Changes the work that the event is of, which is added if there is none. */
+function withWork(view: RunView, event: RunEvent, change: Update<WorkView>): RunView {
   const next = awake(view);
-  if (name === undefined) return next;
-  const tasks = find(next, name) ? next.tasks : [...next.tasks, pending(name, event.agent ?? "")];
-  return { ...next, tasks: tasks.map((task) => (task.name === name ? changed(task, change) : task)) };
+  const tid = keyOf(event);
+  if (tid === undefined) return next;
+  const at = next.work.findLastIndex((item) => item.tid === tid);
+  if (at >= 0) return { ...next, work: next.work.with(at, changed(next.work[at]!, change)) };
+  const { task: name, agent = "", method } = event;
+  const place = placeIn(next, event.in);
+  const fresh: WorkView =
+    name !== undefined && !/^(crew|flow|method)\./.test(event.type)
+      ? unplanned(next, { ...event, tid, name, agent })
+      : {
+          ...blank,
+          ...place,
+          kind: method ? "method" : "crew",
+          tid,
+          name: method ?? "",
+          state: "running",
+          route: null,
+        };
+  return add(next, changed(fresh, change));
 }
 
 type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
@@ -313,23 +300,42 @@ type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
 /** Changes the step of that kind and id, which is appended if there is none. */
 function withStep<Kind extends Step["kind"]>(
   view: RunView,
-  event: RunEvent & { readonly data: { readonly call: string } },
+  event: RunEvent,
   kind: Kind,
   change: Update<StepOf<Kind>>,
+  id = (event.data as { readonly call: string }).call,
 ): RunView {
-  const id = event.data.call;
-  const into = (steps: readonly Step[]): readonly Step[] => {
+  const into = ({ steps }: { readonly steps: readonly Step[] }) => {
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
-    const step = (steps[at] ?? { ...FRESH[kind], id }) as StepOf<Kind>;
+    const step = (steps[at] ?? { ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
     const next = changed(step, change);
-    return at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next);
+    return { steps: at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next) };
   };
-  return event.task === undefined
-    ? { ...awake(view), steps: into(view.steps) }
-    : withTask(view, event, (task) => ({ steps: into(task.steps) }));
+  return keyOf(event) === undefined ? { ...awake(view), ...into(view) } : withWork(view, event, into);
 }
 
-const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id"> } = {
+const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id" | "agent"> } = {
   call: { kind: "call", state: "running", text: "", thinking: "" },
   tool: { kind: "tool", state: "running", tool: "", args: null, result: null },
+  aside: { kind: "aside", state: "running", word: "event", data: {} },
 };
+
+const ASIDES = ["guardrail", "memory", "knowledge", "mcp", "reasoning", "skill", "a2a"];
+
+/** A word of its own's beginning or end; whatever else is told of work: it is being worked on. */
+function aside(view: RunView, event: RunEvent): RunView {
+  const [word, verb] = event.type.split(".") as [Aside, "started" | Progress];
+  if (!ASIDES.includes(word)) return keyOf(event) === undefined ? view : awake(view);
+  const data = event.data as AsideView["data"];
+  const open = (find(view, keyOf(event)) ?? view).steps.findLast(
+    (step) =>
+      step.kind === "aside" && step.word === word && step.state === "running" && step.data["call"] === data["call"],
+  );
+  return withStep(
+    view,
+    event,
+    "aside",
+    (step) => ({ word, state: verb === "started" ? "running" : verb, data: { ...step.data, ...data } }),
+    (verb !== "started" && open?.id) || event.id,
+  );
+}

@@ -1,6 +1,7 @@
 import type { Frame } from "./protocol.ts";
-import { emptyRun, reduce, type RunView } from "./reducer.ts";
+import { reduce } from "./reducer.ts";
 import { sleep } from "./timer.ts";
+import { emptyRun, type RunView } from "./view.ts";
 
 /**
  * A run's views, at most one per `ms`, always with the last; holds nothing but the newest view.

@@ -33,13 +33,13 @@ async function weigh(page: string): Promise<number> {
 
 test.each([
   ["the client with both transports", 3_072, 'export { createCrewClient } from "crew-web-adapter"'],
-  ["the client and a run's views", 4_864, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
+  ["the client and a run's views", 5_632, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
-    7_168,
+    8_064,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
-  ["all there is", 7_680, 'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"'],
+  ["all there is", 8_448, 'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"'],
 ])("%s: no more than %i bytes", async (_, most, page) => {
   expect(await weigh(page)).toBeLessThanOrEqual(most);
 });

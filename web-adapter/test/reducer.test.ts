@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { emptyRun, isFinal, reduce, type Frame, type RunEvent, type RunView } from "../src/index.ts";
-import { LIMITS } from "../src/reducer.ts";
+import { LIMITS } from "../src/view.ts";
 import { eventsOf, runs, type RunVector } from "./vectors.ts";
 
 const fold = (frames: readonly Frame[], from: RunView = emptyRun) => frames.reduce(reduce, from);
@@ -145,7 +145,7 @@ describe("notes", () => {
         id: "c-7",
         state: "accepted",
         change: { instruction: "c-7" },
-        task: "create_content_plan",
+        in: "create_content_plan",
         after: behind.call,
       },
     ]);
@@ -263,8 +263,8 @@ describe("a later attempt", () => {
       again("create_content_plan"),
     );
     expect(view.notes).toMatchObject([
-      { id: "c-1", state: "applied", task: "create_content_plan", after: "kept" },
-      { id: "c-2", state: "accepted", task: "analyze_sentiment", after: null },
+      { id: "c-1", state: "applied", in: "create_content_plan", after: "kept" },
+      { id: "c-2", state: "accepted", in: "analyze_sentiment", after: null },
     ]);
   });
 });

@@ -12,9 +12,9 @@ const ROOT = join(import.meta.dirname, "..");
 /** From the bottom up; a room imports from floors below its own. */
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
-  ["errors", "reducer", "transport"],
-  ["fetch-sse", "follow", "snapshots", "ws"],
-  ["client"],
+  ["errors", "transport", "view"],
+  ["fetch-sse", "follow", "reducer", "ws"],
+  ["client", "snapshots"],
   ["index", "react"],
   ["example/components"],
   ["example/components/runs"],

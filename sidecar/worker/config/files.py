@@ -8,7 +8,7 @@ key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -37,6 +37,14 @@ class CrewConfig:
     def role_of(self, task: TaskConfig) -> str | None:
         """Of the agent who does `task`; None where a manager decides."""
         return None if task.agent is None else self.agents[task.agent].role
+
+    @property
+    def texts(self) -> Iterator[str | None]:
+        """What inputs are filled into."""
+        for agent in self.agents.values():
+            yield from (agent.role, agent.goal, agent.backstory)
+        for task in self.tasks:
+            yield from (task.description, task.expected_output, task.output_file)
 
 
 def load(folder: Path, toolbox: Toolbox) -> CrewConfig:

@@ -1,11 +1,10 @@
 "use client";
 
-import type { Note, RunView, Step, TaskView, ToolView } from "crew-web-adapter";
-import { createContext, Fragment, memo, useContext, useId, useMemo, useState } from "react";
+import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
+import { memo, useId, useMemo, useState, type ReactNode } from "react";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
-import { Markdown } from "./Markdown";
-import { SteerNote } from "./Notes";
-import { Question } from "./Question";
+import { Answering, Steps } from "./Steps";
+import { roundsOf, treeOf, type Tree } from "./tree";
 
 type Look = TaskView["state"] | "paused" | "waiting" | "stopped";
 
@@ -19,9 +18,6 @@ const SAYS: Record<Look, string> = {
   stopped: "stopped",
 };
 
-/** What the notes in between need to know: which run it is, and whether a question of it can be answered here. */
-const Answering = createContext<{ readonly run: string | null; readonly live: boolean }>({ run: null, live: false });
-
 interface ProgressProps {
   readonly run: RunView;
   /** Whether it is still followed here. */
@@ -30,61 +26,95 @@ interface ProgressProps {
   readonly stopped: boolean;
 }
 
-/** The crew's tasks, top to bottom: who is at it, what they use, what they write. */
+/** What the crew or flow does, top to bottom: who is at it, what they use, what they write. */
 export function Progress({ run, live, stopped }: ProgressProps) {
   const id = run.run;
   const answering = useMemo(() => ({ run: id, live }), [id, live]);
-  const ofNoTask = run.notes.filter((note) => !run.tasks.some(({ name }) => name === note.task));
+  const tree = treeOf(run);
+  const { work, notes } = tree(null);
+  const show = (items: readonly WorkView[]) => (
+    <Works items={items} of={work} run={run} tree={tree} stopped={stopped} depth={0} />
+  );
   return (
     <Answering value={answering}>
       {run.attempt > 1 && <p className="attempt">Attempt {run.attempt}: carried on after a restart</p>}
-      <Steps steps={run.steps} notes={ofNoTask} />
-      {run.tasks.length > 0 && (
-        <ol className="tasks" aria-label="Tasks">
-          {run.tasks.map((task) => (
-            <Task
-              key={task.name}
-              task={task}
-              notes={notesOf(task, run)}
-              look={lookOf(task, run, stopped)}
-              answer={isAnswer(task, run)}
-            />
-          ))}
-        </ol>
-      )}
+      <Steps steps={run.steps} notes={notes} work={work} show={show} />
     </Answering>
   );
 }
 
-/** None is always the same one, so that a task nothing happens to is not shown anew. */
-const notesOf = ({ name }: TaskView, { notes }: RunView): readonly Note[] => {
-  const own = notes.filter(({ task }) => task === name);
-  return own.length > 0 ? own : NO_NOTES;
-};
-const NO_NOTES: readonly Note[] = [];
+interface WorksProps {
+  readonly items: readonly WorkView[];
+  /** All that is inside the same as they are. */
+  readonly of: readonly WorkView[];
+  readonly run: RunView;
+  readonly tree: Tree;
+  readonly stopped: boolean;
+  readonly depth: number;
+}
+
+function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
+  const rounds = roundsOf(of);
+  const tasksOnly = items.every(({ kind }) => kind === "task" || kind === "helper");
+  return (
+    <ol className="tasks" aria-label={tasksOnly ? "Tasks" : "Parts"}>
+      {items.map((item) => {
+        const { work, notes } = tree(item.tid);
+        const look = lookOf(item, run, stopped);
+        const show = (inner: readonly WorkView[]) => (
+          <Works items={inner} of={work} run={run} tree={tree} stopped={stopped} depth={depth + 1} />
+        );
+        return item.kind === "task" || item.kind === "helper" ? (
+          <Task
+            key={item.tid}
+            task={item}
+            notes={notes}
+            look={look}
+            answer={isAnswer(item, run)}
+            {...(work.length > 0 && { work, show })}
+          />
+        ) : (
+          <Group key={item.tid} group={item} look={look} round={rounds.get(item.tid)} depth={depth}>
+            <Steps
+              steps={item.steps}
+              notes={notes}
+              work={work}
+              show={show}
+              fallback={work.length > 0 || item.route || isAnswer(item, run) ? null : item.output}
+              live={look === "running" && work.length === 0}
+            />
+          </Group>
+        );
+      })}
+    </ol>
+  );
+}
 
 /** After Stop nothing is at work any more, whatever was heard last; and what was cut off did not fail. */
-function lookOf({ state, error }: TaskView, run: RunView, stopped: boolean): Look {
+function lookOf({ state, error }: WorkView, run: RunView, stopped: boolean): Look {
   if (stopped) return state === "running" || (state === "failed" && error === null) ? "stopped" : state;
   return state === "running" && (run.state === "paused" || run.state === "waiting") ? run.state : state;
 }
 
 /** Its words stand below, as the crew's answer. */
-const isAnswer = ({ output }: TaskView, run: RunView): boolean => run.state === "completed" && output === run.output;
+const isAnswer = ({ output }: WorkView, run: RunView): boolean => run.state === "completed" && output === run.output;
 
 interface TaskProps {
-  readonly task: TaskView;
+  readonly task: TaskView | HelperView;
   readonly notes: readonly Note[];
   readonly look: Look;
   readonly answer: boolean;
+  /** Crews that its tools have begun; left out where there are none, so that it is not shown anew for nothing. */
+  readonly work?: readonly WorkView[];
+  readonly show?: (work: readonly WorkView[]) => ReactNode;
 }
 
-const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
+const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskProps) {
   // Whatever has words shows them, so that nothing that is being read moves away; from the first click
   // on, the reader decides.
   const [chosen, choose] = useState<boolean>();
   const body = useId();
-  const empty = task.steps.length === 0 && !task.output && !task.error;
+  const empty = task.steps.length === 0 && !inner.work && !task.output && !task.error;
   const open = !empty && (chosen ?? !answer);
   return (
     <li className="task" data-state={look} data-testid="task">
@@ -98,7 +128,7 @@ const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
         onClick={() => choose(!open)}
       >
         <span className="task-agent">{task.agent}</span>
-        <span className="task-name">{task.name.replaceAll("_", " ")}</span>
+        <span className="task-name">{inWords(task.name)}</span>
         <span className="sr-only">{SAYS[look]}</span>
         <span className="chevron" aria-hidden>
           {!empty && <Chevron />}
@@ -106,10 +136,17 @@ const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
       </button>
       <div id={body} className="task-body" hidden={!open && notes.length === 0}>
         {open ? (
-          <Steps steps={task.steps} notes={notes} fallback={task.output} live={look === "running"} />
+          <Steps
+            steps={task.steps}
+            notes={notes}
+            agent={task.agent}
+            fallback={task.output}
+            live={look === "running"}
+            {...inner}
+          />
         ) : (
           // What was said to the crew, and what it asked, stays in sight.
-          <Steps steps={NONE} notes={notes} />
+          <Steps steps={[]} notes={notes} />
         )}
         {open && task.error && <p className="task-error">{task.error}</p>}
       </div>
@@ -117,102 +154,58 @@ const Task = memo(function Task({ task, notes, look, answer }: TaskProps) {
   );
 });
 
+const KINDS: Record<GroupView["kind"], string> = { flow: "Flow", method: "Method", crew: "Crew" };
+
+interface GroupProps {
+  readonly group: GroupView;
+  readonly look: Look;
+  /** Which time it is, if there are several. */
+  readonly round: number | undefined;
+  readonly depth: number;
+  readonly children: ReactNode;
+}
+
+/** A flow, a method of it, or a crew: a headed section around all that is in it. */
+function Group({ group, look, round, depth, children }: GroupProps) {
+  const [open, setOpen] = useState(true);
+  const body = useId();
+  // Below the page's own heading, and no deeper than HTML goes.
+  const Heading = `h${Math.min(depth + 2, 6)}` as "h2";
+  return (
+    <li className="group" data-kind={group.kind} data-state={look} data-testid="group">
+      <Marker look={look} />
+      <Heading className="group-title">
+        <button
+          type="button"
+          className="task-head"
+          aria-expanded={open}
+          aria-controls={body}
+          onClick={() => setOpen(!open)}
+        >
+          <span className="group-kind">{KINDS[group.kind]}</span>
+          <span className="group-name">{inWords(group.name)}</span>
+          {round && <span className="group-more">{group.kind === "method" ? `round ${round}` : `no. ${round}`}</span>}
+          {group.route && <span className="group-more">→ {inWords(group.route)}</span>}
+          <span className="sr-only">{SAYS[look]}</span>
+          <span className="chevron" aria-hidden>
+            <Chevron />
+          </span>
+        </button>
+      </Heading>
+      <div id={body} className="group-body" hidden={!open}>
+        {children}
+        {group.error && <p className="task-error">{group.error}</p>}
+      </div>
+    </li>
+  );
+}
+
+const inWords = (name: string): string => name.replaceAll("_", " ");
+
 function Marker({ look }: { look: Look }) {
   return (
     <span className="marker" aria-hidden>
       {look === "completed" ? <Check /> : look === "failed" ? <Cross /> : look === "paused" ? <PauseBars /> : <i />}
     </span>
-  );
-}
-
-const NONE: readonly Step[] = [];
-
-interface StepsProps {
-  readonly steps: readonly Step[];
-  readonly notes: readonly Note[];
-  /** Shown where no words were streamed. */
-  readonly fallback?: string | null;
-  readonly live?: boolean;
-}
-
-/** Steps in their order, each followed by the notes that were made behind it. */
-function Steps({ steps, notes, fallback = null, live = false }: StepsProps) {
-  const silent = steps.every((step) => step.kind === "tool" || step.text === "");
-  const known = new Set(steps.map(({ id }) => id));
-  // Behind a step that is gone by now, or behind none.
-  const first = notes.filter(({ after }) => after === null || !known.has(after));
-  const words = (silent && fallback) || "";
-  return (
-    <>
-      <Notes notes={first} above={words} />
-      {steps.map((step) => (
-        <Fragment key={`${step.kind} ${step.id}`}>
-          <StepBody step={step} live={live} />
-          <Notes
-            notes={notes.filter(({ after }) => after === step.id)}
-            above={step.kind === "call" ? step.text : words}
-          />
-        </Fragment>
-      ))}
-      {words && (
-        <div className="words">
-          <Markdown text={words} />
-        </div>
-      )}
-      {silent && !fallback && live && <p className="thinking">Thinking…</p>}
-    </>
-  );
-}
-
-function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly above: string }) {
-  const { run, live } = useContext(Answering);
-  return notes.map((note) =>
-    note.kind === "steer" ? (
-      <SteerNote key={note.id} note={note} />
-    ) : (
-      run && <Question key={note.id} run={run} live={live} question={note} above={above} />
-    ),
-  );
-}
-
-function StepBody({ step, live }: { readonly step: Step; readonly live: boolean }) {
-  if (step.kind === "tool") return <Tool tool={step} />;
-  return step.text ? (
-    <div
-      className="words"
-      data-live={(live && step.state === "running") || undefined}
-      data-cut={step.state === "failed" || undefined}
-    >
-      <Markdown text={step.text} />
-    </div>
-  ) : null;
-}
-
-function Tool({ tool }: { tool: ToolView }) {
-  const args = typeof tool.args === "string" ? tool.args : JSON.stringify(tool.args, null, 2);
-  return (
-    <details className="tool" data-state={tool.state}>
-      <summary>
-        <span className="chevron" aria-hidden>
-          <Chevron />
-        </span>
-        <span>{tool.state === "running" ? "Using" : tool.state === "failed" ? "Tried" : "Used"}</span>
-        <code>{tool.tool}</code>
-      </summary>
-      <dl>
-        <dt>Given</dt>
-        <dd>
-          <pre>{args}</pre>
-        </dd>
-        {tool.result !== null && (
-          <>
-            <dt>{tool.state === "failed" ? "Error" : "Result"}</dt>
-            <dd>
-              <pre>{tool.result}</pre>
-            </dd>
-          </>
-        )}
-      </dl>
-    </details>
   );
 }

@@ -15,11 +15,12 @@ export function phaseOf(run: RunView | undefined): Phase {
         ? { title: "Queued", detail: `${run.position} ${run.position === 1 ? "run" : "runs"} ahead` }
         : { title: "Starting…" };
     case "running": {
-      const at = run.tasks.findIndex(({ state }) => state === "running");
-      const task = run.tasks[at];
-      return task
-        ? { title: `${task.agent} is working`, detail: `task ${at + 1} of ${run.tasks.length}` }
-        : { title: "The crew is working" };
+      const planned = run.tasks.filter((task) => task.in === null);
+      const at = planned.findIndex(({ state }) => state === "running");
+      const task = planned[at] ?? run.tasks.findLast(({ state }) => state === "running");
+      const method = run.work.findLast(({ kind, state }) => kind === "method" && state === "running");
+      const detail = at >= 0 ? `task ${at + 1} of ${planned.length}` : method?.name.replaceAll("_", " ");
+      return { title: `${task?.agent || "The crew"} is working`, ...(detail && { detail }) };
     }
     case "pausing":
       return { title: "Pausing…" };

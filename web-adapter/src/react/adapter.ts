@@ -1,7 +1,7 @@
 import type { ChatModelAdapter, ChatModelRunResult, ThreadHistoryAdapter, ThreadMessage } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
 import { busy } from "../errors.ts";
-import type { RunView } from "../reducer.ts";
+import type { RunView } from "../view.ts";
 import { createHistory } from "./history.ts";
 import { conversation, type RunMemory } from "./memory.ts";
 import type { CrewAdapterOptions } from "./options.ts";

@@ -7,8 +7,9 @@ import {
 } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
 import { hasCode, lost } from "../errors.ts";
-import { emptyRun, isFinal, reduce, type RunView } from "../reducer.ts";
+import { reduce } from "../reducer.ts";
 import { deadline } from "../timer.ts";
+import { emptyRun, isFinal, type RunView } from "../view.ts";
 import type { RunMemory } from "./memory.ts";
 import type { CrewAdapterOptions } from "./options.ts";
 import type { ThreadState } from "./reply.ts";

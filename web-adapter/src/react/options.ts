@@ -1,5 +1,5 @@
 import type { ChatModelRunResult, ThreadMessage } from "@assistant-ui/react";
-import type { RunView } from "../reducer.ts";
+import type { RunView } from "../view.ts";
 
 export interface CrewAdapterOptions {
   /** What a brief becomes; by default the last user message's text as `{message}`. */

@@ -1,7 +1,7 @@
 import type { ChatModelRunOptions, ChatModelRunResult } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
 import { CrewError } from "../errors.ts";
-import { emptyRun, type RunView } from "../reducer.ts";
+import { emptyRun, type RunView } from "../view.ts";
 import { snapshots } from "../snapshots.ts";
 import { failed } from "./result.ts";
 

@@ -1,5 +1,5 @@
 import type { ChatModelRunResult } from "@assistant-ui/react";
-import type { QuestionView, RunView, ToolView } from "../reducer.ts";
+import type { QuestionView, RunView, ToolView } from "../view.ts";
 
 /** Name of the `data` part whose data is the whole RunView. */
 export const CREW_PART = "crew";
@@ -12,7 +12,7 @@ export const CREW_QUESTION = "crew_question";
  * and per question, and a text: while the crew works what is being written, at the end the output.
  */
 export function toResult(view: RunView): ChatModelRunResult {
-  const steps = [...view.tasks.flatMap((task) => task.steps), ...view.steps];
+  const steps = [...view.work.flatMap((item) => item.steps), ...view.steps];
   return {
     content: [
       { type: "data", name: CREW_PART, data: view },
@@ -64,9 +64,9 @@ const toolPart = ({ id, tool, args, result, state }: ToolView) =>
 const questionPart = ({ id, prompt, output, expires, text, state }: QuestionView) =>
   part(id, CREW_QUESTION, { prompt, output, expires }, state !== "open", text ?? state, state !== "answered");
 
-/** The latest text of the task that is at work (the last one, when several are). */
+/** The latest text of what is at work (the last one, when several are). */
 function writing(view: RunView): string {
-  const task = view.tasks.findLast(({ state }) => state === "running");
-  const call = (task?.steps ?? view.steps).findLast((step) => step.kind === "call" && step.text !== "");
+  const at = view.work.findLast(({ state, steps }) => state === "running" && steps.length > 0);
+  const call = (at ?? view).steps.findLast((step) => step.kind === "call" && step.text !== "");
   return call?.kind === "call" ? call.text : "";
 }

@@ -3,7 +3,7 @@ import type { CrewClient } from "../client.ts";
 import type { CrewError } from "../errors.ts";
 import type { ConnectionStatus } from "../follow.ts";
 import type { Frame } from "../protocol.ts";
-import { emptyRun, type QuestionView, type RunView } from "../reducer.ts";
+import { emptyRun, type QuestionView, type RunView } from "../view.ts";
 import { snapshots } from "../snapshots.ts";
 import { useCrewConnection } from "./hooks.ts";
 

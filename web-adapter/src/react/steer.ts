@@ -1,7 +1,7 @@
 import { newId, type CrewClient } from "../client.ts";
 import { hasCode } from "../errors.ts";
 import type { Command } from "../protocol.ts";
-import type { RunView } from "../reducer.ts";
+import type { RunView } from "../view.ts";
 
 /** What the ids of commands begin with that were messages in the chat: after a reload they are again. */
 export const CHAT_ID = "chat.";

@@ -122,7 +122,7 @@ function Row({ run }: { readonly run: Snapshot }) {
         {live && tasks.length > 0 && (
           <span className="run-bar" aria-hidden>
             {tasks.map((task) => (
-              <i key={task.name} data-state={task.state} />
+              <i key={task.tid ?? task.name} data-state={task.state} />
             ))}
           </span>
         )}

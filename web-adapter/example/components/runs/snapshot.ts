@@ -1,4 +1,4 @@
-import { CrewError, type RunState, type TaskName } from "crew-web-adapter";
+import { CrewError, type RunState, type TaskName, type TaskView } from "crew-web-adapter";
 import { useCallback, useEffect, useState } from "react";
 import { crew } from "../crew";
 
@@ -10,7 +10,7 @@ export interface Snapshot {
   readonly started: number | null;
   readonly finished: number | null;
   readonly inputs: Readonly<Record<string, unknown>>;
-  readonly tasks: readonly (TaskName & { readonly state: "pending" | "running" | "completed" | "failed" })[];
+  readonly tasks: readonly (Pick<TaskName, "name" | "agent" | "tid"> & Pick<TaskView, "state">)[];
 }
 
 const NEWEST = 50;

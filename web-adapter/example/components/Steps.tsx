@@ -1,0 +1,150 @@
+"use client";
+
+import type { AsideView, Note, Place, Step, ToolView, WorkView } from "crew-web-adapter";
+import { createContext, Fragment, useContext, type ReactNode } from "react";
+import { wordsOf } from "./asides";
+import { Chevron } from "./icons";
+import { Markdown } from "./Markdown";
+import { SteerNote } from "./Notes";
+import { Question } from "./Question";
+
+/** What the notes in between need to know: which run it is, and whether a question of it can be answered here. */
+export const Answering = createContext<{ readonly run: string | null; readonly live: boolean }>({
+  run: null,
+  live: false,
+});
+
+interface StepsProps {
+  readonly steps: readonly Step[];
+  readonly notes: readonly Note[];
+  /** Work that stands among the steps, and how it is shown. */
+  readonly work?: readonly WorkView[];
+  readonly show?: (work: readonly WorkView[]) => ReactNode;
+  /** Whose task it is: only others are named at what they do. */
+  readonly agent?: string;
+  /** Shown where no words were streamed. */
+  readonly fallback?: string | null;
+  readonly live?: boolean;
+}
+
+/** Steps in their order, each followed by the notes that were made behind it and the work that began there. */
+export function Steps({ steps, notes, work = [], show, agent = "", fallback = null, live = false }: StepsProps) {
+  const silent = steps.every((step) => step.kind !== "call" || step.text === "");
+  const known = new Set(steps.map(({ id }) => id));
+  const words = (silent && fallback) || "";
+  const behind = (id: string | null, above: string) => {
+    // Behind a step that is gone by now, or behind none, is in front.
+    const here = ({ after }: Place) => (after !== null && known.has(after) ? after : null) === id;
+    const begun = work.filter(here);
+    return (
+      <>
+        <Notes notes={notes.filter(here)} above={above} />
+        {begun.length > 0 && show?.(begun)}
+      </>
+    );
+  };
+  return (
+    <>
+      {behind(null, words)}
+      {steps.map((step, n) => (
+        <Fragment key={`${step.kind} ${step.id}`}>
+          <Who agent={step.agent} before={steps[n - 1]?.agent ?? agent} />
+          <StepBody step={step} live={live} />
+          {behind(step.id, step.kind === "call" ? step.text : words)}
+        </Fragment>
+      ))}
+      {words && (
+        <div className="words">
+          <Markdown text={words} />
+        </div>
+      )}
+      {silent && !fallback && live && <p className="thinking">Thinking…</p>}
+    </>
+  );
+}
+
+function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly above: string }) {
+  const { run, live } = useContext(Answering);
+  return notes.map((note) =>
+    note.kind === "steer" ? (
+      <SteerNote key={note.id} note={note} />
+    ) : (
+      run && <Question key={note.id} run={run} live={live} question={note} above={above} />
+    ),
+  );
+}
+
+/** Who does what follows, where that is somebody else than before. */
+function Who({ agent, before }: { readonly agent: string | null; readonly before: string }) {
+  const name = agent?.trim();
+  return name && name !== before.trim() ? <p className="who">{name}</p> : null;
+}
+
+function StepBody({ step, live }: { readonly step: Step; readonly live: boolean }) {
+  if (step.kind === "tool") return <Tool tool={step} />;
+  if (step.kind === "aside") return <Aside aside={step} />;
+  return step.text ? (
+    <div
+      className="words"
+      data-live={(live && step.state === "running") || undefined}
+      data-cut={step.state === "failed" || undefined}
+    >
+      <Markdown text={step.text} />
+    </div>
+  ) : null;
+}
+
+function Tool({ tool }: { tool: ToolView }) {
+  const args = typeof tool.args === "string" ? tool.args : JSON.stringify(tool.args, null, 2);
+  return (
+    <details className="tool" data-state={tool.state}>
+      <summary>
+        <span className="chevron" aria-hidden>
+          <Chevron />
+        </span>
+        <span>{tool.state === "running" ? "Using" : tool.state === "failed" ? "Tried" : "Used"}</span>
+        <code>{tool.tool}</code>
+      </summary>
+      <dl>
+        <dt>Given</dt>
+        <dd>
+          <pre>{args}</pre>
+        </dd>
+        {tool.result !== null && (
+          <>
+            <dt>{tool.state === "failed" ? "Error" : "Result"}</dt>
+            <dd>
+              <pre>{tool.result}</pre>
+            </dd>
+          </>
+        )}
+      </dl>
+    </details>
+  );
+}
+
+function Aside({ aside }: { readonly aside: AsideView }) {
+  const { title, text, wrong } = wordsOf(aside);
+  return (
+    <details
+      className="tool aside"
+      data-state={aside.state}
+      data-wrong={wrong || undefined}
+      data-word={aside.word}
+      data-testid="aside"
+    >
+      <summary>
+        <span className="chevron" aria-hidden>
+          <Chevron />
+        </span>
+        <span className="aside-title">{title}</span>
+        {text && <span className="aside-text">{text}</span>}
+      </summary>
+      <dl>
+        <dd>
+          <pre>{JSON.stringify(aside.data, null, 2)}</pre>
+        </dd>
+      </dl>
+    </details>
+  );
+}
