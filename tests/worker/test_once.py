@@ -284,3 +284,13 @@ def test_a_next_route_runs_its_own_config_with_the_keys_that_its_env_has(
     }
     asked = json.dumps(openai_server.requests[0]["body"]["messages"])
     assert "create_content_plan for Tea by the river, in id" in asked
+
+
+def test_only_the_crews_own_tasks_are_in_the_answer(tmp_path: Path) -> None:
+    """CrewAI's planner is a task of a crew of its own, and none of `CrewOutput.tasks_output`."""
+    their_folder(tmp_path)
+    (tmp_path / "config" / "crew.yaml").write_text("planning: true\n")
+    route = next_route({"message": "tea", "locale": "id"}, tmp_path)
+    names = [one["task"] for one in route["answer"]["task_outputs"]]
+    assert names == ["create_content_plan", "analyze_sentiment", "research_trends"]
+    assert "Task Execution Planner" in {one["agent"] for one in route["progress"]}
