@@ -16,7 +16,7 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, for_crew, named
 from sidecar.worker.engine.objects import placed, resolved, tools_of
 from sidecar.worker.environment import is_placeholder
 
@@ -88,7 +88,8 @@ def from_config(
             crew = _crew(config.team, agents, list(tasks.values()), models)
     except ValueError as error:
         raise BadCrew(" ".join(str(error).split())) from error
-    return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
+    first = for_crew((agent.llm for agent in config.agents.values()), choice, os.environ)
+    return Job(lambda given: crew.kickoff(inputs=given), crew, first.label)
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
