@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sidecar.channel import (
     WORKER_BROKEN,
+    WORKER_DESCRIBED,
     WORKER_READY,
     Fact,
     Kept,
@@ -29,8 +30,8 @@ from sidecar.channel import (
     fact,
 )
 from sidecar.inputs import fill_in, placeholders
+from sidecar.worker import ahead, environment, process, project
 from sidecar.worker import config as configs
-from sidecar.worker import environment, process, project, user
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
@@ -67,15 +68,23 @@ def main(sock: socket.socket) -> NoReturn:
     sock.setblocking(True)
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
     orders = Orders(sock)
+    before = ahead.Ahead()
     try:
         if not orders.wait(0):
             _rehearse()
-        spec = orders.spec()
+        while (order := orders.first())["order"] == "prepare":
+            before.prepare(order["look"])
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
-    environment.adopt(spec["environ"], Path(spec["folder"]))
-    user.enter(Path(spec["folder"]))
-    _Run(sock, spec, orders).execute()
+    if order["order"] == "describe":
+        described = fact(WORKER_DESCRIBED, ahead.described(order["look"]))
+        redactor = Redactor(environment.secret_values(os.environ))
+        with contextlib.suppress(OSError):
+            sock.sendall(b"".join(map(encode_line, redactor.facts(described))))
+        process.leave(0)
+    spec = order["spec"]
+    before.enter(spec["folder"], spec["environ"])
+    _Run(sock, spec, orders, before.say).execute()
 
 
 def _rehearse() -> None:
@@ -88,8 +97,16 @@ def _rehearse() -> None:
 class _Run:
     """One run: the owner of its threads, its ending and its exit."""
 
-    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Orders) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        spec: RunSpec,
+        orders: Orders,
+        say_again: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`say_again` prints what the user's modules printed before there was a run."""
         self._spec = spec
+        self._say_again = say_again
         self._orders = orders
         self._hearing = threading.Lock()
         self._redactor = Redactor(environment.secret_values(os.environ))
@@ -107,7 +124,7 @@ class _Run:
         self._begin: Callable[[], None] = lambda: None
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
-        """Tasks that a person was to be asked about and that have not come up."""
+        """Tasks that somebody is to be asked about, and that have not come up."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -167,6 +184,7 @@ class _Run:
 
         spec = self._spec
         self._capture.start()
+        self._say_again()
         self._keep_outputs()
         crews: list[Any] = []
 
@@ -183,16 +201,23 @@ class _Run:
         # A flow, or a model that is called without a crew, has no tasks to be told beforehand.
         self._begin = lambda: self._started(choice.label, [], tap)
         found = targets.load(target)
-        made = targets.make(found, target, choice, spec["inputs"], lambda: self._told)
+        told, count = self._told, len(crews)  # by a module that kicks off as it is imported
+
+        def begun() -> bool:
+            return len(crews) > count or self._told > told
+
+        made = targets.make(found, target, choice, spec["inputs"], begun)
         if isinstance(made, targets.Over):
             last = targets.last_output(crews[-1]) if crews else None
+            self._say_unasked()
             return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
             check_review(spec["review"], [task["name"] for task in named])
         inputs = made.filled(spec["inputs"])
         named = [{**one, "agent": one["agent"] and fill(one["agent"], inputs)} for one in named]
-        self._started(made.model or choice.label, named, tap)
+        if not told:
+            self._started(made.model or choice.label, named, tap)
         return self._kickoff(made, inputs, tap)
 
     def _keep_outputs(self) -> None:
@@ -229,11 +254,14 @@ class _Run:
         from sidecar.worker.engine.kept import put_back
 
         if job.crew is not None:
-            tap.mapper.own(job.crew, self._planned)
+            if self._planned:
+                tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
         self._stand()
-        return output_of(job.run(dict(inputs)))
+        output = output_of(job.run(dict(inputs)))
+        self._say_unasked()
+        return output
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
@@ -366,20 +394,14 @@ class _Run:
 def message_of(error: BaseException) -> str:
     """`error` in words for the user: no traceback; our own errors without their class."""
     text = str(error).strip()
-    if _is_bad_crew(error):
+    if ahead.problem(error):
         return text
     line = " ".join(text.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
-def _is_bad_crew(error: BaseException) -> bool:
-    # By name, so that a broken config needs no import of crewai to be told.
-    ours = (configs.ConfigError, project.BadProject)
-    return isinstance(error, ours) or type(error).__name__ == "BadCrew"
-
-
 def _code_of(error: BaseException, memory_mb: int) -> str:
-    if _is_bad_crew(error):
+    if ahead.problem(error):
         return "bad_crew"
     chain: BaseException | None = error
     for _ in range(32):
