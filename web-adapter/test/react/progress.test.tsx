@@ -151,7 +151,7 @@ describe("a crew", () => {
       says("1.1", "too long", at),
       ["guardrail.completed", at, { retry: 0, success: false, error: "Under 100 words, please" }],
       ["guardrail.completed", at, { retry: 1, success: true, error: null }],
-      ["memory.started", at, { query: "coffee" }],
+      ["memory.started", at, { call: "e-7", operation: "query", limit: 3, query: "coffee" }],
       ["knowledge.failed", at, { query: "beans", error: "no index" }],
       ["event", at, { kind: "crew_train_started", n_iterations: 3 }],
     );
@@ -159,10 +159,10 @@ describe("a crew", () => {
     expect(asides.map((aside) => [aside.open, aside.querySelector("summary")!.textContent])).toEqual([
       [false, "Guardrail sent it backUnder 100 words, please"],
       [false, "Guardrail passed"],
-      [false, "Memorycoffee"],
+      [false, "Memory querycoffee"],
       [false, "Knowledge failedno index"],
       [false, "crew train started"],
     ]);
-    expect(asides.at(-1)!.textContent).toContain('"n_iterations": 3');
+    expect(asides.at(-1)!.textContent).toContain("n iterations3");
   });
 });
