@@ -109,5 +109,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .providers \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,10 +13,11 @@ both (`python -m tests.rooms` draws them as they are)::
     protocol/            commands, events, framing, states: what goes over the wire
     datafolder           the folder of the log and of the runs' files
     settings  channel    what a user can set; the vocabulary between gateway and worker
-    errors  clock  tasks  labels
+    errors  clock  tasks  labels  inputs
 
     worker/              another program: one run of a crew. It is started as a command line, spoken
-                         to in the vocabulary of `channel`, and the only place that imports crewai
+                         to in the vocabulary of `channel`, and the only place that imports crewai.
+                         `inputs`, names that mean the same, is the one other thing they share
 """
 
 __version__ = "0.1.0"

@@ -1,14 +1,16 @@
 """The vocabulary between the gateway and a worker: facts out, orders in.
 
-One stream socket per run carries newline-delimited JSON both ways. This module is pure and is
-the one thing that `sidecar.worker` imports of the rest.
+One stream socket per run carries newline-delimited JSON both ways. This module is pure; it
+and `inputs` are all that `sidecar.worker` imports of the rest.
 
 Fact, worker to gateway::
 
-    {"type": "llm.delta", "ts": 1763841600123.456, "task"?: str, "agent"?: str, "cause"?: str,
-     "data": {...}}
+    {"type": "llm.delta", "ts": 1763841600123.456, "task"?: str, "agent"?: str, "method"?: str,
+     "tid"?: str, "in"?: str, "cause"?: str, "data": {...}}
 
-`type` is an event type of docs/PROTOCOL.md. Three of them are terminal and are the worker's last
+`type` is an event type of docs/PROTOCOL.md. `tid` names the execution of a task, method, crew or
+flow that it happens inside, and `in` the one that this happens inside; a fact of an execution's
+own beginning or end carries that execution's. Three of them are terminal and are the worker's last
 word; the gateway adds what it has counted itself (tasks, usage, seconds) before they become the
 run's final event: ``run.completed`` {output}, ``run.failed`` {error: {code, message}},
 ``run.cancelled`` {}. A worker that closes the socket without one has crashed.
@@ -31,8 +33,8 @@ Order, gateway to worker::
 Every fact that an order leads to carries its `cause`. A `modify` without one was told as applied by
 an earlier attempt: it is applied again, silently.
 
-`run.started` {model, attempt, tasks} of a later attempt also has the spec's `kept` (names) and,
-unless null, `superseded`.
+`run.started` {model, attempt, tasks: [{name, agent, tid}]} of a later attempt also has the names of
+the spec's `kept` and, unless null, `superseded`; a kept task has the tid that it had.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ __all__ = [
     "WORKER_BROKEN",
     "WORKER_READY",
     "Fact",
+    "Kept",
     "LineSplitter",
     "LineTooLong",
     "Order",
@@ -72,6 +75,15 @@ WORKER_BROKEN: Final = "worker.broken"
 TERMINAL: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
+class Kept(TypedDict):
+    """A task that an earlier attempt finished."""
+
+    tid: str
+    name: str
+    output: str
+    """Cut at MAX_STRING where the log's copy is."""
+
+
 class RunSpec(TypedDict):
     """All a worker needs to know to execute one run. Paths are absolute."""
 
@@ -91,9 +103,9 @@ class RunSpec(TypedDict):
     """The user's: worked in, and imported from, by a crew of their own."""
     attempt: int
     """From 1; a later one carries a run on whose worker or gateway died."""
-    kept: dict[str, str]
-    """Output of each task that an earlier attempt finished, by name, in the crew's order: these are
-    not run again. Always the crew's first tasks; cut at MAX_STRING where the log's copy is."""
+    kept: list[Kept]
+    """Tasks that an earlier attempt finished and that are not run again: always the crew's first,
+    in its order."""
     superseded: list[int] | None
     """First and last seq of the events of tasks that were begun and are begun again."""
     memory_mb: int
@@ -110,11 +122,17 @@ class _FactRequired(TypedDict):
     data: dict[str, Any]
 
 
-class Fact(_FactRequired, total=False):
+_Inside = TypedDict("_Inside", {"in": str}, total=False)
+"""Apart, since `in` is no name that a class can give."""
+
+
+class Fact(_FactRequired, _Inside, total=False):
     """What a worker says: type and data, no number yet. `ts` is Unix milliseconds."""
 
     task: str
     agent: str
+    method: str
+    tid: str
     cause: str
 
 
@@ -142,6 +160,7 @@ def fact(
     *,
     task: str | None = None,
     agent: str | None = None,
+    tid: str | None = None,
     cause: str | None = None,
 ) -> Fact:
     """A fact born now; absent places are left out, not null."""
@@ -150,6 +169,8 @@ def fact(
         made["task"] = task
     if agent:
         made["agent"] = agent
+    if tid:
+        made["tid"] = tid
     if cause:
         made["cause"] = cause
     return made

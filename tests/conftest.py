@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +19,13 @@ StartSidecar = Callable[..., Sidecar]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Where the crews of the tests remember: not in the home of whoever runs them.
+os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp(prefix="crewai-storage-")
+
 
 def pytest_sessionfinish() -> None:
     zygote.end()
+    shutil.rmtree(os.environ["CREWAI_STORAGE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

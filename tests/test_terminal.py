@@ -200,11 +200,10 @@ async def test_a_run_that_was_carried_on_says_so_and_asks_its_open_question_agai
             terminal.close()
 
 
-def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_runs(
-    tmp_path: Path,
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sidecar", "run", "tea", "--port", "9"],
+def piped(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run where there is no terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "sidecar", "run", "tea", *arguments],
         cwd=ROOT,
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
@@ -213,6 +212,10 @@ def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_r
         timeout=BOUND,
         check=False,
     )
+
+
+def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_runs() -> None:
+    done = piped("--port", "9")
     assert done.returncode == 0, done.stderr
     assert "no sidecar is running" in done.stderr
     assert "Content Planner" in done.stderr
@@ -369,16 +372,7 @@ def test_what_a_crew_says_never_drives_the_terminal(event: dict[str, Any]) -> No
 
 
 def test_a_review_that_nobody_can_be_asked_for_is_refused_at_once_with_the_way_out() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sidecar", "run", "tea", "--review", "create_content_plan"],
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    done = piped("--review", "create_content_plan")
     assert done.returncode == 1
     assert "docs/examples/review.py" in done.stderr
     assert "no sidecar is running" not in done.stderr
@@ -399,16 +393,7 @@ def test_a_question_of_the_crews_own_that_nobody_here_can_answer_says_who_can(
 
 
 def test_a_sidecar_that_is_not_there_is_said_in_one_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sidecar", "run", "tea", "--url", "http://127.0.0.1:9"],
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    done = piped("--url", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "make serve" in done.stderr
     assert "Traceback" not in done.stderr

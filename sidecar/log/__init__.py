@@ -2,6 +2,7 @@
 
 base, memory, sqlite   a run's append-only sequence, and the store that holds all of them
 health                 whether the storage can be written
+database, forgetting   the file of SQLite; finished runs that are too many for it
 feed                   one log's readers, each a cursor and a transport
 """
 
@@ -9,13 +10,10 @@ from __future__ import annotations
 
 from sidecar.log.base import Log, LogStore, StoredAck
 from sidecar.log.feed import (
-    STALL_SECONDS,
     CutShort,
     Feed,
     Subscription,
-    TooSlow,
     Transport,
-    drained,
     resolve_cursor,
 )
 from sidecar.log.memory import MemoryStore
@@ -23,16 +21,13 @@ from sidecar.log.sqlite import SqliteStore
 from sidecar.settings import Settings
 
 __all__ = [
-    "STALL_SECONDS",
     "CutShort",
     "Feed",
     "Log",
     "LogStore",
     "StoredAck",
     "Subscription",
-    "TooSlow",
     "Transport",
-    "drained",
     "make_store",
     "resolve_cursor",
 ]

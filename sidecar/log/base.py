@@ -10,7 +10,7 @@ import secrets
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -25,6 +25,9 @@ SLICE: Final = 96
 """Most events a reader takes at once: tokens of 300 bytes for about a write (feed.WRITE_BYTES)."""
 
 _TAIL: Final = 512
+_TAIL_BYTES: Final = 512 * 1024
+"""Most that a log keeps in memory, of JSON; events of 1 MiB each were half a gigabyte."""
+
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -59,7 +62,8 @@ class Log(ABC):
         self.sealed = False
         self.health = health or Health()
         """Of the storage that it is in, which other logs may share."""
-        self._tail: deque[Event] = deque(maxlen=_TAIL)
+        self._tail: deque[Event] = deque()
+        self._tail_bytes = 0
 
     async def append(
         self,
@@ -83,7 +87,7 @@ class Log(ABC):
         await self._store(events, snapshot, ack)
         self.head += len(events)
         self.sealed = bool(events) and events[-1].final
-        self._tail.extend(events)
+        self._keep(events)
         return events
 
     async def read(self, after: int, limit: int = SLICE, most: int = sys.maxsize) -> list[Event]:
@@ -95,6 +99,12 @@ class Log(ABC):
             skip = after - (self._tail[0].seq - 1)
             return fitting(islice(self._tail, skip, skip + limit), most)
         return await self._load(after, limit, most)
+
+    def _keep(self, events: Sequence[Event]) -> None:
+        self._tail.extend(events)
+        self._tail_bytes += sum(len(event.json) for event in events)
+        while len(self._tail) > _TAIL or self._tail_bytes > _TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft().json)
 
     @abstractmethod
     async def _store(
@@ -142,8 +152,10 @@ class LogStore(ABC):
     async def snapshot(self, run: str) -> dict[str, Any] | None: ...
 
     @abstractmethod
-    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
-        """The stored snapshots, newest run first."""
+    def snapshots(
+        self, *, states: Sequence[str] | None, limit: int
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The stored snapshots, newest run first, each read when it is asked for."""
 
     @abstractmethod
     async def ack(self, id: str) -> StoredAck | None: ...

@@ -20,7 +20,7 @@ from sidecar.errors import StoreError
 from sidecar.log.base import SLICE, Log
 from sidecar.protocol import Event, Piece, format_cursor, parse_cursor, pieces
 
-__all__ = ["CutShort", "Feed", "Subscription", "TooSlow", "Transport", "drained", "resolve_cursor"]
+__all__ = ["CutShort", "Feed", "Subscription", "Transport", "resolve_cursor"]
 
 logger = logging.getLogger("sidecar.log")
 
@@ -32,18 +32,11 @@ _SHARED_BYTES: Final = 1_048_576
 """JSON in pieces that were read, kept for those who come by later: a crowd that lags at different
 lengths. Each in both framings at most, so that a log with such a crowd costs 3 MB."""
 
-STALL_SECONDS: Final = 15.0
-"""A reader whose socket takes nothing for this long is let go; it resumes by its cursor."""
-
 UNREADABLE: Final = "the log can't be read"
 
 WRITE_BYTES: Final = 32_768
 """Most bytes handed to a socket at once (one event may be more). What a reader that takes nothing
 costs is this and its transport's high-water mark, however far it lags."""
-
-
-class TooSlow(Exception):
-    """The reader's socket took nothing for `STALL_SECONDS`."""
 
 
 class CutShort(Exception):
@@ -67,31 +60,10 @@ class Transport(ABC):
     def writable(self) -> bool:
         """The socket takes what it is given, as far as is known: little waits in its buffer."""
 
-    @property
-    @abstractmethod
-    def taken(self) -> int:
-        """Bytes that the socket has taken out of the buffer so far, whoever wrote them."""
-
     @abstractmethod
     async def drain(self) -> None:
-        """Wait until the buffer is below its high-water mark. Raises ConnectionError."""
-
-
-async def drained(transport: Transport) -> None:
-    """Wait until `transport` is writable, for as long as it takes anything at all.
-
-    A big event on a slow line is minutes of buffer: slow is who makes no progress. Raises TooSlow,
-    ConnectionError.
-    """
-    while not transport.writable:
-        taken = transport.taken
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                await transport.drain()
-            return
-        except TimeoutError:
-            if transport.taken == taken:
-                raise TooSlow from None
+        """Wait until it is writable. Raises ConnectionError when it is no use any more, as one that
+        takes nothing for long is."""
 
 
 def resolve_cursor(log: Log, after: str | None) -> tuple[int, str | None]:
@@ -218,8 +190,8 @@ class Subscription:
             self._wake.set_result(None)
 
     async def run(self) -> None:
-        """Replay, then follow. Raises TooSlow or ConnectionError when the socket is no use, and
-        CutShort, of which the reader has been told, when the log is none."""
+        """Replay, then follow. Raises ConnectionError when the socket is no use, and CutShort, of
+        which the reader has been told, when the log is none."""
         feed, log = self._feed, self._feed.log
         self._hello()
         feed.attach(self)
@@ -241,7 +213,7 @@ class Subscription:
         if not told_live:
             self._control("stream.live", seq=self.seq)
         self._control("stream.end", id=format_cursor(log.epoch, log.head))
-        await drained(self._transport)
+        await self._transport.drain()
 
     def ping(self) -> None:
         self._control("stream.ping", seq=self.seq, **self._trouble())
@@ -254,7 +226,7 @@ class Subscription:
             self._transport.write(piece)
             self.seq = piece.last
             if not self._transport.writable:
-                await drained(self._transport)
+                await self._transport.drain()
             elif self.seq < self._feed.log.head:
                 # One that takes all that it is given is not to keep the others from their turn.
                 await asyncio.sleep(0)

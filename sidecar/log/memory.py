@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -46,9 +46,13 @@ class MemoryStore(LogStore):
     async def snapshot(self, run: str) -> dict[str, Any] | None:
         return self._snapshots.get(run)
 
-    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
+    async def snapshots(
+        self, *, states: Sequence[str] | None, limit: int
+    ) -> AsyncIterator[dict[str, Any]]:
         newest = reversed(self._snapshots.values())
-        return list(islice((s for s in newest if states is None or s["state"] in states), limit))
+        wanted = (s for s in newest if states is None or s["state"] in states)
+        for snapshot in list(islice(wanted, limit)):
+            yield snapshot
 
     async def ack(self, id: str) -> StoredAck | None:
         return self._acks.get(id) or self._refusals.get(id)

@@ -12,14 +12,26 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import orjson
 
 from sidecar.errors import StoreError
 from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
+from sidecar.log.database import (
+    FORGOTTEN,
+    SCHEMA_VERSION,
+    SEQ_BITS,
+    WAL_BYTES,
+    checkpoint,
+    connect,
+    in_words,
+    is_trouble,
+    places,
+)
+from sidecar.log.forgetting import Forgetting
 from sidecar.log.health import AGAIN_SECONDS, Health
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
@@ -28,45 +40,9 @@ __all__ = ["SqliteStore"]
 
 logger = logging.getLogger("sidecar.log")
 
-_SCHEMA_VERSION: Final = 1
-
-# An event's place is its run's key and its seq in one integer, so that the table is one b-tree in
-# reading order and needs no second index.
-_SEQ_BITS: Final = 36
-_SCHEMA: Final = """
-CREATE TABLE runs (
-    key INTEGER PRIMARY KEY,
-    run TEXT NOT NULL UNIQUE,
-    epoch TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    snapshot BLOB NOT NULL
-);
-CREATE INDEX runs_by_state ON runs (state, key);
-CREATE TABLE events (place INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE acks (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    digest TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-"""
-
 _CHECKPOINT_SECONDS: Final = 2.0
-_WAL_BYTES: Final = 16 * 1024 * 1024
-"""A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
-unbounded it was 850 MB after a minute, with an index of 1.6 MB in memory."""
-_FORGOTTEN: Final = "forgotten"
-"""State of a run that is there for nobody any more, while its events are still being deleted."""
-_FORGET_AT_ONCE: Final = 16
-"""Runs, within a commit."""
-_FORGET_EVENTS: Final = 512
-_FORGET_BYTES: Final = 512 * 1024
-"""Most that is deleted in one go, with which the loop stands still for about a millisecond."""
-_FORGET_PAUSE_SECONDS: Final = 0.005
-
-_BUSY_SECONDS: Final = 0.05
-"""How long a commit may wait for somebody else's lock; the event loop waits with it."""
+_TURN_BYTES: Final = 512 * 1024
+"""Of snapshots that are read, about a millisecond, until others have their turn."""
 
 
 class SqliteStore(LogStore):
@@ -85,23 +61,23 @@ class SqliteStore(LogStore):
         self.path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self.retain = retain
-        self._keep_runs = keep_runs
         self._keep_acks = keep_acks
         self._keep_refusals = keep_refusals
         self.health = Health(str(path))
         self._chores = Tasks()
         self._dirty = False
-        self._forgetting = asyncio.Event()
+        self.forgetting = Forgetting(
+            keep_runs, self.transaction, self.health, lambda run: self.forgotten([run])
+        )
 
     async def open(self) -> None:
         try:
-            self._db = _connect(self.path)
+            self._db = connect(self.path)
         except sqlite3.Error as error:
-            raise StoreError(f"cannot use the log {self.path}: {_words(error)}") from error
+            raise StoreError(f"cannot use the log {self.path}: {in_words(error)}") from error
         self._chores.spawn(self._keep_checkpointing())
         self._chores.spawn(self._keep_probing())
-        self._forgetting.set()
-        self._chores.spawn(self._keep_forgetting())
+        self._chores.spawn(self.forgetting.carry_out())
 
     async def close(self) -> None:
         await self._chores.close()
@@ -120,8 +96,8 @@ class SqliteStore(LogStore):
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
-            if _is_trouble(error):
-                words = _words(error)
+            if is_trouble(error):
+                words = in_words(error)
                 self.health.failed(f"the log can't be written: {words}")
                 raise StoreError(f"cannot write the log {self.path}: {words}") from error
             raise
@@ -138,17 +114,17 @@ class SqliteStore(LogStore):
             with contextlib.closing(self._db.execute(sql, values)) as cursor:
                 yield from cursor
         except sqlite3.Error as error:
-            raise StoreError(f"cannot read the log {self.path}: {_words(error)}") from error
+            raise StoreError(f"cannot read the log {self.path}: {in_words(error)}") from error
 
     def create(self, run: str) -> Log:
         return _SqliteLog(self, run, new_epoch(), key=None)
 
     async def find(self, run: str) -> Log | None:
         rows = self.query("SELECT key, epoch, first, state FROM runs WHERE run = ?", run)
-        if not rows or rows[0][-1] == _FORGOTTEN:
+        if not rows or rows[0][-1] == FORGOTTEN:
             return None
         key, epoch, first, state = rows[0]
-        low, high = _places(key)
+        low, high = places(key)
         ((last,),) = self.query(
             "SELECT max(place) FROM events WHERE place BETWEEN ? AND ?", low, high
         )
@@ -158,32 +134,39 @@ class SqliteStore(LogStore):
         return log
 
     async def snapshot(self, run: str) -> dict[str, Any] | None:
-        rows = self.query("SELECT snapshot FROM runs WHERE run = ? AND state != ?", run, _FORGOTTEN)
+        rows = self.query("SELECT snapshot FROM runs WHERE run = ? AND state != ?", run, FORGOTTEN)
         if not rows:
             return None
         if (snapshot := _snapshot(rows[0][0])) is None:
             raise StoreError(f"cannot read the log {self.path}: snapshot of {run} is damaged")
         return snapshot
 
-    async def snapshots(self, *, states: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
+    async def snapshots(
+        self, *, states: Sequence[str] | None, limit: int
+    ) -> AsyncIterator[dict[str, Any]]:
         if states is None:
-            rows = self.query(
-                "SELECT run, snapshot FROM runs WHERE state != ? ORDER BY key DESC LIMIT ?",
-                _FORGOTTEN,
-                limit,
-            )
+            which, values = "state != ?", [FORGOTTEN]
         else:
-            marks = ",".join("?" * len(states))
-            rows = self.query(
-                f"SELECT run, snapshot FROM runs WHERE state IN ({marks}) "
-                "ORDER BY key DESC LIMIT ?",
-                *states,
-                limit,
-            )
-        found = [(run, _snapshot(body)) for run, body in rows]
-        if damaged := [run for run, snapshot in found if snapshot is None]:
+            which, values = f"state IN ({','.join('?' * len(states))})", list(states)
+        keys = self.query(
+            f"SELECT key FROM runs WHERE {which} ORDER BY key DESC LIMIT ?", *values, limit
+        )
+        damaged, size = list[str](), 0
+        for (key,) in keys:
+            # One by one: a thousand may have 200 MB together.
+            for run, body in self.query(
+                "SELECT run, snapshot FROM runs WHERE key = ? AND state != ?", key, FORGOTTEN
+            ):
+                if (snapshot := _snapshot(body)) is None:
+                    damaged.append(run)
+                    continue
+                yield snapshot
+                size += len(body)
+            if size > _TURN_BYTES:
+                size = 0
+                await asyncio.sleep(0)
+        if damaged:
             logger.error("%s: damaged snapshots, left out: %s", self.path, ", ".join(damaged[:10]))
-        return [snapshot for _, snapshot in found if snapshot is not None]
 
     async def ack(self, id: str) -> StoredAck | None:
         rows = self.query("SELECT id, digest, body FROM acks WHERE id = ?", id)
@@ -213,72 +196,6 @@ class SqliteStore(LogStore):
             (number, ack.id, ack.digest, ack.body),
         )
 
-    def forget_oldest(self, db: sqlite3.Connection) -> int:
-        """Forget finished runs beyond the bound, oldest first and a few at once; how many. Their
-        events go later (`_sweep`): to delete 60,000 takes 40 ms."""
-        marks = ",".join("?" * len(FINAL_STATES))
-        ((finished,),) = db.execute(
-            f"SELECT count(*) FROM runs WHERE state IN ({marks})", (*FINAL_STATES,)
-        )
-        surplus = finished - self._keep_runs if self._keep_runs else 0
-        if surplus <= 0:
-            return 0
-        # By the key, which begins with the oldest; by the state, all of them would be sorted.
-        forgotten = db.execute(
-            f"UPDATE runs SET state = '{_FORGOTTEN}' WHERE key IN"
-            f" (SELECT key FROM runs WHERE +state IN ({marks}) ORDER BY key LIMIT ?)",
-            (*FINAL_STATES, min(surplus, _FORGET_AT_ONCE)),
-        ).rowcount
-        self._forgetting.set()
-        return forgotten
-
-    async def _keep_forgetting(self) -> None:
-        """Also what was begun before a kill -9, and what a lower bound makes too much."""
-
-        async def some() -> None:
-            with self.transaction() as db:
-                swept, gone = self._sweep(db)
-                if swept or self.forget_oldest(db):
-                    self._forgetting.set()
-            if gone is not None:
-                self.forgotten([gone])
-
-        while True:
-            await self._forgetting.wait()
-            self._forgetting.clear()
-            await self.health.persist(some, lambda: None)
-            await asyncio.sleep(_FORGET_PAUSE_SECONDS)
-
-    def _sweep(self, db: sqlite3.Connection) -> tuple[bool, str | None]:
-        """Delete some of what is left of a forgotten run; whether there was one, and which it was
-        if nothing of it is left."""
-        oldest = db.execute(
-            "SELECT key, run FROM runs WHERE state = ? ORDER BY key LIMIT 1", (_FORGOTTEN,)
-        ).fetchone()
-        if oldest is None:
-            return False, None
-        key, run = oldest
-        low, high = _places(key)
-        size = 0
-        places = [low]
-        with contextlib.closing(
-            db.execute(
-                "SELECT place, length(body) FROM events WHERE place BETWEEN ? AND ?"
-                " ORDER BY place LIMIT ?",
-                (low, high, _FORGET_EVENTS),
-            )
-        ) as rows:
-            for place, length in rows:
-                places.append(place)
-                size += length
-                if size > _FORGET_BYTES:
-                    break
-        if len(places) == 1:
-            db.execute("DELETE FROM runs WHERE key = ?", (key,))
-            return True, run
-        db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", (low, places[-1]))
-        return True, None
-
     async def _keep_checkpointing(self) -> None:
         while True:
             await asyncio.sleep(_CHECKPOINT_SECONDS)
@@ -286,8 +203,8 @@ class SqliteStore(LogStore):
                 self._dirty = False
                 # A busy or failing checkpoint costs only a longer WAL; the next one has it.
                 with contextlib.suppress(sqlite3.Error, OSError):
-                    await asyncio.to_thread(_checkpoint, self.path)
-                    if self._wal.stat().st_size > _WAL_BYTES:
+                    await asyncio.to_thread(checkpoint, self.path)
+                    if self._wal.stat().st_size > WAL_BYTES:
                         # What was written meanwhile: the file begins anew only when nothing is
                         # left in it, which a thread does not come to beside a steady writer.
                         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -300,7 +217,7 @@ class SqliteStore(LogStore):
             if self.health.watched:
                 continue
             with contextlib.suppress(StoreError), self.transaction() as db:
-                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 class _SqliteLog(Log):
@@ -330,7 +247,7 @@ class _SqliteLog(Log):
                 key = self._store_snapshot(db, key, snapshot)
             if key is None:
                 raise RuntimeError("the first append of a log brings the run's snapshot")
-            base = key << _SEQ_BITS
+            base = key << SEQ_BITS
             db.executemany(
                 "INSERT INTO events (place, body) VALUES (?, ?)",
                 [(base + event.seq, event.json) for event in events],
@@ -339,7 +256,7 @@ class _SqliteLog(Log):
                 self._owner.insert_ack(db, ack)
             first = self._evict(db, key, events)
             if snapshot is not None and snapshot["state"] in FINAL_STATES:
-                self._owner.forget_oldest(db)
+                self._owner.forgetting.forget_oldest(db)
         self.first, self._key = first, key
 
     def _store_snapshot(
@@ -363,7 +280,7 @@ class _SqliteLog(Log):
         if head - self.first + 1 <= retain + retain // 10:
             return self.first
         first = head - retain + 1
-        base = key << _SEQ_BITS
+        base = key << SEQ_BITS
         db.execute(
             "DELETE FROM events WHERE place BETWEEN ? AND ?", (base + self.first, base + first - 1)
         )
@@ -384,7 +301,7 @@ class _SqliteLog(Log):
         if self._over is not None and self._over.seq == after + 1:
             yield self._over
             after, limit = after + 1, limit - 1
-        low, high = _places(self._key)
+        low, high = places(self._key)
         for place, body in self._owner.rows(
             "SELECT place, body FROM events WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
             low + after,
@@ -397,68 +314,6 @@ class _SqliteLog(Log):
             yield self._over
 
 
-def _places(key: int) -> tuple[int, int]:
-    """Lowest (exclusive of seq 1) and highest place of a run."""
-    low = key << _SEQ_BITS
-    return low, low + (1 << _SEQ_BITS) - 1
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """The log at `path`, made if there is none. Raises StoreError, sqlite3.Error."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
-    try:
-        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            logger.warning(
-                "%s: no write-ahead log is possible there (journal_mode is %s), as on a network or "
-                "a shared folder: each event waits for the disk. Choose a folder on a local disk "
-                "with SIDECAR_DATA",
-                path,
-                mode,
-            )
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
-        elif version != _SCHEMA_VERSION:
-            raise StoreError(
-                f"{path} was written by another version of the sidecar "
-                f"(schema {version}, this one knows {_SCHEMA_VERSION}): move it away, "
-                "or choose another folder with SIDECAR_DATA"
-            )
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-_TROUBLE: Final = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOLFS,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
-"""Result codes of the storage (sqlite.org/rescode.html). All others are of what we asked for."""
-
-
-def _is_trouble(error: BaseException) -> TypeGuard[sqlite3.Error]:
-    """Whether somebody can mend it from outside; else the same write would fail for ever."""
-    code = getattr(error, "sqlite_errorcode", None)  # a closed connection's error has none
-    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _TROUBLE
-
-
 def _snapshot(body: bytes) -> dict[str, Any] | None:
     """A run's snapshot as it was stored; None of a damaged row, which must not hide the others."""
     with contextlib.suppress(orjson.JSONDecodeError):
@@ -466,22 +321,3 @@ def _snapshot(body: bytes) -> dict[str, Any] | None:
         if isinstance(snapshot, dict) and "run" in snapshot:
             return snapshot
     return None
-
-
-def _words(error: sqlite3.Error) -> str:
-    """The error for a person, with what to do about it where that is known."""
-    text = str(error)
-    return f"{text} ({fix})" if (fix := _FIXES.get(text)) else text
-
-
-_FIXES: Final = {
-    "database or disk is full": "free some space, or choose another folder with SIDECAR_DATA",
-    "database is locked": "another program holds it open for writing",
-    "attempt to write a readonly database": "the folder or the file can only be read",
-    "disk I/O error": "the disk has trouble; see the system's log",
-}
-
-
-def _checkpoint(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")

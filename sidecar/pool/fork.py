@@ -25,6 +25,9 @@ logger = logging.getLogger("sidecar.pool")
 _STOP_SECONDS: Final = 2.0
 """For a zygote to kill its children and leave once its control socket has ended."""
 
+_HEARD: Final = 256
+"""Process numbers in one message, which a zygote reads up to 4,096 bytes of."""
+
 
 class ForkPool(Pool):
     """Workers forked from a warm zygote of its own, begun anew when it dies, or a shared one."""
@@ -79,6 +82,8 @@ class _Zygote:
         self._log = log
         self._forks: dict[str, asyncio.Future[Process]] = {}
         self._children: dict[int, asyncio.Future[int | None]] = {}
+        self._heard: list[int] = []
+        """Children whose end was told, while the zygote keeps their numbers from others."""
         self._listener = Tasks()
         self._ready = False
         self._sock: socket.socket | None = None
@@ -203,6 +208,9 @@ class _Zygote:
             exited = self._children.pop(message["exited"], None)
             if exited is not None and not exited.done():
                 exited.set_result(os.waitstatus_to_exitcode(message["status"]))
+            # From here on nobody signals it.
+            self._heard.append(message["exited"])
+            self._say_heard()
         elif "error" in message:
             logger.error("zygote: %s", message["error"])
             # Without a tag the request could not be read, and it may have been any of them.
@@ -211,6 +219,14 @@ class _Zygote:
                 forked = self._forks.get(tag)
                 if forked is not None and not forked.done():
                     forked.set_exception(WorkerLost(str(message["error"])))
+
+    def _say_heard(self) -> None:
+        # Never waits, since a zygote with much to tell reads nothing until it has been heard. What
+        # it doesn't take now is said after the next end.
+        if self._sock is not None:
+            with contextlib.suppress(OSError):
+                self._sock.send(orjson.dumps({"heard": self._heard[:_HEARD]}))
+                del self._heard[:_HEARD]
 
     async def _receive(self) -> dict[str, Any] | None:
         if self._sock is None:

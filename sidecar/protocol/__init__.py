@@ -3,6 +3,7 @@
 commands   what a client sends, parsed or refused
 replies    what answers it: acks, control frames, close codes
 events     an event, its cursor and its JSON
+compact    JSON that is kept, in as many bytes as it has
 framing    events as WebSocket frames and SSE blocks, shared by all readers
 states     the states of a run and the one table of steps between them
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-import orjson
+from sidecar.protocol.compact import compact
 
 __all__ = ["Cursor", "Draft", "Event", "encode_event", "format_cursor", "parse_cursor"]
 
@@ -36,7 +36,11 @@ def parse_cursor(text: str) -> Cursor | None:
 
 
 class Draft(NamedTuple):
-    """What is to be appended: a fact with its place, but no number yet. `ts` in Unix ms."""
+    """What is to be appended: a fact with its place, but no number yet. `ts` in Unix ms.
+
+    `tid` is the execution that it belongs to, and `inside` the one that this happens inside: `in`
+    on the wire, which is no name in Python.
+    """
 
     type: str
     ts: float
@@ -45,6 +49,9 @@ class Draft(NamedTuple):
     agent: str | None = None
     cause: str | None = None
     final: bool = False
+    method: str | None = None
+    tid: str | None = None
+    inside: str | None = None
 
 
 class Event(NamedTuple):
@@ -71,9 +78,15 @@ def encode_event(draft: Draft, *, run: str, epoch: str, seq: int, at: float) -> 
         body["task"] = draft.task
     if draft.agent:
         body["agent"] = draft.agent
+    if draft.method:
+        body["method"] = draft.method
+    if draft.tid:
+        body["tid"] = draft.tid
+    if draft.inside:
+        body["in"] = draft.inside
     if draft.cause:
         body["cause"] = draft.cause
     body["data"] = draft.data
     if draft.final:
         body["final"] = True
-    return Event(seq, id, orjson.dumps(body), draft.final)
+    return Event(seq, id, compact(body), draft.final)

@@ -9,6 +9,7 @@ import orjson
 
 from sidecar.clock import now_ms
 from sidecar.errors import CommandError
+from sidecar.protocol.compact import compact
 
 __all__ = [
     "CLOSE_CUT_SHORT",
@@ -85,7 +86,7 @@ def as_duplicate(stored: bytes) -> Reply:
 
 
 def encode(message: Reply | dict[str, Any]) -> bytes:
-    return orjson.dumps(message)
+    return compact(message)
 
 
 def new_error_id() -> str:

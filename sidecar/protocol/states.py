@@ -46,9 +46,12 @@ FINAL_TYPES: Final[Mapping[str, State]] = {
 
 _CREW_EVENTS: Final = frozenset(
     f"{noun}.{verb}"
-    for noun in ("task", "agent", "llm", "tool")
+    for noun in (
+        *("task", "agent", "llm", "tool", "crew", "flow", "method", "guardrail"),
+        *("memory", "knowledge", "mcp", "reasoning", "skill", "a2a"),
+    )
     for verb in ("started", "completed", "failed")
-) | {"llm.delta", "step", "log"}
+) | {"llm.delta", "step", "log", "event"}
 
 _ANY_LIVE: Final[Mapping[str, State]] = {
     "run.cancelling": "cancelling",

@@ -7,6 +7,8 @@ recorder     the only writer of one run's log
 controls     what people may do to a run: pause, resume, modify, answer
 attempt      one worker's try at a run
 execution    attempt after attempt, until one ends it
+once         commands one at a time, each id with at most one effect
+listing      snapshots of many runs in one answer
 supervisor   owner of all runs; every command ends there
 """
 

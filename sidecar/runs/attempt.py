@@ -158,6 +158,9 @@ class Attempt:
                         fact.get("task"),
                         fact.get("agent"),
                         fact.get("cause"),
+                        method=fact.get("method"),
+                        tid=fact.get("tid"),
+                        inside=fact.get("in"),
                     )
                 )
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):

@@ -7,7 +7,7 @@ of it can come before it in the log.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sidecar.channel import Order
@@ -88,7 +88,7 @@ class Controls:
             if command.input in self._run.answered:
                 raise already_answered()
             self._recorder.require("input.answered", command)
-            if self._run.input is None or self._run.input.get("input") != command.input:
+            if not self._is_open(command.input):
                 raise CommandError("illegal_state", f"no open question {command.input[:80]!r}")
             data = {"input": command.input, "text": command.text}
             reply = await self._recorder.answer(
@@ -105,8 +105,21 @@ class Controls:
             return reply
 
     def is_stale(self, draft: Draft) -> bool:
-        """A pause that was taken back or cancelled while the worker was just saying `paused`."""
+        """What a command has overtaken while the worker was just saying it: a pause that was taken
+        back or cancelled, and the end of its patience with a question that has its answer."""
+        if draft.type == "input.expired":
+            return not self._is_open(draft.data.get("input"))
         return draft.type == "run.paused" and draft.cause != self._run.pause
+
+    def with_pauses(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """What the worker says, and after the end of its patience with a question the pause that
+        the question had overtaken. Under the recorder's lock."""
+        said: list[Draft] = []
+        for draft in drafts:
+            said.append(draft)
+            if draft.type == "input.expired" and self._is_open(draft.data.get("input")):
+                said += self._still_pausing()
+        return said
 
     def notice(self, draft: Draft) -> None:
         """What an event that is now in the log means for the open question's clock."""
@@ -118,6 +131,10 @@ class Controls:
             )
         elif draft.type in ("input.answered", "run.started"):
             self._stop_clock()
+        elif draft.type == "input.expired":
+            self._stop_clock()
+            # Whoever said so: the crew waits for this word, as the run may have to for its slot.
+            self._order({"order": "expire", "input": str(draft.data.get("input"))})
 
     def brief(self) -> list[Order]:
         """What a new worker is told right after its start: all that the run was told before and
@@ -151,12 +168,14 @@ class Controls:
 
     async def _close_question(self, input: str) -> None:
         def expired() -> list[Draft]:
-            if self._run.input is None or self._run.input.get("input") != input:
+            if not self._is_open(input):
                 return []
             return [Draft("input.expired", now_ms(), {"input": input}), *self._still_pausing()]
 
         await self._recorder.persist(expired)
-        self._order({"order": "expire", "input": input})
+
+    def _is_open(self, input: object) -> bool:
+        return self._run.input is not None and self._run.input.get("input") == input
 
     def _still_pausing(self) -> list[Draft]:
         """A pause that a question overtook is still wished for once the question is closed."""

@@ -244,7 +244,7 @@ class Execution:
             attempt.close()
 
     async def _record(self, drafts: Sequence[Draft]) -> None:
-        await self.recorder.persist(lambda: drafts)
+        await self.recorder.persist(lambda: self.controls.with_pauses(drafts))
         if self.run.pause is not None and any(draft.type == "run.started" for draft in drafts):
             await self.controls.renew_pause(self.run.pause)
 
@@ -328,9 +328,9 @@ class Execution:
         """The one event that ends the log, from what the worker said and how it went."""
         attempt = self._attempt
         verdict = attempt.verdict if attempt is not None and not broken else None
-        output = ((verdict or {}).get("data") or {}).get("output")
+        said = (verdict or {}).get("data") or {}
         seconds = time.monotonic() - self._began if self._began is not None else 0.0
-        data = self.run.final_data(output=output, seconds=seconds)
+        data = self.run.final_data(output=said.get("output"), seconds=seconds)
         cause = None
         ending = self._ending
         if ending is not None and ending.kind != "timeout":
@@ -339,6 +339,8 @@ class Execution:
             cause = ending.cause
         elif self._completed(verdict):
             type = "run.completed"
+            if "json" in said:
+                data["json"] = said["json"]
         else:
             type = "run.failed"
             data["error"] = self._error(verdict)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
 from sidecar.protocol import encode
 
-__all__ = ["listed"]
+__all__ = ["Listing"]
 
 _WHOLE_BYTES: Final = 1_048_576
 """Of JSON. A thousand runs of 200 KB each were 200 MB in one answer."""
@@ -20,16 +19,17 @@ _FEW: Final = 10
 """Inputs that are kept."""
 
 
-def listed(snapshots: Iterable[dict[str, Any]], most: int = _WHOLE_BYTES) -> list[dict[str, Any]]:
-    """As they are while they have `most` bytes together; from there on without outputs, with the
-    beginnings of their inputs, and `truncated`."""
-    left = most
-    shown = []
-    for snapshot in snapshots:
-        if left >= 0:
-            left -= len(encode(snapshot))
-        shown.append(snapshot if left >= 0 else _cut(snapshot))
-    return shown
+class Listing:
+    """One snapshot after another, as they are while they have `most` bytes together; from there on
+    without outputs, with the beginnings of their inputs, and `truncated`."""
+
+    def __init__(self, most: int = _WHOLE_BYTES) -> None:
+        self._left = most
+
+    def shown(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        if self._left >= 0:
+            self._left -= len(encode(snapshot))
+        return snapshot if self._left >= 0 else _cut(snapshot)
 
 
 def _cut(snapshot: dict[str, Any]) -> dict[str, Any]:

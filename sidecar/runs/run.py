@@ -6,25 +6,17 @@ appends. Feeding the same events again gives the same snapshot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
+from sidecar.channel import Kept
 from sidecar.protocol import FINAL_STATES, FINAL_TYPES, TABLE, Draft, State, step
+from sidecar.runs.taskviews import TaskView, TaskViews
 
-__all__ = ["Modification", "Run", "TaskView", "change_bytes"]
-
-
-@dataclass(slots=True)
-class TaskView:
-    name: str
-    agent: str
-    state: Literal["pending", "running", "completed", "failed"] = "pending"
-    output: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "agent": self.agent, "state": self.state, "output": self.output}
+__all__ = ["Modification", "Run", "change_bytes"]
 
 
 @dataclass(slots=True)
@@ -36,15 +28,14 @@ class Modification:
     change: dict[str, Any]
     applied: bool = False
     task: str | None = None
-    """Where it was applied; None also where it was not."""
+    """The task, by its key, where it was applied; None also where it was not."""
 
-    @property
-    def place(self) -> str | None:
-        """The one task that it has a meaning for; None for all."""
+    def is_only_for(self, key: str, name: str) -> bool:
+        """Whether it has a meaning for this task and for no other."""
         if "inputs" in self.change:
-            return None
+            return False
         named: str | None = self.change.get("task")
-        return named or self.task
+        return named == name if named else self.task == key
 
 
 def change_bytes(change: dict[str, Any]) -> int:
@@ -73,7 +64,7 @@ class Run:
     finished: float | None = None
     model: str | None = None
     attempt: int = 1
-    tasks: list[TaskView] = field(default_factory=list)
+    work: TaskViews = field(default_factory=TaskViews)
     input: dict[str, Any] | None = None
     """The open question, as `input.requested` put it."""
     answered: list[str] = field(default_factory=list)
@@ -91,12 +82,6 @@ class Run:
     cancel: str | None = None
     """The command that cancels the run."""
     changes: list[Modification] = field(default_factory=list)
-    planned: int = 0
-    """How many tasks `run.started` told; the others of a Flow came to light later."""
-    since: int = 0
-    """Seq of the last `run.started`."""
-    begun: dict[str, int] = field(default_factory=dict)
-    """Seq of each task's `task.started` in this attempt."""
 
     @classmethod
     def restore(cls, record: dict[str, Any]) -> Run:
@@ -112,7 +97,7 @@ class Run:
             finished=record["finished"],
             model=record["model"],
             attempt=record["attempt"],
-            tasks=[TaskView(**task) for task in record["tasks"]],
+            work=TaskViews.restore(record["tasks"], journal),
             input=record["input"],
             answered=list(record["answered"]),
             usage=dict(record["usage"]),
@@ -123,20 +108,16 @@ class Run:
             pause=journal.get("pause"),
             cancel=journal.get("cancel"),
             changes=[Modification(**change) for change in journal.get("changes", ())],
-            planned=journal.get("planned", 0),
-            since=journal.get("since", 0),
-            begun=journal.get("begun", {}),
         )
 
     def fork(self) -> Run:
         """A copy that can go ahead on its own, to see where events lead before they are stored."""
         return replace(
             self,
-            tasks=[replace(task) for task in self.tasks],
+            work=self.work.fork(),
             answered=list(self.answered),
             usage=dict(self.usage),
             changes=[replace(change) for change in self.changes],
-            begun=dict(self.begun),
         )
 
     def become(self, other: Run) -> None:
@@ -159,31 +140,27 @@ class Run:
         self.state = step(self.state, "run.starting")
         self.input = None
 
-    def kept(self) -> dict[str, str]:
-        """Output of each task that another attempt need not run again, by name, in order.
+    @property
+    def tasks(self) -> Sequence[TaskView]:
+        """Those of the run so far: the planned ones, then the others as they came to light."""
+        return self.work.views
 
-        Those before the first unfinished one: a crew goes on from there. None of a Flow's, whose
-        tasks are its own to run.
-        """
-        kept: dict[str, str] = {}
-        for task in self.tasks[: self.planned]:
-            if task.state != "completed" or task.output is None:
-                break
-            kept[task.name] = task.output
-        return kept
+    def kept(self) -> list[Kept]:
+        """The tasks that another attempt need not run again."""
+        return self.work.kept()
 
     def superseded(self, head: int) -> list[int] | None:
         """First and last seq of what this attempt told of tasks that another one begins again."""
-        if self.planned == 0 and self.since:
-            return [self.since + 1, head] if head > self.since else None
-        kept = self.kept()
-        again = [seq for name, seq in self.begun.items() if name not in kept]
-        return [min(again), head] if again else None
+        return self.work.superseded(head)
 
     def outstanding(self) -> list[Modification]:
         """The modifications that another attempt has to know of, in the order they were asked."""
         kept = self.kept()
-        return [change for change in self.changes if change.place not in kept]
+        return [
+            change
+            for change in self.changes
+            if not any(change.is_only_for(task["tid"], task["name"]) for task in kept)
+        ]
 
     def unapplied(self) -> list[str]:
         """Ids of the modifications that were accepted and did not take effect so far."""
@@ -246,7 +223,7 @@ class Run:
     def _on_modified(self, event: Draft) -> None:
         for change in self.changes:
             if change.cause == event.cause:
-                change.applied, change.task = True, event.task
+                change.applied, change.task = True, event.tid or event.task
         applied = [change for change in self.changes if change.applied]
         for change in applied[: len(applied) - _MAX_APPLIED]:
             self.changes.remove(change)
@@ -260,51 +237,41 @@ class Run:
         self.reason = data.get("reason", self.reason)
         self.usage = {**self.usage, **(data.get("usage") or {})}
         for told in data.get("tasks") or ():
-            if told.get("output") is not None:
-                task = self._task(told["name"], told.get("agent") or "")
+            task = self.work.find(
+                told.get("tid"), told["name"], told.get("agent") or "", told.get("in")
+            )
+            if task is not None and told.get("output") is not None:
                 task.state, task.output = "completed", told["output"]
-        for task in self.tasks:
-            if task.state == "running":
-                task.state = "completed" if self.state == "completed" else "failed"
+        self.work.end_all("completed" if self.state == "completed" else "failed")
 
     def _on_started(self, event: Draft, seq: int) -> None:
         data = event.data
-        self.since, self.begun = seq, {}
         self.input = None
         if self.started is None:
             self.started = event.ts
         self.model = data.get("model")
         self.attempt = data.get("attempt", 1)
-        kept = {t.name: t for t in self.tasks if t.name in (data.get("kept") or ())}
-        self.tasks = [
-            kept.get(t["name"]) or TaskView(t["name"], t.get("agent") or "")
-            for t in data.get("tasks") or ()
-        ]
-        self.planned = len(self.tasks)
+        self.work.plan(data.get("tasks") or (), data.get("kept") or (), seq)
 
     def _on_task(self, verb: str, event: Draft, seq: int) -> None:
-        task = self._task(event.data.get("name") or event.task or "", event.agent or "")
+        name, agent = event.data.get("name") or event.task or "", event.agent or ""
         if verb == "started":
-            task.state = "running"
-            self.begun[task.name] = seq
-        elif verb == "completed":
-            task.state = "completed"
-            task.output = event.data.get("output")
-            # What was said to it alone has done its work.
-            self.changes = [
-                change for change in self.changes if not change.applied or change.place != task.name
-            ]
-        else:
+            self.work.started(event.tid, name, agent, event.inside, seq)
+            return
+        task = self.work.find(event.tid, name, agent, event.inside)
+        if task is None:
+            return
+        if verb == "failed":
             task.state = "failed"
-
-    def _task(self, name: str, agent: str) -> TaskView:
-        """The task of that name; a flow's crews come to light one by one, after run.started."""
-        for task in self.tasks:
-            if task.name == name:
-                return task
-        task = TaskView(name, agent)
-        self.tasks.append(task)
-        return task
+            return
+        task.state, task.output = "completed", event.data.get("output")
+        self.work.make_room()
+        # What was said to it alone has done its work.
+        self.changes = [
+            change
+            for change in self.changes
+            if not (change.applied and change.is_only_for(task.key, name))
+        ]
 
     def _count(self, usage: Any) -> None:
         self.usage["calls"] += 1
@@ -318,7 +285,7 @@ class Run:
         """What every final event carries, whichever way the run ended."""
         return {
             "output": output,
-            "tasks": [{"name": t.name, "agent": t.agent, "output": t.output} for t in self.tasks],
+            "tasks": [task.as_dict(state=False) for task in self.tasks],
             "usage": dict(self.usage),
             "seconds": round(seconds, 3),
             "unapplied": self.unapplied(),
@@ -357,8 +324,8 @@ class Run:
                 "pause": self.pause,
                 "cancel": self.cancel,
                 "changes": [asdict(change) for change in self.changes],
-                "planned": self.planned,
-                "since": self.since,
-                "begun": self.begun,
+                "planned": self.work.planned,
+                "since": self.work.since,
+                "begun": self.work.begun,
             }
         return record

@@ -18,7 +18,7 @@ from sidecar.channel import RunSpec
 from sidecar.clock import now_ms
 from sidecar.datafolder import DataFolder
 from sidecar.errors import CommandError, StoreError
-from sidecar.log import Feed, Log, LogStore, StoredAck
+from sidecar.log import Feed, Log, LogStore
 from sidecar.pool import Pool
 from sidecar.protocol import (
     FINAL_STATES,
@@ -34,14 +34,12 @@ from sidecar.protocol import (
     Resume,
     Start,
     Status,
-    ack_error,
     ack_ok,
-    as_duplicate,
-    encode,
 )
 from sidecar.runs.controls import already_answered
 from sidecar.runs.execution import Ending, Execution
-from sidecar.runs.listing import listed
+from sidecar.runs.listing import Listing
+from sidecar.runs.once import Once
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.runs.slots import Slots
@@ -95,8 +93,7 @@ class Supervisor:
         self._live: dict[str, Execution] = {}
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
-        self._commands = asyncio.Lock()
-        """Commands are rare and short; one at a time makes a repeated id a plain look-up."""
+        self._once = Once(store, self._apply)
         self._closing = False
 
     @property
@@ -113,7 +110,8 @@ class Supervisor:
         """Raises StoreError. Runs that a dead gateway left unfinished go on from here."""
         await self._store.open()
         try:
-            left = await self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            live = self._store.snapshots(states=sorted(LIVE_STATES), limit=_MAX_LIVE)
+            left = [record async for record in live]
             for record in reversed(left):  # the oldest gets its worker first
                 await self._carry_on(record)
             for pool in self._pools:
@@ -172,7 +170,7 @@ class Supervisor:
                 return ack_ok(command.id, result={"server_time": now_ms()})
             # A task of ours: a command under way is not undone by its sender's leaving.
             task = self._tasks.spawn(
-                self._in_turn(command), name=f"command {command.id}", awaited=True
+                self._once.answer(command), name=f"command {command.id}", awaited=True
             )
             await asyncio.wait({task})
             reply = task.result()
@@ -205,53 +203,27 @@ class Supervisor:
         return stored
 
     async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """Newest first, the long ones cut (`listed`). Raises CommandError `bad_request` for a state
-        that there is not."""
-        if state is None:
-            stored = await self._store.snapshots(states=None, limit=limit)
-            live = {run: e.recorder.snapshot() for run, e in self._live.items()}
-            return listed(live.get(snapshot["run"], snapshot) for snapshot in stored)
-        if state in FINAL_STATES:
-            return listed(await self._store.snapshots(states=[state], limit=limit))
+        """Newest first, the long ones cut (`Listing`), and no two long ones in memory at a time.
+        Raises CommandError `bad_request` for a state that there is not."""
+        listing = Listing()
+        if state is None or state in FINAL_STATES:
+            states = None if state is None else [state]
+            stored = self._store.snapshots(states=states, limit=limit)
+            return [listing.shown(self._newer(record)) async for record in stored]
         if state not in LIVE_STATES:
             known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
             raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
         newest = reversed(self._live.values())
         found = (e.recorder.snapshot() for e in newest if e.run.state == state)
-        return listed(islice(found, limit))
+        return [listing.shown(snapshot) for snapshot in islice(found, limit)]
 
-    async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
-        """A refusal is a result: its sender may have left, and then it is no news to anybody."""
-        async with self._commands:
-            try:
-                return await self._once(command)
-            except (CommandError, StoreError) as error:
-                return error
-
-    async def _once(self, command: Command) -> Reply:
-        """At most one effect per id: a repeat gets the stored ack, another body is refused."""
-        stored = await self._store.ack(command.id)
-        if stored is not None:
-            if stored.digest == command.digest:
-                return as_duplicate(stored.body)
-            raise CommandError(
-                "id_reused", "this id was used for another command; mint a new one", id=command.id
-            )
-        if self._closing:
-            raise CommandError("shutting_down", "the sidecar is stopping", id=command.id)
-        try:
-            reply = await self._apply(command)
-        except CommandError as error:
-            error.id = command.id
-            if error.temporary:
-                raise
-            reply = ack_error(error)
-        if reply.get("noop") or not reply["ok"]:
-            # What led to an event was stored with it, in one transaction.
-            await self._store.record(StoredAck(command.id, command.digest, encode(reply)))
-        return reply
+    def _newer(self, stored: dict[str, Any]) -> dict[str, Any]:
+        execution = self._live.get(stored["run"])
+        return stored if execution is None else execution.recorder.snapshot()
 
     async def _apply(self, command: Command) -> Reply:
+        if self._closing:
+            raise CommandError("shutting_down", "the sidecar is stopping")
         if isinstance(command, Start):
             return await self._start(command)
         if not isinstance(command, (Pause, Resume, Cancel, Modify, Answer)):
@@ -390,7 +362,7 @@ class Supervisor:
             "environ": dict(os.environ),
             "folder": os.getcwd(),
             "attempt": 1,
-            "kept": {},
+            "kept": [],
             "superseded": None,
             "memory_mb": self._settings.memory_mb,
             "review": list(run.review),

@@ -6,8 +6,9 @@ stall, socket          who takes nothing; a socket taken over from aiohttp, with
 answers                what aiohttp itself sends, in our words and not for ever
 connections            the open streams, their heartbeat and their end
 keys                   what handlers find in the application
+peer                   one WebSocket: handshake, messages in turns, pings, close
 sse, ws                the two transports
-echo                   ws as a mirror, for tests from the outside
+echo                   a peer as a mirror, for tests from the outside
 requests, pages        commands and questions over plain HTTP; GET /compare
 app                    routes, and what every answer carries
 """

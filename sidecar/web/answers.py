@@ -2,12 +2,13 @@
 way.
 
 aiohttp makes a handler for each connection in `Server.__call__`, which `AppRunner._make_server`
-gets; tests/web/test_answers.py holds what is relied on.
+gets, and knows by `_waiter` who is idle; tests/web/test_answers.py holds what is relied on.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -19,6 +20,13 @@ __all__ = ["Runner"]
 
 _LONGEST_REASON = 200
 """Characters of what the parser says, which quotes the request."""
+
+_IDLE: Final = 64
+"""Connections that may ask for nothing until aiohttp's `keepalive_timeout` is over: half of the
+descriptors that streams leave (`_SPARE_DESCRIPTORS` of the gateway)."""
+
+_HURRY_SECONDS: Final = 2.0
+"""What is left to the others, the longest idle. Long enough for a crowd that comes back at once."""
 
 
 class _Handler(web.RequestHandler):
@@ -50,6 +58,13 @@ class _Handler(web.RequestHandler):
         super().resume_writing()
         self._end_stall()
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it waits for a whole head of a request; None when it doesn't."""
+        if self._waiter is None or self._waiter.done() or self.transport is None:
+            return None
+        return self._next_keepalive_close_time - self._keepalive_timeout
+
     def _end_stall(self) -> None:
         if self._stall is not None:
             self._stall.cancel()
@@ -75,8 +90,36 @@ class _Handler(web.RequestHandler):
 
 
 class _Server(web.Server):
+    """Lets go of those that ask for nothing, where they are many: each has a descriptor."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._look: asyncio.TimerHandle | None = None
+
     def __call__(self) -> web.RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self._look is None and len(self._connections) > _IDLE:
+            self._look = self._loop.call_later(_HURRY_SECONDS, self._hurry)
+
+    def _hurry(self) -> None:
+        self._look = None
+        idle = [
+            (since, handler)
+            for handler in self.connections
+            if isinstance(handler, _Handler) and (since := handler.idle_since) is not None
+        ]
+        idle.sort(key=lambda one: one[0])
+        latest = self._loop.time() - _HURRY_SECONDS
+        for since, handler in idle[: max(0, len(idle) - _IDLE)]:
+            if since <= latest:
+                handler.force_close()
+        self._look_later()
 
 
 class Runner(web.AppRunner):

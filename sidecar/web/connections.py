@@ -8,7 +8,7 @@ import logging
 from abc import abstractmethod
 from typing import Final
 
-from sidecar.log import CutShort, Subscription, TooSlow
+from sidecar.log import CutShort, Subscription
 from sidecar.tasks import Tasks
 from sidecar.web.rounds import Rounds
 from sidecar.web.socket import PeerSocket
@@ -53,9 +53,6 @@ class Connection(PeerSocket):
                 await self.drain()
             await subscription.run()
             return True
-        except TooSlow:
-            logger.info("a reader of %s was too slow and is let go", subscription.run_id)
-            self.stalled()
         except ConnectionError:
             self.abort()
         except CutShort as error:

@@ -1,7 +1,7 @@
 """GET /echo: each message comes back. Only there with SIDECAR_ECHO=1, for `make autobahn`.
 
-A test of `/ws` from the outside needs a server that says what it is told; this one is the session
-of `/ws` in all but what it answers.
+A test of `/ws` from the outside needs a server that says what it is told; this one is the peer
+that `/ws` has, in all but what it answers.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from typing import Final
 from aiohttp import web
 
 from sidecar.protocol import ws_frame
-from sidecar.runs import Supervisor
 from sidecar.web.connections import Connections
 from sidecar.web.frames import FrameReader, Message
-from sidecar.web.keys import CONNECTIONS, SUPERVISOR
-from sidecar.web.ws import Session, upgrade
+from sidecar.web.keys import CONNECTIONS
+from sidecar.web.peer import Peer, upgrade
 
 __all__ = ["echo"]
 
@@ -24,14 +23,14 @@ _LARGEST: Final = 16 * 1024 * 1024
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
-    return await upgrade(request, _Echo(request.app[SUPERVISOR], request.app[CONNECTIONS]))
+    return await upgrade(request, _Echo(request.app[CONNECTIONS]))
 
 
-class _Echo(Session):
+class _Echo(Peer):
     __slots__ = ()
 
-    def __init__(self, supervisor: Supervisor, connections: Connections) -> None:
-        super().__init__(supervisor, connections, None)
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections)
         self._frames = FrameReader(_LARGEST)
 
     async def _answer(self, message: Message) -> None:

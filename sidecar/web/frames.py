@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final, NamedTuple
 
 __all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "BadFrame", "FrameReader", "Message"]
@@ -58,29 +59,35 @@ class _Frame:
 
 
 class FrameReader:
-    """Frames of a client, in whatever pieces they arrive.
+    """Frames of a client, in whatever pieces they arrive, read in turns as large as is asked for.
 
-    Holds a frame's head and at most `keeps` bytes of one message: of a longer one it counts the
-    bytes. One of more than `largest` is refused before it is taken in.
+    Holds what was fed and has not had its turn, and at most `keeps` bytes of one message: of a
+    longer one it counts the bytes. One of more than `largest` is refused before it is taken in.
     """
 
     __slots__ = (
         "_control",
         "_count",
+        "_data",
         "_dropped",
         "_frame",
-        "_head",
         "_keeps",
         "_largest",
         "_opcode",
         "_parts",
+        "_place",
+        "more",
     )
 
     def __init__(self, largest: int, keeps: int | None = None) -> None:
         self._largest = largest
         self._keeps = largest if keeps is None else keeps
-        self._head = b""
-        """The beginning of a frame: less than 14 bytes."""
+        self._data = b""
+        """What was fed, of which all before `_place` is read. Between turns of which there are no
+        more it is the beginning of a frame: less than 14 bytes."""
+        self._place = 0
+        self.more = False
+        """The last turn ended before what was fed did."""
         self._frame: _Frame | None = None
         self._control: bytearray | None = None
         """Payload of the control frame that is on its way."""
@@ -95,46 +102,60 @@ class FrameReader:
 
     @property
     def unfinished(self) -> int:
-        """The number of the message that has begun and is not whole; 0 when there is none."""
+        """The number of the message that has begun and is not whole; 0 when there is none, as far
+        as it was read."""
         if self._frame is not None or self._opcode != CONTINUATION:
             return self._count
-        return self._count + 1 if self._head else 0
+        return self._count + 1 if self._data and not self.more else 0
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that are whole with `data`. Raises BadFrame, after which it is of no use."""
+    def feed(
+        self, data: bytes, frames: int = sys.maxsize, size: int = sys.maxsize
+    ) -> list[Message]:
+        """The messages that are whole with `data`, if its turn comes: one of at most `frames`
+        frames, and `size` bytes of their payload. While there is `more`, b"" is the next turn.
+
+        Raises BadFrame, after which it is of no use.
+        """
+        if data:
+            self._data, self._place = self._data[self._place :] + data, 0
         messages: list[Message] = []
-        if self._head:
-            data, self._head = self._head + data, b""
-        place = 0
         try:
-            while True:
-                if self._frame is None:
-                    start = self._begin(data, place)
-                    if start is None:
-                        self._head = data[place:]
-                        return messages
-                    place = start
-                assert self._frame is not None
-                chunk = data[place : place + self._frame.left]
-                place += len(chunk)
-                self._take(self._frame, chunk)
-                if self._frame.left:
-                    return messages
-                first, self._frame = self._frame.first, None
-                if (message := self._end(first)) is not None:
-                    messages.append(message)
+            self.more = self._read(messages, frames, size)
         except BadFrame as error:
             error.before = messages
             raise
+        if not self.more:
+            self._data, self._place = self._data[self._place :], 0
+        return messages
 
-    def _begin(self, data: bytes, start: int) -> int | None:
-        """Where the payload of the frame at `start` begins; None while its head is not whole.
+    def _read(self, messages: list[Message], frames: int, size: int) -> bool:
+        """Whether it ended for `frames` or `size`, and not for want of data."""
+        while self._frame is not None or self._begin():
+            assert self._frame is not None
+            chunk = self._data[self._place : self._place + min(self._frame.left, size)]
+            self._place += len(chunk)
+            size -= len(chunk)
+            self._take(self._frame, chunk)
+            if not self._frame.left:
+                frames -= 1
+                first, self._frame = self._frame.first, None
+                if (message := self._end(first)) is not None:
+                    messages.append(message)
+            if self._place == len(self._data):
+                return False
+            if frames <= 0 or size <= 0:
+                return True
+        return False
+
+    def _begin(self) -> bool:
+        """Read the head of the next frame, if it is whole.
 
         Section 5.2.
         """
+        data, start = self._data, self._place
         left = len(data) - start
         if left < 2:
-            return None
+            return False
         first, second = data[start], data[start + 1]
         opcode, size = first & 0x0F, second & 0x7F
         if first & 0x70:
@@ -151,20 +172,20 @@ class FrameReader:
         elif size == 127:
             head, least = 10, 65_536
         if left < head + 4:
-            return None
+            return False
         if head > 2:
             size = int.from_bytes(data[start + 2 : start + head], "big")
             if size < least or size >> 63:
                 raise BadFrame(_PROTOCOL_ERROR, "a length is told in as few bytes as it takes")
-        body = start + head + 4
+        self._place = start + head + 4
         if self._opcode == CONTINUATION:
             self._count += 1
         if opcode >= CLOSE:
             self._control = bytearray()
         else:
             self._begin_part(opcode, size)
-        self._frame = _Frame(first, size, data[body - 4 : body])
-        return body
+        self._frame = _Frame(first, size, data[self._place - 4 : self._place])
+        return True
 
     def _begin_part(self, opcode: int, size: int) -> None:
         if (opcode == CONTINUATION) is (self._opcode == CONTINUATION):

@@ -28,7 +28,7 @@ _HIGH_WATER: Final = 16_384
 
 _USER_TIMEOUT_MS: Final = 25_000
 """The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
-(STALL_SECONDS of the feed, and what a WebSocket has to hear why)."""
+(STALL_SECONDS, and what a WebSocket has to hear why)."""
 
 _TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
 

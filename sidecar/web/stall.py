@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from sidecar.log import STALL_SECONDS
+__all__ = ["STALL_SECONDS", "Stall"]
 
-__all__ = ["Stall"]
+STALL_SECONDS: Final = 15.0
+"""A peer that takes nothing for this long is let go; a reader resumes by its cursor."""
 
 _LOOK_SECONDS: Final = 3.0
 """Between two looks at whether it has moved."""

@@ -13,11 +13,20 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from sidecar.channel import WORKER_BROKEN, WORKER_READY, Fact, Order, RunSpec, encode_line, fact
+from sidecar.channel import (
+    WORKER_BROKEN,
+    WORKER_READY,
+    Fact,
+    Kept,
+    Order,
+    RunSpec,
+    encode_line,
+    fact,
+)
 from sidecar.worker import config as configs
 from sidecar.worker import environment, process, user
 from sidecar.worker.engine import models
@@ -28,7 +37,8 @@ from sidecar.worker.line.capture import Capture
 from sidecar.worker.line.orders import Orders
 from sidecar.worker.line.outbox import Outbox
 from sidecar.worker.line.redact import Redactor
-from sidecar.worker.started import kept_of, started
+from sidecar.worker.outputs import Output, output_of
+from sidecar.worker.started import kept_of, planned, started
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
@@ -89,12 +99,11 @@ class _Run:
         self._gates = Gates(self._halt, self._outbox.go)
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
-        self._storage = self._directory / "crewai"
         self._journal = Journal(self._directory, self._redactor.text)
-        self._tasks: list[str] = []
-        """Names, as far as they are known before kickoff."""
-        self._kept: dict[str, str] = {}
-        """Outputs of those that an earlier attempt finished."""
+        self._planned: list[str] = []
+        """The tids of the run's own crew's tasks."""
+        self._kept: list[Kept] = []
+        """Those of them that an earlier attempt finished."""
         self._reader = threading.Thread(target=self._listen, name="orders", daemon=True)
 
     def execute(self) -> NoReturn:
@@ -109,16 +118,15 @@ class _Run:
     def _settle(self) -> None:
         """Make this process the run's own: directory, storage, randomness, memory."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        # CrewAI looks it up at each use; its task outputs database is reset at every kickoff.
-        os.environ["CREWAI_STORAGE_DIR"] = str(self._storage)
+        os.environ["SIDECAR_RUN_DIR"] = str(self._directory)
         random.seed()
         _limit_memory(self._spec["memory_mb"])
         threading.excepthook = self._thread_failed
 
-    def _work(self) -> str:
+    def _work(self) -> Output:
         spec, inputs = self._spec, self._spec["inputs"]
         choice = models.choose(os.environ)
-        tap = Tap(self._tell, self._gates, self._fail)
+        tap = Tap(self._tell, self._gates, self._fail, spec["attempt"])
         if spec["target"] is None:
             crew = configs.load(Path(spec["config"]), configs.toolbox())
             from sidecar.worker.engine.build import check_review, fill, from_config
@@ -129,28 +137,30 @@ class _Run:
                 for task in crew.tasks
             ]
             # Before anything slow, so that a browser sees life within milliseconds.
-            self._started(choice.label, named)
+            self._started(choice.label, named, tap)
             self._capture.start()
-            self._keep_locks()
+            self._keep_outputs()
             job = from_config(crew, choice, inputs, self._directory)
         else:
             from sidecar.worker.engine.build import check_review, from_target
+            from sidecar.worker.engine.executions import task_list
 
             self._capture.start()
-            self._keep_locks()
+            self._keep_outputs()
             job = from_target(spec["target"], choice)
-            planned = tap.mapper.plan(job.tasks)
-            if planned:  # a Flow's tasks are known only when it comes to them
-                check_review(spec["review"], [task["name"] for task in planned])
-            self._started(job.model or choice.label, planned)
+            named = task_list(job.tasks)
+            if named:  # a Flow's tasks are known only when it comes to them
+                check_review(spec["review"], [task["name"] for task in named])
+            self._started(job.model or choice.label, named, tap)
         return self._kickoff(job, tap, choice)
 
-    def _keep_locks(self) -> None:
-        from sidecar.worker.engine import locks
+    def _keep_outputs(self) -> None:
+        from sidecar.worker.engine import storage
 
-        locks.keep_in(self._storage)
+        storage.keep_in(self._directory / "crewai")
 
-    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> str:
+    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> Output:
+        from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.kept import put_back
         from sidecar.worker.engine.modifications import Modifications
@@ -160,41 +170,45 @@ class _Run:
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
 
         def prepare(starting: Any) -> None:
+            storage.attach(starting)
             attach(starting, tap.step, choice)
-            modifications.attach(starting)
             review(starting, spec["review"])
 
         tap.install(prepare, modifications.interrupt)
         modifications.install()
         Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
         if job.crew is not None:
-            put_back(job.crew, self._journal.restore(self._kept), spec["inputs"])
+            tap.mapper.own(job.crew, self._planned)
+            whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
+            put_back(job.crew, whole, spec["inputs"])
         # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
         self._hear()
         self._gates.stand("task")
         self._gates.check()
         return output_of(job.run(dict(spec["inputs"])))
 
-    def _started(self, model: str, tasks: Sequence[dict[str, Any]]) -> None:
-        self._tasks = [task["name"] for task in tasks]
-        self._kept = kept_of(self._spec, self._tasks)
-        self._tell(started(self._spec, model, tasks, self._kept))
+    def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
+        self._kept = kept_of(self._spec, [task["name"] for task in tasks])
+        known = planned(tasks, self._kept, tap.mapper.places.new_tid)
+        self._planned = [task["tid"] for task in known]
+        self._tell(started(self._spec, model, known, self._kept))
 
     def _tell(self, said: Fact) -> None:
-        if said["type"] == "task.completed" and said["data"]["name"] in self._tasks:
+        if said["type"] == "task.completed" and said.get("tid") in self._planned:
             # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
             # Flow: it begins anew, and one that loops would fill the disk.
-            self._keep(said["data"]["name"], said["data"]["output"])
+            self._keep(said)
         try:
             self._outbox.put(said)
         except OSError:
             process.abandon()
 
-    def _keep(self, task: str, output: str) -> None:
+    def _keep(self, said: Fact) -> None:
+        name, output = said["data"]["name"], said["data"]["output"]
         try:
-            self._journal.write(task, output)
+            self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
             self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
@@ -203,11 +217,14 @@ class _Run:
         except OSError:
             process.abandon()
 
-    def _complete(self, output: str) -> NoReturn:
+    def _complete(self, output: Output) -> NoReturn:
         self._gates.hold()
         if self._gates.cancelled:
             self._cancelled()
-        self._end(fact("run.completed", {"output": output}))
+        said = {"output": output.text}
+        self._end(
+            fact("run.completed", said if output.json is None else said | {"json": output.json})
+        )
 
     def _cancelled(self) -> NoReturn:
         self._end(fact("run.cancelled", {}, cause=self._gates.cause), _CANCEL_DRAIN_SECONDS)
@@ -269,7 +286,7 @@ class _Run:
         elif order["order"] == "answer":
             gates.answer(order["input"], order["text"])
         elif order["order"] == "expire":
-            gates.answer(order["input"], "")  # go on as if it had been accepted
+            gates.answer(order["input"], None)
 
     def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
         if isinstance(args.exc_value, MemoryError):
@@ -282,12 +299,6 @@ class _Run:
         with contextlib.suppress(OSError):
             log = self._directory / "worker.log"
             log.write_text(self._redactor.text(lines), encoding="utf-8", errors="replace")
-
-
-def output_of(result: Any) -> str:
-    """A run's output as text: a CrewOutput's `raw`, else whatever a Flow returned."""
-    raw = getattr(result, "raw", result)
-    return "" if raw is None else str(raw)
 
 
 def message_of(error: BaseException) -> str:

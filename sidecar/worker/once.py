@@ -1,10 +1,10 @@
 """A run without the gateway: `python -m crew.run "message"`, or JSON in with `--stdin`.
 
 The contract of docs/PROTOCOL.md section 8, as a Next route calls it. On stdout exactly one JSON
-object, `{"status": "success", "output", "task_outputs": [{name, agent, output}], "token_usage"}`,
-or with exit code 1 `{"status": "error", "error"}`; on stderr a line `{"type": "progress", "agent",
-"task", "timestamp"}` when an agent starts on a task and at each of its steps. What the crew prints
-goes to stderr. Ctrl-C exits with 130.
+object, `{"status": "complete", "output", "task_outputs": [{task, agent, output, name}],
+"token_usage"}`, or with exit code 1 `{"status": "error", "error"}`; on stderr a line
+`{"type":"progress","agent":…,"task":…,"timestamp":…}` when an agent starts on a task and at each of
+its steps. What the crew prints goes to stderr. Ctrl-C exits with 130.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
 from sidecar.channel import Fact
+from sidecar.inputs import BRIEF, SAME, standing_in
 from sidecar.worker import config as configs
 from sidecar.worker import environment, user
 from sidecar.worker.engine import models
@@ -39,13 +40,8 @@ class _Collected:
     """What a run's facts come to: the parts of the answer."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
-        self.tasks: dict[str, dict[str, Any]] = {}
-        self.usage = {
-            "total_tokens": 0,
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
-            "successful_requests": 0,
-        }
+        self.tasks: list[dict[str, Any]] = []
+        self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
     def add(self, said: Fact) -> None:
@@ -54,22 +50,32 @@ class _Collected:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
         elif said["type"] == "task.completed":
-            self.tasks[str(task)] = {"name": task, "agent": agent, "output": data["output"]}
+            done = {"task": task, "agent": agent, "output": data["output"], "name": task}
+            self.tasks.append(done)
         elif said["type"] == "llm.completed":
             usage = data["usage"]
-            prompt = usage.get("prompt_tokens", 0)
-            completion = usage.get("completion_tokens", 0)
-            self.usage["prompt_tokens"] += prompt
-            self.usage["completion_tokens"] += completion
-            self.usage["total_tokens"] += prompt + completion
-            self.usage["successful_requests"] += 1
+            self._prompt += usage.get("prompt_tokens", 0)
+            self._completion += usage.get("completion_tokens", 0)
+            self._requests += 1
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """In the words of model providers of both kinds, as Next routes read either."""
+        return {
+            "input_tokens": self._prompt,
+            "output_tokens": self._completion,
+            "prompt_tokens": self._prompt,
+            "completion_tokens": self._completion,
+            "total_tokens": self._prompt + self._completion,
+            "successful_requests": self._requests,
+        }
 
 
 def inputs_from(text: str) -> dict[str, Any]:
     """The crew's inputs from a JSON text.
 
     Accepts `{"message": "…", …}` (further keys are inputs too), `{"inputs": {…}}` and a bare JSON
-    string, which is the message. Raises BadInput.
+    string, which is the message. Names that mean the same stand in for each other. Raises BadInput.
     """
     try:
         given = json.loads(text)
@@ -86,13 +92,13 @@ def inputs_from(text: str) -> dict[str, Any]:
         raise BadInput('stdin must be {"message": "…"}, {"inputs": {…}} or a JSON string')
     if not given:
         raise BadInput('no message: give {"message": "…"} or {"inputs": {…}}')
-    if "message" in given:
-        message = given["message"]
-        if not isinstance(message, str):
-            raise BadInput("message must be a string")
-        if not message.strip():
-            raise BadInput("the message is empty")
-    return given
+    inputs = standing_in(given, SAME)
+    for name in [name for name in BRIEF if name in given]:
+        if not isinstance(inputs[name], str):
+            raise BadInput(f"{name} must be a string")
+        if not inputs[name].strip():
+            raise BadInput(f"the {name.replace('_', ' ')} is empty")
+    return inputs
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -147,29 +153,34 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     choice = models.choose(os.environ)
     # Before crewai, so that a mistake in a file is told at once.
     crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
-    collected = _Collected(lambda line: print(json.dumps(line), file=sys.stderr, flush=True))
-    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as storage:
-        os.environ["CREWAI_STORAGE_DIR"] = storage
-        from sidecar.worker.engine import locks
+    collected = _Collected(_say)
+    with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
+        from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, from_config, from_target
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
-        from sidecar.worker.main import output_of
+        from sidecar.worker.outputs import output_of
 
-        locks.keep_in(Path(storage))
+        storage.keep_in(Path(own))
         tap = Tap(collected.add, Gates(), _raise)
         job = (
             from_target(options.crew, choice)
             if crew is None
             else from_config(crew, choice, inputs, Path.cwd())
         )
-        tap.mapper.plan(job.tasks)
-        tap.install(lambda starting: attach(starting, tap.step, choice))
-        output = output_of(job.run(inputs))
+        if job.crew is not None:
+            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
+
+        def prepare(starting: Any) -> None:
+            storage.attach(starting)
+            attach(starting, tap.step, choice)
+
+        tap.install(prepare)
+        output = output_of(job.run(inputs)).text or ""
     return {
-        "status": "success",
+        "status": "complete",
         "output": output,
-        "task_outputs": list(collected.tasks.values()),
+        "task_outputs": collected.tasks,
         "token_usage": collected.usage,
     }
 
@@ -188,6 +199,11 @@ def _inputs(options: argparse.Namespace) -> dict[str, Any]:
     if options.message is None:
         raise BadInput('no message: python -m crew.run "your brief", or --stdin with JSON')
     return inputs_from(json.dumps(options.message))
+
+
+def _say(progress: dict[str, Any]) -> None:
+    # Without blanks: Next routes look for the text `"type":"progress"` before they parse a line.
+    print(json.dumps(progress, separators=(",", ":")), file=sys.stderr, flush=True)
 
 
 def _raise(error: BaseException) -> NoReturn:

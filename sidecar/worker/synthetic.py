@@ -28,7 +28,7 @@ from typing import Any, Final, NoReturn
 from sidecar.channel import WORKER_READY, Fact, Order, RunSpec, encode_line, fact
 from sidecar.worker import process
 from sidecar.worker.line.orders import Orders
-from sidecar.worker.started import kept_of, started
+from sidecar.worker.started import kept_of, planned, started
 
 __all__ = ["BadInput", "Deltas", "Plan", "main"]
 
@@ -82,13 +82,13 @@ def _number(
 class Deltas:
     """The lines of one run's deltas, each about as long as `size` makes it once it is an event."""
 
-    def __init__(self, run: str, plan: Plan) -> None:
+    def __init__(self, run: str, plan: Plan, tid: str = "1.1") -> None:
         # What the log adds (PROTOCOL.md, "Events"); its epoch has 6 characters.
         seq = len(str(plan.events))
         added = len(f'"run":"{run}","seq":,"id":"epoch6-","at":1763841600123.456,') + 2 * seq
-        self._line = _line(0)
+        self._line = _line(tid, 0)
         bare = len(self.lines(0, 1)) - len("\n")
-        self._line = _line(max(0, plan.size - added - bare))
+        self._line = _line(tid, max(0, plan.size - added - bare))
 
     def lines(self, first: int, count: int) -> bytes:
         """Deltas number `first` to `first + count - 1`, born now."""
@@ -101,10 +101,11 @@ class Deltas:
         return b"".join(made)
 
 
-def _line(padding: int) -> bytes:
+def _line(tid: str, padding: int) -> bytes:
     """A format of Unix milliseconds, the microseconds beyond them, number, and birth."""
     return (
         f'{{"type":"llm.delta","ts":%d.%03d,"task":"{_TASK}","agent":"{_AGENT}",'
+        f'"tid":"{tid}",'
         f'"data":{{"call":"{_CALL}","text":"%08d{"." * padding} ","kind":"text","t":%d}}}}\n'
     ).encode()
 
@@ -116,6 +117,7 @@ class _Run:
         self._sock = sock
         self._orders = orders
         self._spec = spec
+        self._tid = f"{spec['attempt']}.1"
         self._cancel: Order | None = None
         self._pause: Order | None = None
         self._changes: list[Order] = []
@@ -128,10 +130,10 @@ class _Run:
         except BadInput as error:
             self._end("run.failed", {"error": {"code": "bad_crew", "message": str(error)}})
         kept = kept_of(self._spec, [_TASK])
-        tasks = [{"name": _TASK, "agent": _AGENT}]
+        tasks = planned([{"name": _TASK, "agent": _AGENT}], kept, lambda: self._tid)
         self._say(started(self._spec, _TASK, tasks, kept))
         self._obey(0)
-        output = kept[_TASK] if kept else self._work(plan)
+        output = kept[0]["output"] if kept else self._work(plan)
         self._end("run.completed", {"output": output})
 
     def _work(self, plan: Plan) -> str:
@@ -147,7 +149,7 @@ class _Run:
 
     def _speak(self, plan: Plan) -> None:
         """Say all deltas, each burst when the schedule has it, however late the one before was."""
-        deltas = Deltas(self._spec["run"], plan)
+        deltas = Deltas(self._spec["run"], plan, self._tid)
         at_once = max(1, _MAX_SEND // len(deltas.lines(0, 1)))
         said = 0
         self._begin = time.monotonic() + plan.delay
@@ -203,7 +205,7 @@ class _Run:
             self._changes.append(order)
 
     def _tell(self, type: str, data: dict[str, Any], cause: str | None = None) -> None:
-        self._say(fact(type, data, task=_TASK, agent=_AGENT, cause=cause))
+        self._say(fact(type, data, task=_TASK, agent=_AGENT, tid=self._tid, cause=cause))
 
     def _say(self, said: Fact) -> None:
         self._send(encode_line(said))

@@ -11,10 +11,13 @@ One JSON object per message:
                        {"error": TEXT}                      a request is wrong beyond its tag
                        {"broken": TEXT}                     import failed; then it exits
     from a gateway     {"fork": TAG} with one descriptor    the worker's end of its run's channel
+                       {"heard": [PID, ...]}                of their "exited"
 
-A child leads a process group of its own. When a gateway's socket closes, the zygote kills its
-children; when FD closes, all of them, and exits. It never kicks off a crew and stays
-single-threaded: a fork copies locks, but not the threads that would release them.
+A child leads a process group of its own. One that has ended is not reaped, and its number nobody
+else's, until its gateway has heard of it: the gateway signals by that number. When a gateway's
+socket closes, the zygote kills its children; when FD closes, all of them, and exits. It never kicks
+off a crew and stays single-threaded: a fork copies locks, but not the threads that would release
+them.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -49,10 +52,26 @@ class _Gateway:
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.children: set[int] = set()
+        """That live, as far as is known."""
+        self.ended: set[int] = set()
+        """That it was told of, and may not have heard."""
 
     def say(self, **message: Any) -> None:
         with contextlib.suppress(OSError):  # it is gone: the next receive tells
             self.control.send(json.dumps(message).encode())
+
+    def look(self) -> None:
+        """Tell of children that have ended."""
+        for pid in tuple(self.children):
+            if (status := _end(pid)) is not None:
+                self.children.discard(pid)
+                self.ended.add(pid)
+                self.say(exited=pid, status=status)
+
+    def heard(self, pids: Sequence[int]) -> None:
+        for pid in self.ended.intersection(pids):
+            self.ended.discard(pid)
+            os.waitpid(pid, 0)
 
     def kill_all(self) -> None:
         for pid in self.children:
@@ -67,6 +86,8 @@ class Zygote:
         self._work = work
         self._owner = _Gateway(control)
         self._gateways = [self._owner]
+        self._left: set[int] = set()
+        """Children whose gateway is gone, until they are reaped."""
         self._selector = selectors.DefaultSelector()
         self._started = time.monotonic()
 
@@ -109,6 +130,8 @@ class Zygote:
             gateway.control.close()
             gateway.kill_all()
             self._gateways.remove(gateway)
+            self._left |= gateway.children | gateway.ended
+            self._reap_left()
 
     def _receive(self, gateway: _Gateway) -> bool:
         """One request; False when the gateway is gone."""
@@ -124,7 +147,11 @@ class Zygote:
                 descriptors.frombytes(payload[: len(payload) - len(payload) % 4])
         asked: dict[str, str] = {}
         try:
-            asked["fork"] = tag = str(json.loads(data)["fork"])
+            message = json.loads(data)
+            if "heard" in message:
+                gateway.heard(message["heard"])
+                return True
+            asked["fork"] = tag = str(message["fork"])
             if len(descriptors) != 1:
                 raise ValueError(f"{len(descriptors)} descriptors came with it, not 1")
             self._fork(gateway, tag, descriptors[0])
@@ -152,24 +179,27 @@ class Zygote:
     def _woken(self, wake: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             wake.recv(_MESSAGE)
-        while (pid := _ended()) is not None:
-            # What its tools have left running must not outlive the run. Before it is reaped: after
-            # that, its number may be another process's.
-            _kill_group(pid)
-            _, status = os.waitpid(pid, 0)
-            for gateway in self._gateways:
-                if pid in gateway.children:
-                    gateway.children.discard(pid)
-                    gateway.say(exited=pid, status=status)
+        for gateway in self._gateways:
+            gateway.look()
+        self._reap_left()
+
+    def _reap_left(self) -> None:
+        for pid in tuple(self._left):
+            if _end(pid) is not None:
+                self._left.discard(pid)
+                os.waitpid(pid, 0)
 
 
-def _ended() -> int | None:
-    """A child that has ended and is not reaped yet."""
-    try:
-        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
+def _end(pid: int) -> int | None:
+    """A child's status as from waitpid, once it and all that is left of its group have ended; None
+    while it lives. It is not reaped."""
+    info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if info is None:
         return None
-    return None if info is None else info.si_pid
+    # What its tools have left running must not outlive the run. Before it is reaped: after that,
+    # its number may be another process's.
+    _kill_group(pid)
+    return info.si_status << 8 if info.si_code == os.CLD_EXITED else info.si_status
 
 
 def _kill_group(pid: int) -> None:

@@ -39,13 +39,6 @@ _ENDS: Final = {
     "UNCLEAN": "without a close frame",
 }
 
-_PERMITTED: Final = ("2.10", "2.11")
-"""They fail by the suite's word and not by the RFC's, where pings are answered that way."""
-
-_NEWEST_PING: Final = (
-    "Ten pings arrive together, and the newest is answered for all of them, as section 5.5.3 "
-    "allows in so many words; the suite wants ten answers"
-)
 _WHOLE_TEXT: Final = (
     "Text is checked when it is whole, and not fragment by fragment: it is refused all the same, "
     "and nobody is shown any of it. Section 8.1 asks for no more"
@@ -55,7 +48,6 @@ _IN_A_FRAME: Final = (
     "the middle of a frame of its own"
 )
 EXPLAINED: Final = {
-    **dict.fromkeys(_PERMITTED, _NEWEST_PING),
     **dict.fromkeys(("6.4.1", "6.4.2"), _WHOLE_TEXT),
     **dict.fromkeys(("6.4.3", "6.4.4"), _IN_A_FRAME),
     "7.1.6": "A message of 256 KiB, a close and a ping in a row: how much of it is answered is "
@@ -89,8 +81,6 @@ def problems(cases: Iterable[Case]) -> list[str]:
     """What has to be looked into: cases that failed, and verdicts that nothing here explains."""
     found = []
     for case in cases:
-        if case.verdict == "FAILED" and case.id in _PERMITTED:
-            continue
         if case.verdict not in _COLUMNS or case.verdict == "FAILED":
             found.append(f"{case.id}: {case.verdict.lower()}")
         elif case.verdict not in ("OK", "UNIMPLEMENTED") and case.id not in EXPLAINED:
@@ -100,8 +90,7 @@ def problems(cases: Iterable[Case]) -> list[str]:
 
 def unneeded(cases: Iterable[Case]) -> list[str]:
     """Explanations of cases that passed."""
-    needless = EXPLAINED.keys() - set(_PERMITTED)
-    return [case.id for case in cases if case.verdict == "OK" and case.id in needless]
+    return [case.id for case in cases if case.verdict == "OK" and case.id in EXPLAINED]
 
 
 def as_markdown(cases: Sequence[Case], facts: Mapping[str, str]) -> str:

@@ -31,19 +31,12 @@ def test_a_failed_case_and_a_verdict_without_a_reason_are_problems() -> None:
     ]
 
 
-def test_what_the_rfc_allows_and_the_suite_does_not_is_told_and_no_problem() -> None:
-    cases = read(index(c2_10="FAILED"))
-    assert problems(cases) == []
-    assert "| 2.10 | failed | Ten pings arrive together" in as_markdown(cases, {})
-
-
 def test_a_verdict_that_this_suite_did_not_have_is_a_problem() -> None:
     assert problems(read(index(c1_1_1="NO CLOSE"))) == ["1.1.1: no close"]
 
 
 def test_what_is_explained_is_no_problem_and_one_that_passes_needs_no_reason() -> None:
     cases = read(index(c2_10="OK", c6_4_1="NON-STRICT", c6_4_2="OK"))
-    # 2.10 passes where each ping is answered.
     assert (problems(cases), unneeded(cases)) == ([], ["6.4.2"])
 
 

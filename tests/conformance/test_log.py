@@ -57,6 +57,12 @@ def snapshot(run: str, state: str = "running") -> dict[str, Any]:
     return {"run": run, "state": state}
 
 
+async def stored(
+    store: LogStore, states: Sequence[str] | None, limit: int = 10
+) -> list[dict[str, Any]]:
+    return [found async for found in store.snapshots(states=states, limit=limit)]
+
+
 async def test_numbers_start_at_one_and_have_no_gap(store: LogStore) -> None:
     log = store.create("r_1")
     first = await log.append(drafts(3), snapshot=snapshot("r_1"))
@@ -141,10 +147,10 @@ async def test_snapshots_come_newest_first_and_by_state(store: LogStore) -> None
     for n, state in enumerate(["completed", "running", "failed", "running"]):
         log = store.create(f"r_{n}")
         await log.append(drafts(1), snapshot=snapshot(f"r_{n}", state))
-    everything = await store.snapshots(states=None, limit=10)
+    everything = await stored(store, None)
     assert [s["run"] for s in everything] == ["r_3", "r_2", "r_1", "r_0"]
-    assert [s["run"] for s in await store.snapshots(states=None, limit=2)] == ["r_3", "r_2"]
-    running = await store.snapshots(states=["running"], limit=10)
+    assert [s["run"] for s in await stored(store, None, 2)] == ["r_3", "r_2"]
+    running = await stored(store, ["running"])
     assert [s["run"] for s in running] == ["r_3", "r_1"]
 
 
@@ -172,7 +178,7 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     for n in range(4):
         log = store.create(f"r_{n}")
         await log.append(drafts(1, final=True), snapshot=snapshot(f"r_{n}", "completed"))
-    kept = await store.snapshots(states=None, limit=10)
+    kept = await stored(store, None)
     assert {s["run"] for s in kept} == {"r_live", "r_2", "r_3"}
     assert await store.find("r_0") is None
     async with asyncio.timeout(30):
@@ -243,7 +249,7 @@ async def test_a_snapshot_that_cannot_be_read_hides_no_other(tmp_path: Path) -> 
     store.query("UPDATE runs SET snapshot = x'7b00' WHERE run = 'r_1'")
     store.query("UPDATE runs SET snapshot = '[]' WHERE run = 'r_2'")
     for states in (None, ["running"]):
-        listed = await store.snapshots(states=states, limit=10)
+        listed = await stored(store, states)
         assert [one["run"] for one in listed] == ["r_3", "r_0"]
     for run in ("r_1", "r_2"):
         with pytest.raises(StoreError, match=f"cannot read the log .*: snapshot of {run}"):

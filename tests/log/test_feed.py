@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 import sidecar.log.feed as module
 from sidecar.errors import StoreError
 from sidecar.log.base import Log
-from sidecar.log.feed import CutShort, Feed, Subscription, TooSlow, Transport, resolve_cursor
+from sidecar.log.feed import CutShort, Feed, Subscription, Transport, resolve_cursor
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft, format_cursor
 from sidecar.protocol.framing import Piece
-from tests.support.clock import Clock, clock
-
-__all__ = ["clock"]
 
 
 class Reader(Transport):
@@ -33,8 +30,6 @@ class Reader(Transport):
         self.pieces: list[Piece] = []
         self.most = 0
         """Bytes of the largest write of more than one event."""
-        self.sipped = 0
-        """Bytes taken, as far as the test has it so."""
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -60,10 +55,6 @@ class Reader(Transport):
 
     async def drain(self) -> None:
         await self._flowing.wait()
-
-    @property
-    def taken(self) -> int:
-        return self.sipped
 
 
 async def publish(log: Log, feed: Feed, count: int, *, final: bool = False) -> None:
@@ -160,38 +151,6 @@ async def test_no_write_is_large_however_much_there_is_to_say(size: int) -> None
     for reader in (late, early):
         assert reader.seqs == list(range(1, 702))
         assert reader.most <= module.WRITE_BYTES
-
-
-async def test_a_reader_that_takes_nothing_is_let_go(clock: Clock) -> None:
-    log = new_log()
-    feed, reader = Feed(log, lambda: "running"), Reader()
-    await publish(log, feed, 5)
-    reader.stall()
-    following = asyncio.create_task(Subscription(feed, reader, None).run())
-    await clock.turn(module.STALL_SECONDS - 1)
-    assert not following.done()
-    await clock.turn(1)
-    with pytest.raises(TooSlow):
-        await following
-
-
-async def test_a_reader_that_takes_anything_at_all_has_the_time_that_it_needs(
-    clock: Clock,
-) -> None:
-    log = new_log()
-    feed, reader = Feed(log, lambda: "running"), Reader()
-    await publish(log, feed, 5)
-    reader.stall()
-    following = asyncio.create_task(Subscription(feed, reader, None).run())
-    for _ in range(10):
-        await clock.turn(module.STALL_SECONDS - 1)
-        reader.sipped += 1
-        await clock.turn(1)
-    assert not following.done()
-    reader.flow()
-    await publish(log, feed, 0, final=True)
-    await following
-    assert reader.seqs == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_run_that_is_forgotten_under_its_reader_is_no_end(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.log import sqlite
+from sidecar.log import database, sqlite
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft
 
@@ -18,7 +18,8 @@ async def test_a_writer_that_never_rests_does_not_make_it_grow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "_CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(sqlite, "_WAL_BYTES", MEGABYTE)
+    for module in (sqlite, database):
+        monkeypatch.setattr(module, "WAL_BYTES", MEGABYTE)
     store = SqliteStore(tmp_path / "log.sqlite3", retain=1_000, keep_runs=1)
     await store.open()
     log = store.create("r_1")

@@ -7,11 +7,13 @@ breaks, a test speaks in its place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -87,6 +89,26 @@ async def test_a_signal_is_an_exit_code_below_zero(make: Make) -> None:
     worker.signal(signal.SIGTERM)
     assert await asyncio.wait_for(worker.exit_code(), BOUND) == -signal.SIGTERM
     worker.close()
+
+
+async def test_the_number_of_a_worker_is_nobody_elses_until_the_pool_has_heard_of_its_end(
+    make: Make,
+) -> None:
+    """Else a signal that is sent before that would hit whoever has the number now."""
+    pool = make()
+    worker = await take(pool)
+    await idle_of(pool)
+    assert pool._zygote is not None
+    assert pool._zygote._sock is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    # The zygote has told, and this loop, which has no turn, has not heard.
+    assert select.select([pool._zygote._sock], [], [], BOUND)[0]
+    process = Path(f"/proc/{worker.pid}")
+    assert (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    assert await asyncio.wait_for(worker.exit_code(), BOUND) == -signal.SIGKILL
+    worker.close()
+    await pool._make()  # by then the zygote knows that it was heard
+    assert not process.exists()
 
 
 async def test_workers_made_at_the_same_time_have_one_zygote(make: Make) -> None:
@@ -215,6 +237,14 @@ class Spoken:
         data = await asyncio.get_running_loop().sock_recv(self.control, 4096)
         return str(json.loads(data)["fork"])
 
+    def heard(self) -> list[int]:
+        """The numbers in the answers to `exited` that have come."""
+        numbers: list[int] = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                numbers += json.loads(self.control.recv(4096))["heard"]
+        return numbers
+
     def close(self) -> None:
         for sock in self._open:
             sock.close()
@@ -313,6 +343,26 @@ async def test_a_fork_that_nobody_waits_for_any_more_is_no_trouble(
     assert pool._zygote is not None
     assert not pool._zygote.lost
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_of_ends_that_could_not_be_answered_at_once_the_next_answer_tells(
+    asking: Asking, spoken: Spoken
+) -> None:
+    """As when many workers end at once, and a zygote that tells of them reads nothing."""
+    spoken.say(ready=True, seconds=0.1)
+    await spoken.asked()
+    for pid in range(1_000):
+        spoken.say(exited=pid, status=0)
+        await settle()
+    heard = spoken.heard()
+    assert len(heard) < 1_000
+    while len(heard) < 1_000:
+        spoken.say(exited=1_000, status=0)
+        await settle()
+        more = spoken.heard()
+        assert more
+        heard += more
+    assert heard[:1_000] == list(range(1_000))
 
 
 async def test_a_zygote_that_cannot_be_launched_is_tried_again_and_it_is_said_why(

@@ -243,6 +243,32 @@ async def test_a_pause_that_a_question_overtook_is_said_again_when_that_expires(
     assert (await desk.log())[-2:] == [("input.expired", None), ("run.pausing", "c-1")]
 
 
+async def test_a_crew_that_gives_up_waiting_is_told_that_it_may_go_on(desk: Desk) -> None:
+    await desk.say("input.requested", QUESTION)
+    await desk.say("input.expired", {"input": "in_1"})
+    assert (desk.run.state, desk.run.input) == ("running", None)
+    assert desk.orders == [{"order": "expire", "input": "in_1"}]
+
+
+async def test_a_crew_that_gives_up_waiting_for_what_was_just_answered_is_not_heard(
+    desk: Desk,
+) -> None:
+    await desk.say("input.requested", QUESTION)
+    await desk.controls.answer(command(Answer, "c-1", run="r", input="in_1", text="a"))
+    head = desk.recorder.log.head
+    await desk.say("input.expired", {"input": "in_1"})
+    assert desk.recorder.log.head == head
+    assert [order["order"] for order in desk.orders] == ["answer"]
+
+
+async def test_a_pause_that_a_question_overtook_holds_when_the_crew_gives_up(desk: Desk) -> None:
+    await desk.controls.pause(command(Pause, "c-1", run="r"))
+    await desk.say("input.requested", QUESTION)
+    drafts = desk.controls.with_pauses([Draft("input.expired", 1.0, {"input": "in_1"})])
+    await desk.recorder.append(drafts)
+    assert (await desk.log())[-2:] == [("input.expired", None), ("run.pausing", "c-1")]
+
+
 async def test_an_answer_in_the_moment_of_the_expiry_counts(clock: Clock) -> None:
     desk = Desk(PATIENCE)
     await desk.start()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
-from sidecar.protocol import encode
-from sidecar.runs.listing import listed
+import pytest
+
+from sidecar.datafolder import DataFolder
+from sidecar.log.sqlite import SqliteStore
+from sidecar.protocol import Draft, encode
+from sidecar.runs import Supervisor
+from sidecar.runs.listing import Listing
+from sidecar.settings import Settings
+from tests.support.scripted import ScriptedPool
+
+MEGABYTE = 1 << 20
 
 
 def snapshot(number: int, size: int) -> dict[str, Any]:
@@ -20,12 +33,14 @@ def snapshot(number: int, size: int) -> dict[str, Any]:
 
 def test_what_fits_is_as_it_is() -> None:
     snapshots = [snapshot(number, 100) for number in range(3)]
-    assert listed(snapshots) == snapshots
+    listing = Listing()
+    assert [listing.shown(one) for one in snapshots] == snapshots
 
 
 def test_from_the_first_that_does_not_fit_all_are_there_and_short() -> None:
     snapshots = [snapshot(number, 100_000) for number in range(1_000)]
-    shown = listed(snapshots)
+    listing = Listing()
+    shown = [listing.shown(one) for one in snapshots]
     assert [one["run"] for one in shown] == [one["run"] for one in snapshots]
     assert shown[0] == snapshots[0]
     assert shown[-1] == {
@@ -37,3 +52,37 @@ def test_from_the_first_that_does_not_fit_all_are_there_and_short() -> None:
         "truncated": True,
     }
     assert len(encode({"runs": shown})) < 1_500_000
+
+
+@pytest.mark.parametrize("state", [None, "completed"])
+async def test_a_list_of_long_runs_takes_the_memory_of_what_it_shows_and_lets_others_have_turns(
+    tmp_path: Path, state: str | None
+) -> None:
+    store = SqliteStore(tmp_path / "log.sqlite3", retain=10, keep_runs=0)
+    supervisor = Supervisor(Settings(), store, ScriptedPool(), DataFolder(tmp_path))
+    await supervisor.open()
+    final = Draft("run.completed", 1.0, {}, final=True)
+    for number in range(100):
+        record = snapshot(number, 50_000)
+        await store.create(record["run"]).append([final], snapshot=record)
+    turns = itertools.count()
+    others = asyncio.create_task(takes(turns))
+    tracemalloc.start()
+    try:
+        shown = await supervisor.snapshots(state, 1_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        others.cancel()
+    await supervisor.close()
+    assert [one["run"] for one in shown] == [f"r_{number}" for number in reversed(range(100))]
+    # Together they have 25. A few are of orjson's buffer for one of them, hardly any of it written.
+    assert peak < 8 * MEGABYTE
+    assert next(turns) > 10
+
+
+async def takes(turns: itertools.count[int]) -> None:
+    """A turn of the loop after the other."""
+    while True:
+        next(turns)
+        await asyncio.sleep(0)

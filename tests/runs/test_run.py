@@ -51,6 +51,9 @@ def fold(events: list[dict[str, Any]]) -> Run:
                 event.get("agent"),
                 event.get("cause"),
                 event.get("final", False),
+                event.get("method"),
+                event.get("tid"),
+                event.get("in"),
             ),
             event["seq"],
         )
@@ -169,7 +172,7 @@ def test_another_attempt_keeps_the_finished_tasks_and_supersedes_the_unfinished_
         ("task.started", {"name": "two"}),
         ("llm.delta", {}),
     )
-    assert run.kept() == {"one": "1"}
+    assert run.kept() == [{"tid": "one", "name": "one", "output": "1"}]
     assert run.superseded(5) == [4, 5]
 
 
@@ -179,13 +182,13 @@ def test_a_task_finished_behind_an_unfinished_one_is_begun_again() -> None:
         ("task.started", {"name": "two"}),
         ("task.completed", {"name": "two", "output": "2"}),
     )
-    assert run.kept() == {}
+    assert run.kept() == []
     assert run.superseded(4) == [2, 4]
 
 
 def test_between_two_tasks_nothing_is_superseded() -> None:
     run = told(("task.started", {"name": "one"}), ("task.completed", {"name": "one", "output": ""}))
-    assert run.kept() == {"one": ""}
+    assert run.kept() == [{"tid": "one", "name": "one", "output": ""}]
     assert run.superseded(3) is None
 
 
@@ -197,7 +200,7 @@ def test_of_a_flow_everything_is_begun_again() -> None:
     assert run.superseded(1) is None
     run.apply(Draft("task.started", 1.0, {"name": "one"}), 2)
     run.apply(Draft("task.completed", 1.0, {"name": "one", "output": "1"}), 3)
-    assert run.kept() == {}
+    assert run.kept() == []
     assert run.superseded(3) == [2, 3]
 
 

@@ -16,7 +16,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from types import TracebackType
 from typing import Any, Final, Literal
 
@@ -58,6 +58,8 @@ class OpenAIServer:
         """`{"path", "authorization", "body"}` of each call, oldest first."""
         self.finished = threading.Event()
         """Set when a streamed answer has been written to its end."""
+        self.left = threading.Event()
+        """Set when a client has left before that."""
         self.base_url = ""
         self._port = port
         self._failed = 0
@@ -86,6 +88,7 @@ class OpenAIServer:
         """Count the failures of a script from the start; no answer has been finished."""
         self._failed = 0
         self.finished.clear()
+        self.left.clear()
 
     def wait(self) -> None:
         """Until interrupted."""
@@ -97,8 +100,7 @@ class OpenAIServer:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         app = web.Application()
-        app.router.add_post("/{base:.*}/chat/completions", self._completions)
-        app.router.add_get("/{base:.*}/requests", self._listing)
+        app.add_routes(self.routes())
         runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self._port)
@@ -111,19 +113,17 @@ class OpenAIServer:
         finally:
             await runner.cleanup()
 
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/{base:.*}chat/completions", self._completions),
+            web.get("/{base:.*}/requests", self._listing),
+        ]
+
     async def _listing(self, _request: web.Request) -> web.Response:
         return web.json_response(self.requests)
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.requests.append(
-            {
-                "path": request.path,
-                "authorization": request.headers.get("Authorization"),
-                "body": body,
-            }
-        )
-        del self.requests[:-_MAX_REQUESTS]
+        body = await self.noted(request)
         script = self.script
         if script.status != 200 and (script.failures is None or self._failed < script.failures):
             self._failed += 1
@@ -134,14 +134,41 @@ class OpenAIServer:
         called = any(message.get("role") == "tool" for message in body["messages"])
         name = tools[0]["function"]["name"] if tools and script.tool_first and not called else None
         if body.get("stream"):
-            return await self._stream(request, body, name)
+            return await self.told_when_left(self._stream(request, body, name))
         return web.json_response(_whole(body, script, name))
+
+    async def noted(self, request: web.Request) -> dict[str, Any]:
+        """The body of a request, which from now on is listed."""
+        body: dict[str, Any] = await request.json()
+        self.requests.append(
+            {
+                "path": request.path,
+                "authorization": request.headers.get("Authorization"),
+                "body": body,
+            }
+        )
+        del self.requests[:-_MAX_REQUESTS]
+        return body
+
+    async def told_when_left(self, answer: Awaitable[web.StreamResponse]) -> web.StreamResponse:
+        try:
+            return await answer
+        except (asyncio.CancelledError, ConnectionResetError):
+            self.left.set()
+            raise
+
+    def is_slow(self) -> bool:
+        """Whether the tokens of the latest call wait."""
+        return self.script.delay > 0 and self.script.slow_call in (None, len(self.requests))
+
+    async def stalled(self) -> None:
+        await self._stop.wait()
 
     async def _stream(
         self, request: web.Request, body: dict[str, Any], tool: str | None
     ) -> web.StreamResponse:
         script = self.script
-        slow = script.delay > 0 and script.slow_call in (None, len(self.requests))
+        slow = self.is_slow()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
 
@@ -158,7 +185,7 @@ class OpenAIServer:
             request.transport.abort()
             return response
         if script.ending == "stall":
-            await self._stop.wait()
+            await self.stalled()
             return response
         await send(_chunk(body, {}, "tool_calls" if tool else "stop"))
         if (body.get("stream_options") or {}).get("include_usage"):

@@ -33,7 +33,7 @@ SPEC: RunSpec = {
     "environ": {},
     "folder": ".",
     "attempt": 1,
-    "kept": {},
+    "kept": [],
     "superseded": None,
     "memory_mb": 0,
     "review": [],

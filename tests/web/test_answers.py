@@ -1,8 +1,9 @@
 """Answers over plain HTTP as aiohttp sends them: in our words, and not for ever.
 
 What is relied on in aiohttp 3.14: `Server.__call__` makes the handler of a connection,
-`AppRunner._make_server` the server, and `RequestHandler.handle_error` the answer to what is no
-HTTP. If an upgrade breaks these tests, read those three.
+`AppRunner._make_server` the server, `RequestHandler.handle_error` the answer to what is no HTTP,
+and `_process_keepalive` knows by `_waiter` who is idle, and by `_next_keepalive_close_time` since
+when. If an upgrade breaks these tests, read those four.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import web
 
-from sidecar.log import STALL_SECONDS
+from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served
 
@@ -74,3 +76,58 @@ async def test_an_answer_that_is_not_taken_ends_its_connection(
     assert transport.is_closing()
     assert transport.get_write_buffer_size() == 0
     writer.transport.abort()
+
+
+async def arrived(served: Served, count: int) -> list[web.RequestHandler]:
+    """The handlers of all connections, once there are so many of them; the oldest first."""
+    server = served.runner.server
+    assert server is not None
+    while len(server.connections) < count or not all(h._waiter for h in server.connections):
+        await settle()
+    return server.connections
+
+
+async def test_of_many_that_ask_for_nothing_the_first_have_two_seconds(
+    served: Served, clock: Clock
+) -> None:
+    for _ in range(70):
+        await served.connect()
+    silent = await arrived(served, 70)
+    await clock.turn(1.9)
+    assert await arrived(served, 70) == silent
+    await clock.turn(0.1)
+    assert await arrived(served, 64) == silent[6:]
+    # And those who are left have aiohttp's own time.
+    await clock.turn(17.9)
+    assert await arrived(served, 64) == silent[6:]
+    await clock.turn(0.2)
+    assert await arrived(served, 0) == []
+
+
+async def test_who_asks_for_something_is_none_of_them(served: Served, clock: Clock) -> None:
+    reader, writer = await served.connect()
+    [asking] = await arrived(served, 1)
+    for _ in range(65):
+        await served.connect()
+    silent = (await arrived(served, 66))[1:]
+    await clock.turn(1)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    await arrived(served, 66)
+    await clock.turn(1)
+    assert await arrived(served, 64) == [asking, *silent[2:]]
+
+
+async def test_who_has_had_its_answer_has_its_two_seconds_anew(
+    served: Served, clock: Clock
+) -> None:
+    peers = [await served.connect() for _ in range(66)]
+    all_of_them = await arrived(served, 66)
+    await clock.turn(1)
+    for reader, writer in peers:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+    await clock.turn(1.9)
+    assert await arrived(served, 66) == all_of_them
+    await clock.turn(2)
+    assert len(await arrived(served, 64)) == 64

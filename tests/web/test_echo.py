@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sidecar.web import echo as module
-from sidecar.web.ws import Session
+from sidecar.web.peer import Peer
 from tests.support.clock import Clock
 from tests.support.served import Served, serve
 
@@ -42,10 +42,10 @@ async def test_nothing_else_is_said(mirror: Served, clock: Clock) -> None:
         assert (await ws.receive()).data == "after the time of a stream.ping"
 
 
-async def test_it_is_the_session_of_ws(mirror: Served) -> None:
+async def test_it_is_the_peer_of_ws(mirror: Served) -> None:
     async with mirror.http.ws_connect("/echo"):
         [connection] = mirror.connections._open
-        assert isinstance(connection, Session)
+        assert isinstance(connection, Peer)
 
 
 async def test_a_message_has_its_largest_size_too(

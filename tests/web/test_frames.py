@@ -82,6 +82,25 @@ def test_however_it_is_fragmented_and_arrives_the_same_messages_are_read(
     assert [m for m in read if m != between] == [m for m in sent if m != between]
 
 
+@examples(100, 5_000)
+@given(messages, st.integers(1, 5), st.integers(1, 80), st.integers(1, 400))
+def test_in_however_small_turns_it_is_read_the_same_messages_are_read(
+    sent: list[Message], frames: int, size: int, piece: int
+) -> None:
+    stream = b"".join(frame(message.opcode, message.payload) for message in sent)
+    reader = FrameReader(LARGEST)
+    read: list[Message] = []
+    while stream or reader.more:
+        turn = reader.feed(b"" if reader.more else stream[:piece], frames, size)
+        if not reader.more:
+            stream = stream[piece:]
+        read += turn
+        assert len(turn) <= frames
+        assert sum(len(message.payload) for message in turn[1:]) <= size
+    assert read == sent
+    assert not reader.unfinished
+
+
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, LARGEST])
 def test_every_way_of_telling_the_length_is_understood(size: int) -> None:
     payload = bytes(n % 251 for n in range(size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import aiohttp
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.log.feed import STALL_SECONDS
+from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, blocks, serve, until_stuck
 
@@ -208,25 +207,3 @@ async def test_a_log_that_can_be_read_no_more_is_said_and_the_body_breaks_off(
         assert (ping["type"], ping["trouble"]) == ("stream.ping", "the log can't be read")
         with pytest.raises(aiohttp.ClientPayloadError):
             await anext(heard)
-
-
-async def test_a_slow_reader_gets_a_big_event(served: Served, clock: Clock) -> None:
-    run, worker = await served.running()
-    reader, writer = await served.connect()
-    # Else the kernel takes all of it for the reader.
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-    writer.write(f"GET /sse?run={run} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    await reader.readuntil(b"stream.live")
-    [connection] = served.connections._open
-    worker.say("llm.delta", {"text": "x" * (2 << 20)})
-    worker.say("run.completed", {})
-    worker.leave()
-    await until_stuck(connection)
-    got = b""
-    while not got.endswith(b"0\r\n\r\n"):
-        # In all ten times as long as a reader may take nothing.
-        for _ in range(4):
-            got += await reader.read(1 << 16)
-        await clock.turn(STALL_SECONDS - 1)
-    assert b"stream.end" in got
-    writer.close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.log import STALL_SECONDS
-from sidecar.web.stall import Stall
+from sidecar.web.stall import STALL_SECONDS, Stall
 from tests.support.clock import Clock
 
 

@@ -1,4 +1,4 @@
-"""GET /ws: events out, commands in, many runs on one socket. test_ws_peers.py has its manners."""
+"""GET /ws: events out, commands in, many runs on one socket. test_peer.py has its manners."""
 
 from __future__ import annotations
 

@@ -28,12 +28,11 @@ Fact = dict[str, Any]
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """This environment without anything that chooses a model, plus `extra`."""
+    chosen = ("OPENAI_", "OPENROUTER_", "OFFLINE_", "SIDECAR_", "CREW_", "CREWAI_")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(
-            ("OPENAI_", "OPENROUTER_", "OFFLINE_", "SIDECAR_", "CREW_", "CREWAI_")
-        )
+        if name == "CREWAI_STORAGE_DIR" or not name.startswith(chosen)
     }
     return {**kept, **extra}
 
@@ -50,7 +49,7 @@ def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **mor
         "environ": {},
         "folder": str(PROJECT),
         "attempt": 1,
-        "kept": {},
+        "kept": [],
         "superseded": None,
         "memory_mb": 0,
         "review": [],
@@ -189,6 +188,7 @@ class Gateway:
     def _note(self, message: dict[str, Any]) -> None:
         assert "exited" in message, message
         self._ended[message["exited"]] = os.waitstatus_to_exitcode(message["status"])
+        self.control.send(json.dumps({"heard": [message["exited"]]}).encode())
 
     def _wait(self, pid: int) -> int:
         while pid not in self._ended:

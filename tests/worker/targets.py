@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
-from crewai.flow import human_feedback
+from crewai.flow import HumanFeedbackPending, human_feedback
 from crewai.flow.flow import listen, start
+from crewai.flow.persistence import persist
 from crewai.project import CrewBase, agent, crew, task
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import tool
@@ -144,7 +145,7 @@ def slow_tool() -> Crew:
         """Takes a second, and writes down that it was not cut off."""
         print("begun", flush=True)
         time.sleep(1)
-        Path(os.environ["CREWAI_STORAGE_DIR"]).parent.joinpath("tool-finished").touch()
+        Path(os.environ["SIDECAR_RUN_DIR"], "tool-finished").touch()
         return "done"
 
     return _crew(tools=[slow])
@@ -286,7 +287,7 @@ def _hung(hang: Callable[[], Any]) -> Crew:
     def hung(text: str) -> str:
         """Starts a child that ignores SIGTERM and writes its pid into the pipe `said` of the run's
         folder; never comes back."""
-        said = Path(os.environ["CREWAI_STORAGE_DIR"]).parent / "said"
+        said = Path(os.environ["SIDECAR_RUN_DIR"]) / "said"
         with subprocess.Popen([sys.executable, "-c", linger, said]):
             hang()
         return "never"
@@ -414,6 +415,19 @@ class Asking(Forgetful):
         return f"asked: {self.ask('Which colour?')}"
 
 
+class Impatient(Forgetful):
+    @start()
+    def write(self) -> str:
+        return f"asked: {self.ask('Which colour?', timeout=0.05, metadata={'why': 'paint'})}"
+
+
+class FromTheKeyboard(Forgetful):
+    @start()
+    def write(self) -> str:
+        print("There are two colours.")
+        return f"typed: {input('Which colour? ')}"
+
+
 class Reviewed(Forgetful):
     @start()
     @human_feedback(message="Is it good?")
@@ -423,6 +437,61 @@ class Reviewed(Forgetful):
     @listen(write)
     def told(self, result: Any) -> str:
         return f"{result.output}, told: {result.feedback}"
+
+
+class _Later:
+    """Sends the question to somebody who answers some day, as CrewAI's documentation has it."""
+
+    def request_feedback(self, context: Any, _flow: Any) -> str:
+        raise HumanFeedbackPending(context=context, callback_info={"sent": "by mail"})
+
+
+class PutOff(Forgetful):
+    @start()
+    @human_feedback(
+        message="Is it good?",
+        emit=["approved", "rejected"],
+        llm=_llm(),
+        default_outcome="rejected",
+        metadata={"who": "the boss"},
+        provider=_Later(),
+    )
+    def write(self) -> dict[str, str]:
+        return {"draft": "a draft"}
+
+    @listen("approved")
+    def publish(self) -> dict[str, str]:
+        return {"published": "yes"}
+
+    @listen("rejected")
+    def drop(self) -> None:
+        return None
+
+
+class Counted(BaseModel):
+    id: str = "the-counter"
+    count: int = 0
+
+
+@persist()
+class Counting(Flow[Counted]):
+    """Remembers by CrewAI's own means how often it ran."""
+
+    _skip_auto_memory: bool = True
+
+    @start()
+    def count(self) -> int:
+        self.state.count += 1
+        count: int = self.state.count
+        return count
+
+
+class WhereKnowledgeLies(Forgetful):
+    @start()
+    def tell(self) -> str:
+        from crewai.rag.chromadb.config import _default_settings
+
+        return _default_settings().persist_directory
 
 
 def returns_nothing() -> None:

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.channel import MAX_LINE, MAX_STRING, truncate
+from sidecar.channel import MAX_LINE, MAX_STRING, Kept, truncate
 from sidecar.worker.journal import JOURNAL, Journal
 from sidecar.worker.line.redact import Redactor
 
 LONG = "ü" * MAX_STRING
 CUT = truncate(LONG)[0]
+
+
+def finished(**outputs: str) -> list[Kept]:
+    """Tasks whose names are their tids, too."""
+    return [{"tid": tid, "name": tid, "output": output} for tid, output in outputs.items()]
 
 
 @pytest.fixture
@@ -23,29 +28,29 @@ def journal(tmp_path: Path) -> Journal:
 def test_an_output_that_the_log_cut_is_whole_again(journal: Journal) -> None:
     journal.write("plan", LONG)
     journal.write("short", "text")
-    assert journal.restore({"plan": CUT, "short": "text"}) == {"plan": LONG, "short": "text"}
+    assert journal.restore(finished(plan=CUT, short="text")) == finished(plan=LONG, short="text")
 
 
 def test_what_is_kept_is_decided_elsewhere(journal: Journal) -> None:
     journal.write("plan", LONG)
-    assert journal.restore({}) == {}
-    assert journal.restore({"unknown": "text"}) == {"unknown": "text"}
+    assert journal.restore([]) == []
+    assert journal.restore(finished(unknown="text")) == finished(unknown="text")
 
 
 def test_without_a_file_the_logs_text_has_to_do(journal: Journal) -> None:
-    assert journal.restore({"plan": CUT}) == {"plan": CUT}
+    assert journal.restore(finished(plan=CUT)) == finished(plan=CUT)
 
 
 def test_the_last_line_of_a_task_counts(journal: Journal) -> None:
     for ending in ("first", "second"):
         journal.write("plan", LONG + ending)
-    assert journal.restore({"plan": CUT}) == {"plan": LONG + "second"}
+    assert journal.restore(finished(plan=CUT)) == finished(plan=LONG + "second")
 
 
 def test_a_line_that_is_not_of_the_output_in_the_log_does_not_count(journal: Journal) -> None:
     journal.write("plan", LONG)
     journal.write("plan", f"another {LONG}")
-    assert journal.restore({"plan": CUT}) == {"plan": LONG}
+    assert journal.restore(finished(plan=CUT)) == finished(plan=LONG)
 
 
 @pytest.mark.parametrize("lost", [1, 2, 1000])
@@ -56,18 +61,18 @@ def test_a_torn_line_is_passed_over_and_spoils_no_other(
     journal.write("plan", f"{LONG} torn")
     file = tmp_path / JOURNAL
     os.truncate(file, file.stat().st_size - lost)
-    assert journal.restore({"plan": CUT}) == {"plan": f"{LONG} of the first attempt"}
+    assert journal.restore(finished(plan=CUT)) == finished(plan=f"{LONG} of the first attempt")
     journal.write("trends", LONG)
-    restored = journal.restore({"plan": CUT, "trends": CUT})
+    restored = journal.restore(finished(plan=CUT, trends=CUT))
     # What lacks nothing but its newline was whole: the next line's beginning ended it.
     ending = " torn" if lost == 1 else " of the first attempt"
-    assert restored == {"plan": LONG + ending, "trends": LONG}
+    assert restored == finished(plan=LONG + ending, trends=LONG)
 
 
 def test_any_text_comes_back_as_it_was(journal: Journal) -> None:
     text = 'lone \ud83d surrogate, "quotes"\r\n\0\x1b' + LONG
     journal.write("plan", text)
-    assert journal.restore({"plan": truncate(text)[0]}) == {"plan": text}
+    assert journal.restore(finished(plan=truncate(text)[0])) == finished(plan=text)
 
 
 def test_secrets_are_masked(journal: Journal, tmp_path: Path) -> None:

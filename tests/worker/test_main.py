@@ -36,8 +36,19 @@ def test_a_run_tells_its_whole_story_in_order(either: Child, tmp_path: Path) -> 
     assert started == {
         "model": "offline",
         "attempt": 1,
-        "tasks": [{"name": n, "agent": a} for n, a in zip(TASKS, ROLES, strict=True)],
+        "tasks": [
+            {"name": name, "agent": role, "tid": f"1.{number}"}
+            for number, (name, role) in enumerate(zip(TASKS, ROLES, strict=True), 1)
+        ],
     }
+    tids = {task["name"]: task["tid"] for task in started["tasks"]}
+    crews = [
+        fact
+        for fact in either.facts
+        if fact["type"].startswith(("task", "agent", "llm", "tool", "step"))
+    ]
+    assert [fact["tid"] for fact in crews] == [tids[fact["task"]] for fact in crews]
+    assert not any("in" in fact for fact in crews)
     placed = [(fact["data"], fact["agent"]) for fact in either.of("task.started")]
     assert placed == [
         ({"name": name, "index": index, "of": 3}, role)

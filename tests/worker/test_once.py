@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from sidecar.worker.once import BadInput, inputs_from
 from tests.worker.harness import PROJECT, clean_environment
 
+HI = {"user_input": "hi", "message": "hi", "campaign_context": "hi"}
+"""However it was named."""
 FAST = {"CREW_MODEL": "offline", "OFFLINE_TOKEN_MS": "0"}
 
 
@@ -43,17 +46,21 @@ def test_json_in_json_out_with_progress_on_stderr() -> None:
     code, answer, lines = crew_run("--stdin", stdin='{"message": "Ein Café am Meer"}')
     assert code == 0
     assert list(answer) == ["status", "output", "task_outputs", "token_usage"]
-    assert answer["status"] == "success"
+    assert answer["status"] == "complete"
     assert answer["output"] == answer["task_outputs"][-1]["output"]
     assert "Café" in answer["output"]
-    assert [(task["name"], task["agent"]) for task in answer["task_outputs"]] == [
+    assert {tuple(task) for task in answer["task_outputs"]} == {("task", "agent", "output", "name")}
+    assert all(task["name"] == task["task"] for task in answer["task_outputs"])
+    assert [(task["task"], task["agent"]) for task in answer["task_outputs"]] == [
         ("create_content_plan", "Content Planner"),
         ("analyze_sentiment", "Sentiment Analyst"),
         ("research_trends", "Trend Researcher"),
     ]
     usage = answer["token_usage"]
     assert usage["successful_requests"] == 4
-    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
+    assert usage["input_tokens"] == usage["prompt_tokens"] > 0
+    assert usage["output_tokens"] == usage["completion_tokens"] > 0
     progress = [json.loads(line) for line in lines if line.startswith("{")]
     assert {tuple(line) for line in progress} == {("type", "agent", "task", "timestamp")}
     assert {line["type"] for line in progress} == {"progress"}
@@ -69,7 +76,7 @@ def test_json_in_json_out_with_progress_on_stderr() -> None:
 
 def test_what_the_crew_prints_stays_off_stdout() -> None:
     code, answer, lines = crew_run("loud", "--crew", "tests.worker.targets:prints")
-    assert (code, answer["status"]) == (0, "success")
+    assert (code, answer["status"]) == (0, "complete")
     assert {"from print: grüße", "from a descriptor", "from a child"} <= set(lines)
 
 
@@ -127,11 +134,17 @@ def test_ctrl_c_exits_with_130_and_no_traceback() -> None:
 @pytest.mark.parametrize(
     ("text", "inputs"),
     [
-        ('{"message": "hi"}', {"message": "hi"}),
-        ('"hi"', {"message": "hi"}),
-        ('{"inputs": {"message": "hi", "tone": "dry"}}', {"message": "hi", "tone": "dry"}),
+        ('{"message": "hi"}', HI),
+        ('"hi"', HI),
+        ('{"user_input": "hi", "message": ""}', HI),
+        ('{"campaign_context": "hi", "user_input": null}', HI),
+        ('{"inputs": {"message": "hi", "tone": "dry"}}', {**HI, "tone": "dry"}),
         ('{"inputs": {"topic": "tea"}}', {"topic": "tea"}),
-        ('{"message": "hi", "inputs": {"tone": "dry"}}', {"message": "hi", "tone": "dry"}),
+        ('{"message": "hi", "inputs": {"tone": "dry"}}', {**HI, "tone": "dry"}),
+        (
+            '{"message": "hi", "locale": "id"}',
+            {**HI, "output_language": "id", "language": "id", "locale": "id"},
+        ),
     ],
 )
 def test_inputs_are_understood(text: str, inputs: dict[str, Any]) -> None:
@@ -151,8 +164,48 @@ def test_inputs_are_understood(text: str, inputs: dict[str, Any]) -> None:
         ('{"message": " \\n"}', "the message is empty"),
         ('{"message": 7}', "message must be a string"),
         ('{"message": null}', "message must be a string"),
+        ('{"user_input": 7, "message": "hi"}', "user_input must be a string"),
+        ('{"campaign_context": " "}', "the campaign context is empty"),
     ],
 )
 def test_inputs_that_make_no_sense_are_refused(text: str, error: str) -> None:
     with pytest.raises(BadInput, match=error):
         inputs_from(text)
+
+
+def next_route(payload: dict[str, Any], **environment: str) -> dict[str, Any]:
+    """What a user's Next route and page make of our `crew.run`; see next_route.mjs."""
+    node = shutil.which("node")
+    assert node is not None, "this test speaks for a Next route and needs node"
+    done = subprocess.run(
+        [node, str(PROJECT / "tests" / "support" / "next_route.mjs"), sys.executable],
+        input=json.dumps(payload),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=PROJECT,
+        env=clean_environment(**{**FAST, **environment}),
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_next_route_reads_status_tasks_and_progress_as_it_always_did() -> None:
+    route = next_route({"user_input": "Ein Café am Meer", "message": "", "output_language": "de"})
+    assert (route["code"], route["answer"]["status"]) == (0, "complete")
+    assert list(route["saved"]) == ["create_content_plan", "analyze_sentiment", "research_trends"]
+    assert all("Café" in output for output in route["saved"].values())
+    assert {one["agent"] for one in route["progress"]} == {
+        "Content Planner",
+        "Sentiment Analyst",
+        "Trend Researcher",
+    }
+
+
+def test_a_next_route_reads_why_a_run_failed() -> None:
+    route = next_route({"campaign_context": "tea"}, SIDECAR_CREW="tests.worker.targets:exits")
+    assert route["code"] == 1
+    assert route["answer"] == {"status": "error", "error": "SystemExit: 3"}
+    assert route["saved"] == {}

@@ -32,7 +32,7 @@ def worker() -> Iterator[Child]:
 
 
 def spec(directory: Path, attempt: int = 1, kept: str | None = None, **inputs: Any) -> Any:
-    finished = {} if kept is None else {"synthetic": kept}
+    finished = [] if kept is None else [{"tid": "1.1", "name": "synthetic", "output": kept}]
     return spec_for(directory, inputs={"delay": 0, **inputs}, attempt=attempt, kept=finished)
 
 
@@ -59,7 +59,7 @@ def test_it_tells_a_runs_whole_story(worker: Child, tmp_path: Path) -> None:
     assert facts[1]["data"] == {
         "model": "synthetic",
         "attempt": 1,
-        "tasks": [{"name": "synthetic", "agent": "Synthetic"}],
+        "tasks": [{"name": "synthetic", "agent": "Synthetic", "tid": "1.1"}],
     }
     assert facts[2]["data"] == {"name": "synthetic", "index": 1, "of": 1}
     assert facts[4]["data"]["usage"]["completion_tokens"] == 1000
@@ -85,7 +85,8 @@ def test_an_event_has_about_the_size_that_was_asked_for(
 ) -> None:
     worker.run(spec(tmp_path, events=20, size=size))
     for seq, said in enumerate(worker.of("llm.delta"), 5):
-        draft = Draft(said["type"], said["ts"], said["data"], said["task"], said["agent"])
+        place = {"task": said["task"], "agent": said["agent"], "tid": said["tid"]}
+        draft = Draft(said["type"], said["ts"], said["data"], **place)
         event = encode_event(draft, run="r_test", epoch="k3f9ab", seq=seq, at=1763841600123.789)
         assert abs(len(event.json) - size) <= 8
 

@@ -45,7 +45,7 @@ def alone() -> Iterator[tuple[zygotes.Zygote, socket.socket]]:
         yield zygotes.Zygote(control, idle), gateway
 
 
-def test_a_group_is_killed_before_its_number_can_be_another_processs(
+def test_a_group_is_killed_and_its_gateway_has_heard_before_its_number_can_be_another_processs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A number is free once its process is reaped; a zombie still holds it."""
@@ -64,8 +64,12 @@ def test_a_group_is_killed_before_its_number_can_be_another_processs(
             wake.setblocking(False)
             zygote._woken(wake)
         assert json.loads(gateway.recv(4096)) == {"exited": child.pid, "status": 0}
+        look(child.pid)
+        gateway.send(json.dumps({"heard": [child.pid]}).encode())
+        assert zygote._receive(zygote._gateways[0])
         child.returncode = 0
-    assert states == ["Z"]
+    assert states == ["Z", "Z"]
+    assert not Path(f"/proc/{child.pid}").exists()
 
 
 def light_zygote(*arguments: str) -> Zygote:
@@ -199,6 +203,18 @@ def test_a_zygote_serves_several_gateways_and_ends_the_children_of_who_leaves(
     ours.order(order="cancel", cause="c-1")
     assert ours.rest()["type"] == "run.cancelled"
     ours.hang_up()
+
+
+def test_what_a_gateway_has_not_heard_of_is_reaped_when_it_leaves(zygote: Zygote) -> None:
+    other = zygote.another()
+    child = other.make()
+    os.kill(child.pid, signal.SIGKILL)
+    assert other.receive() == {"exited": child.pid, "status": signal.SIGKILL}
+    other.control.close()
+    child.hang_up()
+    for _ in range(2):  # by the second, it has seen the end of the other's socket
+        zygote.make().kill()
+    assert not Path(f"/proc/{child.pid}").exists()
 
 
 def test_it_refuses_to_fork_with_a_second_thread() -> None:

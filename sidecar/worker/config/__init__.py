@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.worker.config.files import CrewConfig, load
 from sidecar.worker.config.problems import ConfigError
+from sidecar.worker.config.references import Reference
 from sidecar.worker.config.reserved import is_reserved
 from sidecar.worker.config.tools import Toolbox, toolbox
 
@@ -13,4 +14,4 @@ if TYPE_CHECKING:
     from sidecar.worker.config.keys import AgentConfig as AgentConfig
     from sidecar.worker.config.keys import TaskConfig as TaskConfig
 
-__all__ = ["ConfigError", "CrewConfig", "Toolbox", "is_reserved", "load", "toolbox"]
+__all__ = ["ConfigError", "CrewConfig", "Reference", "Toolbox", "is_reserved", "load", "toolbox"]

@@ -44,12 +44,14 @@ def load(folder: Path, toolbox: Toolbox) -> CrewConfig:
     agents_at, written_agents = _entries(agents_file, "agents", "an agent")
     tasks_at, written_tasks = _entries(tasks_file, "tasks", "a task")
     known = {"agent": written_agents, "task": written_tasks, "tool": toolbox}
+    # CrewAI has one agent do all, too, when there is nobody else; of several it asks for a name.
+    implied = dict.fromkeys(["agent"], *written_agents) if len(written_agents) == 1 else {}
     agents = [
         check(agents_file, (*agents_at, name), keys, AgentConfig, known)
         for name, keys in written_agents.items()
     ]
     tasks = [
-        check(tasks_file, (*tasks_at, name), keys, TaskConfig, known)
+        check(tasks_file, (*tasks_at, name), {**implied, "name": name, **keys}, TaskConfig, known)
         for name, keys in written_tasks.items()
     ]
     if not agents_file.problems + tasks_file.problems:

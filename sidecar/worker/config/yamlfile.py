@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ _MAX_MERGED: Final = 10_000
 """Keys that merges may copy: 8 levels of ten merges each, 500 bytes, would copy 10^8 of them."""
 _MAX_PROBLEMS: Final = 1_000
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_SECRET: Final = re.compile(r"(?:key|secret|token|password)['\"]?\s*:", re.IGNORECASE)
 _TEXT: Final = "tag:yaml.org,2002:str"
 
 
@@ -84,6 +86,8 @@ class YamlFile:
         if mark is None:
             return Problem(str(self._path), 0, 0, key, message, hint)
         line = self._lines[mark.line] if mark.line < len(self._lines) else ""
+        if _SECRET.search(line):  # a problem goes into logs and to browsers
+            line = ""
         return Problem(str(self._path), mark.line + 1, mark.column + 1, key, message, hint, line)
 
     def _unusable(self, message: str, mark: yaml.Mark | None = None) -> ConfigError:

@@ -6,19 +6,18 @@ import importlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
+from crewai import Agent, Crew, Flow, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
-from crewai.tools import BaseTool
-from crewai.tools import tool as as_tool
 
 from sidecar.worker.config import is_reserved
-from sidecar.worker.engine.mapping import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, create, named
+from sidecar.worker.engine.executions import task_names
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
+from sidecar.worker.engine.objects import placed, resolved, tools_of
 
 if TYPE_CHECKING:
     from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
@@ -73,24 +72,23 @@ def from_config(
         used: list[BaseAgent] = [
             agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
         ]
-        crew = Crew(
-            agents=used,
-            tasks=list(tasks.values()),
-            process=Process.sequential,
-            memory=False,
-            verbose=False,
-        )
-    except (ValueError, ImportError) as error:
-        raise BadCrew(_one_line(error)) from error
+        with placed("crew"):
+            crew = Crew(
+                agents=used,
+                tasks=list(tasks.values()),
+                process=Process.sequential,
+                memory=False,
+                verbose=False,
+            )
+    except ValueError as error:
+        raise BadCrew(" ".join(str(error).split())) from error
     return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
-    """By name. Raises ValueError or ImportError for what CrewAI refuses."""
-    llms: dict[ModelChoice, BaseLLM] = {}
-    return {
-        name: _agent(agent, choice, llms, config.toolbox) for name, agent in config.agents.items()
-    }
+    """By name. Raises ValueError for what CrewAI refuses."""
+    models = Models(choice, os.environ)
+    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
 
 
 def from_target(target: str, choice: ModelChoice) -> Job:
@@ -172,27 +170,19 @@ def fill(text: str, inputs: Mapping[str, Any]) -> str:
     return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
 
 
-def _agent(
-    config: AgentConfig,
-    choice: ModelChoice,
-    llms: MutableMapping[ModelChoice, BaseLLM],
-    toolbox: Toolbox,
-) -> Agent:
-    if config.llm is not None and not choice.offline:
-        choice = named(config.llm)
-    # One for all agents that use it: a hosted model's client takes 40 ms to make, most of it for
-    # certificates, and its connections are worth keeping. CrewAI's own count of tokens is wrong
-    # then, once for each agent; ours comes from the events.
-    if choice not in llms:
-        llms[choice] = create(choice)
-    return Agent(
-        role=config.role,
-        goal=config.goal,
-        backstory=config.backstory,
-        llm=llms[choice],
-        tools=_tools(config.tools, toolbox),
-        **config.options,
-    )
+def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
+    with placed(f"agents.{config.name}"):
+        options = resolved(config.options)
+        if config.function_calling_llm is not None:
+            options["function_calling_llm"] = models.of(config.function_calling_llm)
+        return Agent(
+            role=config.role,
+            goal=config.goal,
+            backstory=config.backstory,
+            llm=models.of(config.llm),
+            tools=tools_of(config.tools, toolbox),
+            **options,
+        )
 
 
 def _task(
@@ -203,25 +193,24 @@ def _task(
     directory: Path,
     toolbox: Toolbox,
 ) -> Task:
-    options: dict[str, Any] = dict(config.options)
-    if config.context is not None:
-        options["context"] = [before[name] for name in config.context]
-    if config.output_file is not None:
-        # Written by us: CrewAI fills {inputs} into the path after it has checked it.
-        options["callback"] = _writer(directory, fill(config.output_file, inputs))
-    return Task(
-        name=config.name,
-        description=config.description,
-        expected_output=config.expected_output,
-        agent=agents[config.agent],
-        tools=_tools(config.tools, toolbox),
-        **options,
-    )
-
-
-def _tools(names: Sequence[str], toolbox: Toolbox) -> list[BaseTool]:
-    found = [(name, toolbox[name]) for name in names]
-    return [one if isinstance(one, BaseTool) else as_tool(name)(one) for name, one in found]
+    with placed(f"tasks.{config.name}"):
+        options = resolved(config.options)
+        if config.context is not None:
+            options["context"] = [before[name] for name in config.context]
+        if config.callback is not None:
+            options["callback"] = config.callback.resolve()
+        if config.output_file is not None:
+            # Written by us: CrewAI fills {inputs} into the path after it has checked it.
+            write = _writer(directory, fill(config.output_file, inputs))
+            options["callback"] = _both(write, options.get("callback"))
+        return Task(
+            name=config.name,
+            description=config.description,
+            expected_output=config.expected_output,
+            agent=agents[config.agent],
+            tools=tools_of(config.tools, toolbox),
+            **options,
+        )
 
 
 def _writer(directory: Path, path: str) -> Callable[[Any], None]:
@@ -286,8 +275,6 @@ def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
         return
     if _hopeless(llm, choice):
         setattr(owner, name, create(named(OFFLINE)))
-    elif getattr(llm, "stream", None) in (None, False):
-        llm.stream = True
 
 
 def _hopeless(llm: Any, choice: ModelChoice) -> bool:

@@ -63,6 +63,7 @@ class Gates:
         self._changes: list[Change] = []
         self._question: str | None = None
         self._answer: str | None = None
+        self._answered = False
         self._tools = 0
 
     def install(self) -> None:
@@ -103,11 +104,11 @@ class Gates:
             if len(self._changes) < _MAX_CHANGES:
                 self._changes.append(Change(body, cause))
 
-    def answer(self, question: str, text: str) -> None:
-        """Answer the open question; any other is not waited for."""
+    def answer(self, question: str, text: str | None) -> None:
+        """Answer the open question, or with None close it; any other is not waited for."""
         with self._changed:
-            if question == self._question and self._answer is None:
-                self._answer = text
+            if question == self._question and not self._answered:
+                self._answer, self._answered = text, True
                 self._changed.notify_all()
 
     # What the crew's threads ask.
@@ -175,21 +176,35 @@ class Gates:
             self._changes = [change for change in self._changes if change not in taken]
             return taken
 
-    def ask(self, question: str, say: Callable[[], None]) -> str:
-        """Open a question, `say` it, and wait for its answer; raises as `check` does.
+    def ask(
+        self,
+        question: str,
+        say: Callable[[], None],
+        patience: float | None = None,
+        expire: Callable[[], None] = lambda: None,
+    ) -> str | None:
+        """Open a question, `say` it, and wait for its answer; None when nobody gave one.
 
-        Without a limit: the gateway keeps the time. One question at a time, which is the caller's
-        to see to.
+        After `patience` seconds the gateway is told (`expire`) and has the last word: an answer
+        that it has in its log by then is given after all. Without, it keeps the time alone. Raises
+        as `check` does. One question at a time, which is the caller's to see to.
         """
         with self._changed:
-            self._question, self._answer = question, None
+            self._question, self._answer, self._answered = question, None, False
         say()
         with self._changed:
-            self._changed.wait_for(lambda: self._answer is not None or self.cancelled)
+            in_time = self._changed.wait_for(self._is_settled, patience)
+        if not in_time:
+            expire()
+        with self._changed:
+            self._changed.wait_for(self._is_settled)
             self._question, answer = None, self._answer
         self.stand("task")
         self.check()
-        return answer or ""
+        return answer
+
+    def _is_settled(self) -> bool:
+        return self._answered or self.cancelled
 
     def _let_go(self) -> None:
         if self._pause is not None and self._pause.since is not None:

@@ -18,7 +18,7 @@ from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel
 
 from sidecar.worker.engine.build import fill
-from sidecar.worker.engine.mapping import task_names
+from sidecar.worker.engine.executions import task_names
 
 __all__ = ["put_back"]
 

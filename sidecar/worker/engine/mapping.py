@@ -6,59 +6,43 @@ with `@tool` and repeats whole message lists (crewai/events/types/).
 
 from __future__ import annotations
 
-import contextvars
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from sidecar.channel import Fact, fact
+from sidecar.channel import Fact
+from sidecar.worker.engine.digest import digest
+from sidecar.worker.engine.executions import Executions, text_of
+from sidecar.worker.engine.noise import NOISE
+from sidecar.worker.engine.places import Place, Places, role_of
+from sidecar.worker.engine.usage import tokens
+from sidecar.worker.engine.words import WORDS
 
-__all__ = ["Mapper", "Place", "task_names"]
+__all__ = ["Mapper"]
 
 _MAX_OPEN_TOOLS: Final = 1_000
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in a crew something happens. `index` counts from 1."""
-
-    task: str | None = None
-    agent: str | None = None
-    index: int = 1
-    of: int = 1
-
-
-def task_names(tasks: Sequence[Any]) -> list[str]:
-    """A short unique name for each of CrewAI's tasks: its own, or `task_<n>`."""
-    names: list[str] = []
-    for number, task in enumerate(tasks, 1):
-        name = wanted = getattr(task, "name", None) or f"task_{number}"
-        copy = 2
-        while name in names:
-            name, copy = f"{wanted}_{copy}", copy + 1
-        names.append(name)
-    return names
+_MAX_STEPPED: Final = 1_000
 
 
 class Mapper:
-    """One run's events to facts. Holds what an event does not say itself: names, start times."""
+    """One run's events to facts. Holds what an event does not say itself: places, start times."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        attempt: int = 1,
+        current: Callable[[], str | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`current` gives the id of the event that began the innermost thing of this context."""
         self._clock = clock
-        self._places: dict[str, Place] = {}
-        """By CrewAI's task id."""
+        self.places = Places(attempt, current)
+        self.executions = Executions(self.places)
         self._tools: dict[str, tuple[float, str]] = {}
         """Start time and tool of each open tool call, by the id of its starting event."""
-        self._here: contextvars.ContextVar[Place] = contextvars.ContextVar("crew_place")
-        self._stepped: set[Place] = set()
-        """Agents at work whose answer the step_callback has told. Not in a context variable: the
-        callback runs in a copy of the context, whose changes nobody would see."""
-        self._map: Final[Mapping[str, Callable[[Any, Any], list[Fact]]]] = {
-            "crew_kickoff_started": self._crew_started,
-            "task_started": self._task_started,
-            "task_completed": self._task_completed,
-            "task_failed": self._task_failed,
+        self._stepped: dict[Place, None] = {}
+        """Agents at work whose answer the step_callback has told."""
+        self._words: Final[Mapping[str, Callable[[Any, Any], list[Fact]]]] = {
+            **self.executions.words,
             "agent_execution_started": self._agent_started,
             "agent_execution_completed": self._agent_completed,
             "agent_execution_error": self._agent_failed,
@@ -73,116 +57,105 @@ class Mapper:
             "tool_usage_started": self._tool_started,
             "tool_usage_finished": self._tool_finished,
             "tool_usage_error": self._tool_failed,
+            **dict.fromkeys(WORDS, self._worded),
+            **dict.fromkeys(NOISE, self._noise),
         }
 
     def facts(self, source: Any, event: Any) -> list[Fact]:
-        """The facts that `event` stands for; none for types that PROTOCOL.md has no word for.
+        """The facts that `event` stands for; none for noise.
 
         Call it on the thread and in the context that emitted the event.
         """
-        convert = self._map.get(event.type)
-        return convert(source, event) if convert else []
+        return self._words.get(event.type, self._other)(source, event)
 
-    def plan(self, tasks: Sequence[Any]) -> list[dict[str, str | None]]:
-        """Learn a crew's tasks; returns them as `run.started` shows them: [{name, agent}]."""
-        names = task_names(tasks)
-        for index, (name, task) in enumerate(zip(names, tasks, strict=True), 1):
-            self._places[str(task.id)] = Place(name, _role(task.agent), index, len(names))
-        return [
-            {"name": name, "agent": _role(task.agent)}
-            for name, task in zip(names, tasks, strict=True)
-        ]
+    @property
+    def types(self) -> frozenset[str]:
+        """CrewAI's, that have a word of their own or are noise."""
+        return frozenset(self._words)
+
+    def own(self, crew: Any, tids: Sequence[str]) -> None:
+        """The run's own crew, before its kickoff, and the tids that its tasks were told with."""
+        self.executions.own(crew, tids)
 
     def name_of(self, task: Any) -> str | None:
-        """The name of one of CrewAI's tasks, once it is known."""
-        return self._of_task(task.id).task
+        """The name of one of CrewAI's tasks, once its crew has been kicked off."""
+        planned = self.places.planned(task)
+        return planned.name if planned else None
 
     def said(self, type: str, data: dict[str, Any], cause: str | None) -> Fact:
         """A fact of the calling thread's place that no event stands for."""
-        place = self._place()
-        return fact(type, data, task=place.task, agent=place.agent, cause=cause)
+        said = self.places.here().fact(type, data)
+        if cause:
+            said["cause"] = cause
+        return said
 
     def step(self, answer: Any) -> list[Fact]:
         """What the crew's step_callback was given: an AgentAction or AgentFinish.
 
         A ToolResult is passed over: the AgentAction that follows carries it.
         """
-        place = self._place()
+        place = self.places.here()
         if hasattr(answer, "tool"):
-            return [
-                self._step(place, answer.thought, answer.tool, answer.tool_input, answer.result)
-            ]
+            return [_step(place, answer.thought, answer.tool, answer.tool_input, answer.result)]
         if hasattr(answer, "output"):
-            self._stepped.add(place)
-            return [self._step(place, answer.thought, output=_text(answer.output))]
+            self._stepped[place] = None
+            if len(self._stepped) > _MAX_STEPPED:
+                self._stepped.pop(next(iter(self._stepped)))
+            return [_step(place, answer.thought, output=text_of(answer.output))]
         return []
 
-    # A step is told once, whichever way CrewAI ran it: its step_callback is silent on native tool
-    # calls and on agents without tools (crewai/agents/agent_executor.py), so those steps are told
-    # from the events.
+    def _worded(self, _source: Any, event: Any) -> list[Fact]:
+        word = WORDS[event.type]
+        return [self._place_of(event).fact(word.type_of(event), word.data(event))]
 
-    def _step(
-        self,
-        place: Place,
-        thought: str = "",
-        tool: str | None = None,
-        tool_input: Any = None,
-        result: Any = None,
-        output: str | None = None,
-    ) -> Fact:
-        return _fact(
-            "step",
-            place,
-            thought=thought,
-            tool=tool,
-            tool_input=tool_input,
-            result=None if result is None else _text(result),
-            output=output,
-        )
-
-    def _crew_started(self, source: Any, _event: Any) -> list[Fact]:
-        self.plan(source.tasks)
+    def _noise(self, _source: Any, event: Any) -> list[Fact]:
+        self._place_of(event)
         return []
 
-    def _task_started(self, source: Any, _event: Any) -> list[Fact]:
-        known = self._places.get(str(source.id)) or Place(task_names([source])[0])
-        # Read anew: a role with {inputs} in it was filled in after the crew had been planned.
-        place = Place(known.task, _role(source.agent) or known.agent, known.index, known.of)
-        self._places[str(source.id)] = place
-        self._here.set(place)
-        return [_fact("task.started", place, name=place.task, index=place.index, of=place.of)]
+    def _other(self, _source: Any, event: Any) -> list[Fact]:
+        data = {**digest(event), "kind": event.type}
+        return [self._place_of(event).fact("event", data)]
 
-    def _task_completed(self, source: Any, event: Any) -> list[Fact]:
-        place = self._of_task(source.id)
-        return [_fact("task.completed", place, name=place.task, output=_text(event.output.raw))]
-
-    def _task_failed(self, source: Any, event: Any) -> list[Fact]:
-        place = self._of_task(source.id)
-        return [_fact("task.failed", place, name=place.task, error=event.error)]
+    def _place_of(self, event: Any) -> Place:
+        """Of an event that may begin or end something that is no execution of its own."""
+        if event.started_event_id is not None:
+            return self.places.close(event) or self.places.of(event)
+        place = self.places.of(event)
+        if event.type.endswith("_started"):
+            self.places.open(event, place)
+        return place
 
     def _agent_started(self, _source: Any, event: Any) -> list[Fact]:
-        place = self._of_agent(event)
         # Whoever really does the task: in a hierarchical crew not the one it names.
-        self._here.set(place)
-        self._stepped.discard(place)
-        return [_fact("agent.started", place, role=place.agent)]
+        around = self.places.of(event)
+        place = Place(
+            around.task, _agent_of(event) or around.agent, around.method, around.tid, around.inside
+        )
+        self.places.open(event, place)
+        return [place.fact("agent.started", {"role": place.agent})]
 
     def _agent_completed(self, _source: Any, event: Any) -> list[Fact]:
-        place = self._of_agent(event)
-        output = _text(event.output)
-        steps = [] if place in self._stepped else [self._step(place, output=output)]
-        return [*steps, _fact("agent.completed", place, role=place.agent, output=output)]
+        place = self._agent_ended(event)
+        output = text_of(event.output)
+        told = place in self._stepped
+        self._stepped.pop(place, None)
+        steps = [] if told else [_step(place, output=output)]
+        return [*steps, place.fact("agent.completed", {"role": place.agent, "output": output})]
 
     def _agent_failed(self, _source: Any, event: Any) -> list[Fact]:
-        place = self._of_agent(event)
-        return [_fact("agent.failed", place, role=place.agent, error=event.error)]
+        place = self._agent_ended(event)
+        self._stepped.pop(place, None)
+        return [place.fact("agent.failed", {"role": place.agent, "error": event.error})]
+
+    def _agent_ended(self, event: Any) -> Place:
+        return self.places.close(event) or self.places.of(event).by(_agent_of(event))
 
     def _llm_started(self, _source: Any, event: Any) -> list[Fact]:
-        return [_fact("llm.started", self._place(event), call=event.call_id, model=event.model)]
+        place = self.places.open(event, self.places.of(event))
+        return [place.fact("llm.started", {"call": event.call_id, "model": event.model})]
 
     def _llm_chunk(self, _source: Any, event: Any) -> list[Fact]:
-        kind = "tool" if event.tool_call is not None else "text"
-        return self._delta(event, kind)
+        return self._delta(event, "text" if event.tool_call is None else "tool")
 
     def _llm_thinking(self, _source: Any, event: Any) -> list[Fact]:
         return self._delta(event, "thinking")
@@ -190,103 +163,87 @@ class Mapper:
     def _delta(self, event: Any, kind: str) -> list[Fact]:
         if not event.chunk:
             return []
-        place = self._place(event)
-        return [_fact("llm.delta", place, call=event.call_id, text=event.chunk, kind=kind)]
+        data = {"call": event.call_id, "text": event.chunk, "kind": kind}
+        return [self.places.of(event).fact("llm.delta", data)]
 
     def _llm_completed(self, _source: Any, event: Any) -> list[Fact]:
-        return [
-            _fact(
-                "llm.completed",
-                self._place(event),
-                call=event.call_id,
-                usage=_usage(event.usage),
-                finish_reason=event.finish_reason,
-            )
-        ]
+        data = {
+            "call": event.call_id,
+            "usage": tokens(event.usage),
+            "finish_reason": event.finish_reason,
+        }
+        return [self._llm_ended(event).fact("llm.completed", data)]
 
     def _llm_failed(self, _source: Any, event: Any) -> list[Fact]:
-        return [_fact("llm.failed", self._place(event), call=event.call_id, error=event.error)]
+        data = {"call": event.call_id, "error": event.error}
+        return [self._llm_ended(event).fact("llm.failed", data)]
+
+    def _llm_ended(self, event: Any) -> Place:
+        return self.places.close(event) or self.places.of(event)
 
     def _tool_started(self, _source: Any, event: Any) -> list[Fact]:
         if len(self._tools) >= _MAX_OPEN_TOOLS:
             self._tools.pop(next(iter(self._tools)))
         self._tools[event.event_id] = (self._clock(), event.tool_name)
-        place = self._place(event)
-        args = event.tool_args
-        return [_fact("tool.started", place, call=event.event_id, tool=event.tool_name, args=args)]
+        place = self.places.open(event, self.places.of(event))
+        data = {"call": event.event_id, "tool": event.tool_name, "args": event.tool_args}
+        return [place.fact("tool.started", data)]
 
     def _tool_finished(self, source: Any, event: Any) -> list[Fact]:
         failure = getattr(event, "failure", None)
         if failure is not None:
-            return self._tool_ended(source, event, "tool.failed", error=_text(failure.message))
-        output = _text(event.output)
+            return self._tool_ended(source, event, "tool.failed", error=text_of(failure.message))
+        output = text_of(event.output)
         return self._tool_ended(source, event, "tool.completed", output=output)
 
     def _tool_failed(self, source: Any, event: Any) -> list[Fact]:
-        return self._tool_ended(source, event, "tool.failed", error=_text(event.error))
+        return self._tool_ended(source, event, "tool.failed", error=text_of(event.error))
 
     def _tool_ended(self, source: Any, event: Any, type: str, **said: str) -> list[Fact]:
         call = event.started_event_id or event.event_id
         started, tool = self._tools.pop(call, (self._clock(), event.tool_name))
-        place = self._place(event)
+        place = self.places.close(event) or self.places.of(event)
         seconds = round(self._clock() - started, 6)
-        ended = _fact(type, place, call=call, tool=tool, **said)
-        ended["data"]["seconds"] = seconds
+        ended = place.fact(type, {"call": call, "tool": tool, **said, "seconds": seconds})
         # Native calls come from the executor (a Flow); ReAct's from ToolUsage, whose step the
         # step_callback tells.
         if _class_name(source) == "ToolUsage":
             return [ended]
         result = said.get("output", said.get("error"))
-        return [ended, self._step(place, "", tool, event.tool_args, result)]
+        return [ended, _step(place, "", tool, event.tool_args, result)]
 
-    def _of_task(self, task_id: Any) -> Place:
-        return self._places.get(str(task_id), Place())
 
-    def _of_agent(self, event: Any) -> Place:
-        """The place of an agent's event: its task's, with the agent that really works."""
-        task = getattr(event, "task", None)
-        place = self._of_task(task.id) if task is not None else Place()
-        info = getattr(event, "agent_info", None)
-        role = _role(getattr(event, "agent", None)) or (info or {}).get("role")
-        return Place(place.task, role or place.agent, place.index, place.of)
+# A step is told once, whichever way CrewAI ran it: its step_callback is silent on native tool
+# calls and on agents without tools (crewai/agents/agent_executor.py), so those steps are told from
+# the events.
 
-    def _place(self, event: Any = None) -> Place:
-        """Where `event` says it happens, else where its context was last seen."""
-        here = self._here.get(Place())
-        if event is None:
-            return here
-        known = self._places.get(event.task_id or "", here)
-        role = event.agent_role or known.agent
-        return known if role == known.agent else Place(known.task, role, known.index, known.of)
+
+def _step(
+    place: Place,
+    thought: str = "",
+    tool: str | None = None,
+    tool_input: Any = None,
+    result: Any = None,
+    output: str | None = None,
+) -> Fact:
+    return place.fact(
+        "step",
+        {
+            "thought": thought,
+            "tool": tool,
+            "tool_input": tool_input,
+            "result": None if result is None else text_of(result),
+            "output": output,
+        },
+    )
 
 
 def _class_name(value: Any) -> str:
     return type(value).__name__
 
 
-def _fact(type: str, place: Place, **data: Any) -> Fact:
-    return fact(type, data, task=place.task, agent=place.agent)
-
-
-def _role(agent: Any) -> str | None:
-    role = getattr(agent, "role", None)
-    return role.strip() if isinstance(role, str) else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    """Prompt, completion and total tokens, under whatever name the provider gives them."""
-    names = {
-        "prompt_tokens": ("prompt_tokens", "prompt_token_count", "input_tokens"),
-        "completion_tokens": ("completion_tokens", "candidates_token_count", "output_tokens"),
-        "total_tokens": ("total_tokens", "total_token_count"),
-    }
-    given = usage if isinstance(usage, Mapping) else {}
-    found = {
-        name: next((given[alias] for alias in aliases if isinstance(given.get(alias), int)), None)
-        for name, aliases in names.items()
-    }
-    return {name: value for name, value in found.items() if value is not None}
+def _agent_of(event: Any) -> str | None:
+    info = getattr(event, "agent_info", None)
+    return role_of(getattr(getattr(event, "agent", None), "role", None)) or role_of(
+        (info or {}).get("role")
+    )

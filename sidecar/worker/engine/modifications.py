@@ -2,37 +2,21 @@
 
 An instruction is a message of the user's before the next model call. CrewAI hands the hook the
 executor's own list of messages, so it stays in that agent's conversation. `now` cuts the reply
-that is being written off: an exception from the stream's sink, caught around the model's `call`
-before the agent sees it, which then asks again with the instruction.
+that is being written off (asking.py), which is then asked for again with the instruction.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any
 
-from crewai import BaseLLM
-from crewai.hooks import HookAborted, InterceptionPoint, register_hook
+from crewai.hooks import InterceptionPoint, register_hook
 
-from sidecar.worker.engine.build import agents_of, fill
+from sidecar.worker.engine.asking import asking, install
+from sidecar.worker.engine.build import fill
 from sidecar.worker.engine.gates import Change, Gates
 
 __all__ = ["Modifications"]
-
-_answering: Final[ContextVar[bool]] = ContextVar("crew_answering", default=False)
-"""Whether this context is inside a model's call that can be asked again."""
-
-
-class _CutOff(HookAborted):
-    """A reply must be asked for again. A HookAborted, because the layers between the stream and
-    the call let nothing else through; `again` gives the messages to ask with, for a call with
-    these messages on behalf of this task."""
-
-    def __init__(self, again: Callable[[Any, Any], list[Any]]) -> None:
-        super().__init__("cut off, to be asked again with an instruction", source="sidecar")
-        self.again = again
 
 
 class Modifications:
@@ -59,22 +43,17 @@ class Modifications:
     def install(self) -> None:
         """Register with CrewAI's hooks; after the gates, so that what is ordered during a pause
         is applied by the call that the pause held up."""
+        install()
         register_hook(InterceptionPoint.PRE_MODEL_CALL, self._before_model_call)
         register_hook(InterceptionPoint.PRE_STEP, self._before_step)
 
-    def attach(self, starting: Any) -> None:
-        """Make the models of a crew, or of an agent without one, able to be cut off."""
-        for agent in agents_of(starting):
-            llm = getattr(agent, "llm", None)
-            if isinstance(llm, BaseLLM):
-                _ask_again_when_cut(type(llm))
-
     def interrupt(self) -> None:
         """Cut the reply that this thread is hearing off, when an instruction says `now`."""
-        if self._gates.urgent() and _answering.get():
+        one = asking()
+        if self._gates.urgent() and one is not None:
             changes = self._gates.take(_is_instruction)
             if changes:
-                raise _CutOff(lambda messages, task: self._again(messages, task, changes))
+                one.cut_off(lambda messages: self._again(messages, one.task, changes))
 
     def _again(self, messages: Any, task: Any, changes: list[Change]) -> list[Any]:
         # No hook comes between: CrewAI ran those of this call before the first attempt.
@@ -141,43 +120,3 @@ def _fill_in(owner: Any, name: str, inputs: Mapping[str, Any]) -> None:
     """Fill a task's or an agent's text in again from its template, which CrewAI keeps."""
     template = getattr(owner, f"_original_{name}", None)
     setattr(owner, name, fill(getattr(owner, name) if template is None else template, inputs))
-
-
-def _ask_again_when_cut(model: type[BaseLLM]) -> None:
-    """Wrap `call` and `acall` of a model's class. Of the class, so that copies of the model are
-    wrapped as well; this process is one run's."""
-    if "call" in vars(model) and hasattr(model.call, "asks_again"):
-        return
-    call: Any = model.call
-    acall: Any = model.acall
-
-    @functools.wraps(call)
-    def call_again(self: Any, messages: Any, *args: Any, **kwargs: Any) -> Any:
-        if _answering.get():  # a class that calls its parent's, or an `acall` that uses a thread
-            return call(self, messages, *args, **kwargs)
-        token = _answering.set(True)
-        try:
-            while True:
-                try:
-                    return call(self, messages, *args, **kwargs)
-                except _CutOff as cut:
-                    messages = cut.again(messages, kwargs.get("from_task"))
-        finally:
-            _answering.reset(token)
-
-    @functools.wraps(acall)
-    async def acall_again(self: Any, messages: Any, *args: Any, **kwargs: Any) -> Any:
-        if _answering.get():
-            return await acall(self, messages, *args, **kwargs)
-        token = _answering.set(True)
-        try:
-            while True:
-                try:
-                    return await acall(self, messages, *args, **kwargs)
-                except _CutOff as cut:
-                    messages = cut.again(messages, kwargs.get("from_task"))
-        finally:
-            _answering.reset(token)
-
-    call_again.asks_again = True  # type: ignore[attr-defined]
-    model.call, model.acall = call_again, acall_again  # type: ignore[method-assign]

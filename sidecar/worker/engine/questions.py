@@ -1,26 +1,37 @@
-"""Questions to a person: reviews of tasks, and a Flow's `@human_feedback` and `ask()`.
+"""Questions to a person: reviews of tasks, a Flow's `@human_feedback` and `ask()`, and `input()`.
 
 CrewAI asks whoever is registered instead of the terminal. For tasks that is the provider of
 `crewai.core.providers.human_input`, a context variable (undocumented); for Flows `flow_config`. A
-provider that the user's own code gives a Flow goes before ours.
+provider that the user's own code gives a Flow goes before ours; where it puts the answer off
+(HumanFeedbackPending), the run waits for it here, for days if need be.
 """
 
 from __future__ import annotations
 
 import asyncio
+import builtins
+import functools
 import itertools
 import threading
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Final
 
+from crewai import Flow
 from crewai.core.providers.human_input import SyncHumanInputProvider, set_provider
+from crewai.flow import HumanFeedbackPending
 from crewai.flow.flow_config import flow_config
 from crewai.hooks import HookAborted
 
 from sidecar.channel import now_ms
 from sidecar.worker.engine.gates import Gates
+from sidecar.worker.outputs import json_of, text_of
 
 __all__ = ["Questions"]
+
+_patience: Final[ContextVar[float | None]] = ContextVar("crew_patience", default=None)
+"""Seconds that the flow which is asking will wait."""
 
 
 class Questions:
@@ -42,21 +53,48 @@ class Questions:
         self._turn = threading.Lock()
 
     def install(self) -> None:
-        """Be whom CrewAI asks; on the thread that will kick off."""
+        """Be whom CrewAI and `input()` ask; on the thread that will kick off, and once."""
         set_provider(_Reviewer(self))
         provider = _FlowProvider(self)
         flow_config.hitl_provider = provider
         flow_config.input_provider = provider
+        _ask_in_time(provider)
+        _wait_for_feedback(provider)
+        builtins.input = functools.partial(_input, self)
 
-    def ask(self, prompt: str, output: str) -> str:
-        """What a person says to it; "" accepts. Raises HookAborted when the run is cancelled."""
-        with self._turn:
+    def ask(
+        self, prompt: str, output: str, patience: float | None = None, **also: Any
+    ) -> str | None:
+        """What a person says to it; None when nobody did in time. Raises HookAborted when the run
+        is cancelled.
+
+        `patience` is the asker's own, in seconds; `also` goes into input.requested as far as it is
+        not None: `options` to choose from, a flow's `method` and `metadata`.
+        """
+        until = None if patience is None else time.monotonic() + patience
+        if not self._turn.acquire(timeout=-1 if patience is None else max(patience, 0)):
+            return None  # it was never shown
+        try:
             self._gates.stand("task")
             self._gates.check()
             asked = next(self._ids)
-            expires = now_ms() + self._timeout * 1000 if self._timeout > 0 else None
-            data = {"input": asked, "prompt": prompt, "output": output, "expires": expires}
-            return self._gates.ask(asked, lambda: self._say("input.requested", data, None))
+            left = None if until is None else max(until - time.monotonic(), 0.0)
+            limits = [limit for limit in (left, self._timeout or None) if limit is not None]
+            data = {
+                "input": asked,
+                "prompt": prompt,
+                "output": output,
+                "expires": now_ms() + min(limits) * 1000 if limits else None,
+                **{name: value for name, value in also.items() if value is not None},
+            }
+            return self._gates.ask(
+                asked,
+                lambda: self._say("input.requested", data, None),
+                left,
+                lambda: self._say("input.expired", {"input": asked}, None),
+            )
+        finally:
+            self._turn.release()
 
 
 class _Reviewer(SyncHumanInputProvider):
@@ -85,7 +123,8 @@ class _Reviewer(SyncHumanInputProvider):
     def _ask(self, answer: Any, context: Any) -> str:
         role = str(getattr(context.agent, "role", "") or "The agent").strip()
         prompt = f"{role} has finished. Leave the answer empty to accept, or say what to change."
-        return self._questions.ask(prompt, self._get_output_string(answer)).strip()
+        # None, as nobody answered, is taken as accepted.
+        return (self._questions.ask(prompt, self._get_output_string(answer)) or "").strip()
 
 
 class _FlowProvider:
@@ -95,17 +134,90 @@ class _FlowProvider:
         self._questions = questions
 
     def request_feedback(self, context: Any, _flow: Any) -> str:
-        return self._questions.ask(str(context.message), str(context.method_output))
+        return (
+            self._questions.ask(
+                str(context.message),
+                text_of(context.method_output),
+                options=_options(context.emit),
+                method=str(context.method_name),
+                metadata=json_of(context.metadata) or None,
+            )
+            or ""
+        )
 
     def request_input(
         self, message: str, _flow: Any, metadata: dict[str, Any] | None = None
-    ) -> str:
+    ) -> str | None:
         try:
-            return self._questions.ask(str(message), "")
+            return self._questions.ask(
+                str(message), "", _patience.get(), metadata=json_of(metadata) or None
+            )
         except HookAborted as aborted:
             # `ask()` would turn it into None, and the flow would go on with that.
             raise _Cancelled from aborted
 
 
 class _Cancelled(BaseException):
-    """Ends a cancelled flow; not an Exception, which `Flow.ask` swallows."""
+    """Ends a cancelled crew; not an Exception, which `Flow.ask` and users' own code swallow."""
+
+
+def _options(emit: Sequence[str] | None) -> list[str] | None:
+    return [str(one) for one in emit] if emit else None
+
+
+def _input(questions: Questions, prompt: object = "", /) -> str:
+    """Python's `input()`: where nobody answers in time, an empty line."""
+    try:
+        return questions.ask(str(prompt).strip(), "") or ""
+    except HookAborted as aborted:
+        raise _Cancelled from aborted
+
+
+def _ask_in_time(provider: _FlowProvider) -> None:
+    """Have `provider` keep the time of `Flow.ask(timeout=)`.
+
+    CrewAI would go on and leave it waiting in a thread (crewai/flow/runtime), with a question that
+    is open in the browser and answers nothing.
+    """
+    ask = Flow.ask
+
+    @functools.wraps(ask)
+    def asking(
+        self: Any,
+        message: str,
+        timeout: float | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> str | None:
+        if timeout is None or self._resolve_input_provider() is not provider:
+            return ask(self, message, timeout, metadata)
+        token = _patience.set(timeout)
+        try:
+            return ask(self, message, metadata=metadata)
+        finally:
+            _patience.reset(token)
+
+    Flow.ask = asking  # type: ignore[method-assign]
+
+
+def _wait_for_feedback(provider: _FlowProvider) -> None:
+    """Have a flow that is to hear its feedback later wait for it, and go on.
+
+    CrewAI's kickoff returns the HumanFeedbackPending as a result then; whoever has the feedback
+    some day is to load the flow and resume it. Here that is the person in the browser.
+    """
+    kickoff_async = Flow.kickoff_async
+
+    @functools.wraps(kickoff_async)
+    async def kicking_off(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await kickoff_async(self, *args, **kwargs)
+        while isinstance(result, HumanFeedbackPending):
+            text = await asyncio.to_thread(provider.request_feedback, result.context, self)
+            # What `from_pending` gives a flow that is made anew; this one still has its state, and
+            # its model, which the context names only.
+            waiting = result.context
+            waiting.llm = self._definition.methods[waiting.method_name].human_feedback.llm
+            self._pending_feedback_context, self._is_execution_resuming = waiting, True
+            result = await self.resume_async(text)
+        return result
+
+    Flow.kickoff_async = kicking_off  # type: ignore[method-assign]

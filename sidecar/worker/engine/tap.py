@@ -1,8 +1,10 @@
 """The ordered tap: every event of a crew, on the thread that emits it, in the order of emission.
 
-It stands on `crewai.events.stream_context.add_stream_sink` (undocumented; what CrewAI's own
-`stream_events` is built on). The event bus's handlers are no substitute: they run on a pool of ten
-threads and arrive out of order.
+It stands where the event bus publishes each event to the sinks of its context (undocumented; what
+CrewAI's own `stream_events` is built on). A sink of ours would be one of a context variable, which
+a thread of the user's does not have; and a worker is one run, so that whatever any thread says is
+of it. The bus's handlers are no substitute: they run on a pool of ten threads and arrive out of
+order.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ class Tap:
         emit: Callable[[Fact], None],
         gates: Gates,
         fatal: Callable[[BaseException], None],
+        attempt: int = 1,
     ) -> None:
-        self.mapper = Mapper()
+        self.mapper = Mapper(attempt, _innermost)
         self._emit = emit
         self._gates = gates
         self._fatal = fatal
@@ -49,16 +52,14 @@ class Tap:
     def install(
         self, prepare: Callable[[Any], None], interrupt: Callable[[], None] = lambda: None
     ) -> None:
-        """Listen in this context, and trim what CrewAI does for every chunk of a model.
+        """Listen to this process, and trim what CrewAI does for every chunk of a model.
 
-        Call it once, on the thread that will kick off. `prepare` is given each crew, and each
+        Call it once. `prepare` is given each crew, and each
         agent that works without one, just before it starts. `interrupt` is called at each chunk
         that has passed its gate, on the model's thread, and may raise HookAborted.
         """
-        from crewai.events.stream_context import add_stream_sink
-
         self._prepare, self._interrupt = prepare, interrupt
-        add_stream_sink(self._sink)
+        _listen(self._sink)
         self._gates.install()
         _trim_chunk_handling()
         for logger in ("crewai.llms.base_llm", None):  # None is the root
@@ -123,6 +124,27 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _class_name(value: object) -> str:
     return type(value).__name__
+
+
+def _innermost() -> str | None:
+    """The id of the event that began the innermost thing of this context (undocumented)."""
+    from crewai.events.event_context import get_current_parent_id
+
+    return get_current_parent_id()
+
+
+def _listen(sink: Callable[[Any, Any], None]) -> None:
+    """Have `sink` hear every event of this process, on the thread that emits it."""
+    from crewai.events import event_bus
+
+    names = vars(event_bus)
+    publish = names["publish_stream_event"]
+
+    def heard(source: Any, event: Any) -> None:
+        sink(source, event)
+        publish(source, event)
+
+    names["publish_stream_event"] = heard
 
 
 def _trim_chunk_handling() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.worker.config import ConfigError, CrewConfig, Toolbox, load
+from sidecar.worker.config import ConfigError, CrewConfig, Reference, Toolbox, load
 from sidecar.worker.config.keys import AgentConfig, TaskConfig
 from tests.worker.harness import PROJECT
 
@@ -97,9 +97,79 @@ def test_further_options_are_kept_with_their_types(tmp_path: Path) -> None:
     )
     agent, task = crew.agents["writer"], crew.tasks[0]
     assert agent.options == {"max_iter": 3, "allow_delegation": True}
-    assert agent.llm == "openai/gpt-4o"
+    assert agent.llm == {"model": "openai/gpt-4o"}
     assert task.options == {"human_input": True}
     assert (task.output_file, task.tools) == ("out/plan.md", ("content_calendar",))
+
+
+def test_a_config_with_crewais_own_fields_loads_as_it_is(tmp_path: Path) -> None:
+    """In the way of the app that findings U5 is about, in CrewAI's own flat form."""
+    crew = load_texts(
+        tmp_path,
+        "writer:\n  role: >\n    Writer\n  goal: >\n    Write\n  backstory: >\n    Writes.\n"
+        "  llm: openai\n  memory: false\n  verbose: true\n  tools: []\n  reasoning: true\n"
+        "  max_reasoning_attempts: 2\n  code_execution_mode: safe\n  mcps: [a#b, {url: c}]\n"
+        "  knowledge_sources: team.facts:source\n  planning_config: {max_attempts: 2}\n",
+        "draft:\n  name: draft\n  agent: writer\n  description: D\n  expected_output: E\n"
+        "  context: []\n  output_file: out/plan.md\n  create_directory: true\n"
+        "  output_pydantic: team.shapes:Plan\n  guardrail: It is short.\n"
+        "  guardrails: [team.checks:is_short, It is kind.]\n  tools: team.tools:search\n",
+    )
+    agent, task = crew.agents["writer"], crew.tasks[0]
+    assert agent.options == {
+        "verbose": True,
+        "memory": False,
+        "reasoning": True,
+        "max_reasoning_attempts": 2,
+        "code_execution_mode": "safe",
+        "mcps": ["a#b", {"url": "c"}],
+        "knowledge_sources": (Reference("team.facts", "source"),),
+        "planning_config": {"max_attempts": 2},
+    }
+    assert (task.name, task.context, task.tools) == ("draft", (), ("team.tools:search",))
+    assert task.options == {
+        "output_pydantic": Reference("team.shapes", "Plan"),
+        "guardrail": "It is short.",
+        "guardrails": (Reference("team.checks", "is_short"), "It is kind."),
+    }
+
+
+def test_tasks_without_an_agent_are_the_only_agents(tmp_path: Path) -> None:
+    crew = load_texts(tmp_path, tasks=TASKS.replace("    agent: writer\n", ""))
+    assert crew.tasks[0].agent == "writer"
+
+
+def test_a_task_without_an_agent_is_told_whom_it_may_name(tmp_path: Path) -> None:
+    several = AGENTS + "  editor: {role: E, goal: G, backstory: B}\n"
+    assert problems(tmp_path, several, TASKS.replace("    agent: writer\n", "")) == [
+        "tasks.yaml:2:3: tasks.draft.agent: missing; write who does it: one of editor, writer"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("llm", "problem"),
+    [
+        ("[a]", "must be a model, a provider, or a mapping with model:"),
+        ("{temperature: 1}", "must be a model, a provider, or a mapping with model:"),
+        (
+            "{model: m, max_tokens: 9, api_key: canary}",
+            "api_key is a secret; put it into .env, as the provider names it",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_is_told(tmp_path: Path, llm: str, problem: str) -> None:
+    found = problems(tmp_path, AGENTS + f"    llm: {llm}\n")
+    assert found == [f"agents.yaml:6:10: agents.writer.llm: {problem}"]
+
+
+@pytest.mark.parametrize("key", ["api_key", "'apiKey'", "client_secret", "auth_token", "PASSWORD"])
+def test_a_line_that_holds_a_secret_is_not_shown(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_texts(tmp_path, AGENTS + f"    embedding: {{model: m, {key}: canary}}\n")
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/agents.yaml:6:5: agents.writer.embedding: unknown key; did you mean "
+        "'embedder'?"
+    ]
 
 
 def test_anchors_and_merges_are_understood(tmp_path: Path) -> None:
@@ -153,8 +223,28 @@ def _task(*lines: str) -> str:
             "tasks.yaml:5:12: tasks.draft.agent: unknown agent 'writter'; did you mean 'writer'?",
         ),
         (
-            TASKS.replace("    agent: writer\n", ""),
-            "tasks.yaml:2:3: tasks.draft.agent: missing",
+            TASKS + "    name: drafts\n",
+            "tasks.yaml:6:11: tasks.draft.name: must be 'draft', as the task is called; "
+            "leave it out, or rename one",
+        ),
+        (
+            TASKS + "    output_pydantic: Plan\n",
+            "tasks.yaml:6:22: tasks.draft.output_pydantic: must be package.module:attribute of "
+            "your own Python",
+        ),
+        (
+            TASKS + "    guardrail: [a]\n",
+            "tasks.yaml:6:16: tasks.draft.guardrail: must be text that says what to check, or "
+            "package.module:function",
+        ),
+        (
+            TASKS + "    tool_failure_policy: shrug\n",
+            "tasks.yaml:6:26: tasks.draft.tool_failure_policy: must be 'ignore', 'warn' or "
+            "'raise', not 'shrug'",
+        ),
+        (
+            TASKS + "    security_config: high\n",
+            "tasks.yaml:6:22: tasks.draft.security_config: must be a mapping, not 'high'",
         ),
         (
             TASKS.replace("Draft it", "' '"),
@@ -229,15 +319,16 @@ def _task(*lines: str) -> str:
         (
             TASKS + "    tools: [zzz]\n",
             "tasks.yaml:6:13: tasks.draft.tools: unknown tool 'zzz'; "
-            "there are content_calendar, text_statistics",
+            "write package.module:attribute, or of crew/tools.py one of content_calendar, "
+            "text_statistics",
         ),
         (
             TASKS + "    human_input: maybe\n",
             "tasks.yaml:6:18: tasks.draft.human_input: must be true or false, not 'maybe'",
         ),
         (
-            TASKS + "    guardrail_max_retries: 0\n",
-            "tasks.yaml:6:28: tasks.draft.guardrail_max_retries: must be at least 1, not 0",
+            TASKS + "    guardrail_max_retries: -1\n",
+            "tasks.yaml:6:28: tasks.draft.guardrail_max_retries: must be at least 0, not -1",
         ),
         (
             TASKS + "    output_file: ../x.md\n",

@@ -91,9 +91,24 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_name(
     assert str(caught.value).startswith(said)
 
 
-@pytest.mark.parametrize("text", ["", "TOOLS = ['shout']\n"])
-def test_a_file_without_tools_is_told_what_it_needs(write: Write, text: str) -> None:
-    write(text)
+def test_tools_that_are_no_dict_are_told(write: Write) -> None:
+    write("TOOLS = ['shout']\n")
     with pytest.raises(ConfigError) as caught:
         toolbox()
-    assert str(caught.value).endswith("has no TOOLS, a dict of names and functions")
+    assert str(caught.value).endswith("TOOLS must be a dict of names and functions")
+
+
+def test_a_file_without_tools_gives_what_it_defines_itself(write: Write) -> None:
+    write(
+        "from pathlib import Path\n"
+        "from textwrap import dedent\n"
+        "class Base:\n"
+        "    name = 'base'\n"
+        "    def _run(self): ...\n"
+        "class Plain: ...\n"
+        "def shout(text: str) -> str: ...\n"
+        "def _helper(): ...\n"
+        "search = Base()\n"
+        "LIMIT = 3\n"
+    )
+    assert list(toolbox()) == ["Base", "shout", "search"]

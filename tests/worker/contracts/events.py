@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import threading
 from typing import Any
 
@@ -36,16 +35,86 @@ def check_sink_hears_every_event_in_order_on_the_emitting_thread() -> None:
 
 
 @check
-def check_sink_is_not_heard_in_other_contexts() -> None:
-    """tap.py: the sink is scoped by a context variable. If it became global, one process
-    could no longer hold two taps (only tests do)."""
+def check_publishing_is_one_function_that_every_emission_looks_up() -> None:
+    """tap.py puts itself there to hear crews in threads of the user's, which have no context and
+    so no sink. If nothing is heard, look where `CrewAIEventsBus._prepare_event` publishes."""
+    from crewai.events import event_bus
+
+    types: list[str] = []
+    names = vars(event_bus)
+    publish = names["publish_stream_event"]
+    names["publish_stream_event"] = lambda _source, event: types.append(event.type)
+    try:
+        crew = make_crew()
+        thread = threading.Thread(target=crew.kickoff, args=[{"message": "tea", "kind": "Tea"}])
+        thread.start()
+        thread.join()
+    finally:
+        names["publish_stream_event"] = publish
+    assert "crew_kickoff_started" in types
+    assert types.count("llm_stream_chunk") == 60
+    assert "crew_kickoff_completed" in types
+
+
+@check
+def check_events_are_chained_to_what_is_around_them() -> None:
+    """places.py: `parent_event_id` names the beginning of the innermost thing around an event, and
+    an end has its own beginning in `started_event_id`; a tool's crew is inside the tool's call.
+    If not, places can't be told: look at crewai/events/event_context.py."""
+    from crewai.tools import tool
+
+    @tool("critic")
+    def critic(text: str) -> str:
+        """Has it criticised."""
+        return str(make_crew().kickoff(inputs={"message": text, "kind": "Critic"}))
+
     heard: list[Any] = []
-    outside = contextvars.copy_context()
-    contextvars.copy_context().run(kickoff, make_crew(), lambda _s, event: heard.append(event))
-    before = len(heard)
-    outside.run(make_crew().kickoff, inputs={"message": "tea", "kind": "Tea"})
-    assert before > 0
-    assert len(heard) == before
+    kickoff(make_crew(tools=[critic]), lambda _source, event: heard.append(event))
+    by_id = {event.event_id: event for event in heard}
+
+    def around(event: Any) -> list[str]:
+        types = []
+        while event.parent_event_id is not None:
+            event = by_id[event.parent_event_id]
+            types.append(event.type)
+        return [type for type in types if type != "flow_started"]
+
+    crew = ["agent_execution_started", "task_started", "crew_kickoff_started"]
+    chunks = [around(event) for event in heard if event.type == "llm_stream_chunk"]
+    inner = ["llm_call_started", *crew, "tool_usage_started", *crew]
+    assert {tuple(one) for one in chunks} == {("llm_call_started", *crew), tuple(inner)}
+    for event in heard:
+        if event.type in ("task_completed", "llm_call_completed", "tool_usage_finished"):
+            began = by_id[event.started_event_id]
+            assert began.type.rpartition("_")[0] == event.type.rpartition("_")[0]
+            assert began.parent_event_id == event.parent_event_id
+
+
+@check
+def check_a_flow_knows_its_routers() -> None:
+    """executions.py: `Flow._is_router`, since an event does not say whether its result is a route.
+    If it is gone, look for `router` in the definition of the flow's methods."""
+    from crewai import Flow
+    from crewai.flow.flow import listen, router, start
+
+    class Routed(Flow[dict[str, Any]]):
+        _skip_auto_memory: bool = True
+
+        @start()
+        def begin(self) -> str:
+            return "begun"
+
+        @router(begin)
+        def decide(self) -> str:
+            return "on"
+
+        @listen("on")
+        def end(self) -> str:
+            return "ended"
+
+    flow: Any = Routed()
+    names = ("begin", "decide", "end")
+    assert [flow._is_router(name) for name in names] == [False, True, False]
 
 
 @check

@@ -14,8 +14,9 @@ from tests.worker.contracts import check, kickoff, make_crew, shout
 
 @check
 def check_storage_is_looked_up_at_each_use() -> None:
-    """worker/main.py sets CREWAI_STORAGE_DIR after the fork. If CrewAI reads it at import, runs
-    share one database, which each kickoff resets."""
+    """The environment is the run's after the fork only, and engine/storage.py gives the outputs of
+    tasks a folder of their own. If CrewAI reads it at import, what a crew remembers is looked for
+    in the wrong place."""
     from crewai_core.paths import db_storage_path
 
     for _ in range(2):
@@ -25,6 +26,29 @@ def check_storage_is_looked_up_at_each_use() -> None:
             make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
             assert list(Path(folder).glob("*.db"))
     os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+
+
+@check
+def check_a_kickoff_empties_the_outputs_that_its_crew_was_made_with() -> None:
+    """engine/storage.py: `Crew._task_output_handler.storage` and its constructor are private. If
+    they moved, runs share one database, which each kickoff empties."""
+    from crewai.memory.storage.kickoff_task_outputs_storage import KickoffTaskOutputsSQLiteStorage
+    from crewai_core import lock_store
+
+    from sidecar.worker.engine import storage
+
+    own = KickoffTaskOutputsSQLiteStorage.__init__
+    before = make_crew()
+    with tempfile.TemporaryDirectory() as folder:
+        storage.keep_in(Path(folder))
+        storage.attach(before)
+        for crew in (before, make_crew()):
+            path = Path(crew._task_output_handler.storage.db_path)
+            assert path.parent == Path(folder)
+            crew.kickoff(inputs={"message": "tea", "kind": "Tea"})
+            assert len(crew._task_output_handler.load()) == 1
+    KickoffTaskOutputsSQLiteStorage.__init__ = own  # type: ignore[method-assign]
+    lock_store.set_lock_backend(None)
 
 
 @check
@@ -58,14 +82,14 @@ def check_inputs_are_filled_in_once() -> None:
 
 
 @check
-def check_hosted_models_are_made_natively_and_stream() -> None:
+def check_hosted_models_are_made_natively() -> None:
     """models.py: OpenAI, compatible servers and OpenRouter without litellm. If a route moved,
     `create` fails with CrewAI's own words; adjust `provider`."""
     from sidecar.worker.engine.models import choose, create
 
     for variables, name in (
         ({"OPENAI_API_KEY": "sk-0123456789"}, "OpenAICompletion"),
-        ({"OPENROUTER_API_KEY": "sk-0123456789"}, "OpenAICompatibleCompletion"),
+        ({"OPENROUTER_API_KEY": "sk-or-0123456789"}, "OpenAICompatibleCompletion"),
         (
             {"OPENAI_API_KEY": "sk-0123456789", "OPENAI_BASE_URL": "http://localhost:1/v1"}
             | {"OPENAI_MODEL": "vendor/any"},
@@ -74,10 +98,38 @@ def check_hosted_models_are_made_natively_and_stream() -> None:
     ):
         llm = create(choose(variables))
         assert type(llm).__name__ == name
-        assert llm.stream is True
         assert type(llm).__module__.startswith("crewai.llms.providers.openai")
     assert llm.model == "vendor/any"
     assert llm.base_url == "http://localhost:1/v1"
+
+
+@check
+def check_a_bare_provider_has_a_model_that_crewai_makes_natively() -> None:
+    """models.py `_PROVIDERS`: each name of a provider, its variables and its default model. If one
+    fails with CrewAI's words on litellm or a model, its provider or default has another name now;
+    a provider that is missing in the table must be put into it."""
+    from crewai.llm import PROVIDER_ALIASES
+
+    from sidecar.worker.engine import models
+
+    known = {**models._ALIASES, **{name: name for name in models._PROVIDERS}}
+    assert known.keys() | {"openai", "openrouter"} == PROVIDER_ALIASES.keys()
+    for name, provider in models._PROVIDERS.items():
+        if provider.model is not None:
+            # Where CrewAI can make it without a package that only some have installed.
+            environ = {provider.keys[0]: "0123456789"}
+            choice = models.for_agent(name, models.named("offline"), environ)
+            assert (choice.provider, choice.source) == (name, provider.keys[0])
+            os.environ.update(environ)
+            try:
+                llm = models.create(choice)
+            except ValueError as error:
+                if "native provider not available" not in str(error):
+                    raise
+            else:
+                assert type(llm).__module__.startswith("crewai.llms.providers."), llm
+            finally:
+                del os.environ[provider.keys[0]]
 
 
 @check
@@ -94,16 +146,47 @@ def check_default_model_without_a_key_can_be_recognised() -> None:
     assert _hopeless(agent.llm, named("offline"))
 
 
+_NOT_IN_YAML = {
+    "Agent": {
+        "agent_executor": "made by CrewAI for each task",
+        "checkpoint": "writes keys in plain text; the run has a journal of its own",
+        "config": "a second way to say all of this",
+        "entity_type": "always the same",
+        "executor_class": "CrewAI's own; ours is told with every event",
+        "from_repository": "role, goal and backstory would come from an account at CrewAI",
+        "i18n": "CrewAI's own prompts, from a file of theirs",
+    },
+    "Task": {
+        "config": "a second way to say all of this",
+        "prompt_context": "written by CrewAI",
+    },
+}
+"""Fields that a user sets in Python only, with the reason."""
+
+
 @check
-def check_config_keys_are_crewais_own() -> None:
-    """keys.py: each key of an agent or task must be an argument of CrewAI's; remove or rename
-    those that are not."""
+def check_config_keys_are_all_that_crewai_takes() -> None:
+    """keys.py: each key of an agent or task must be an argument of CrewAI's; remove or rename those
+    that are not. Each argument of CrewAI's must be a key, one that CrewAI calls its runtime's own
+    (crewai/project/json_loader.py), or in _NOT_IN_YAML with a reason: add a new one to one of them.
+    """
     from crewai import Agent, Task
+    from crewai.project import crew_base, json_loader
 
     from sidecar.worker.config.keys import AgentConfig, TaskConfig
 
-    assert not set(AgentConfig.model_fields) - set(Agent.model_fields)
-    assert not set(TaskConfig.model_fields) - set(Task.model_fields)
+    for crewai, ours, runtime, written in (
+        (Agent, AgentConfig, json_loader._AGENT_RUNTIME_FIELDS, crew_base.AgentConfig),
+        (Task, TaskConfig, json_loader._TASK_RUNTIME_FIELDS, crew_base.TaskConfig),
+    ):
+        fields, keys = set(crewai.model_fields), set(ours.model_fields)
+        reasons = set(_NOT_IN_YAML[crewai.__name__])
+        assert not keys - fields, keys - fields
+        assert not keys & reasons, keys & reasons
+        assert not fields - keys - runtime - reasons, fields - keys - runtime - reasons
+        # What CrewAI types as YAML; `callbacks` of a task is no field of its Task.
+        stated = set(written.__annotations__) & fields
+        assert not stated - keys - runtime - reasons, stated - keys - runtime - reasons
 
 
 @check

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.channel import MAX_STRING
+from sidecar.channel import MAX_STRING, Kept
 from sidecar.worker.journal import JOURNAL
 from tests.support.openai_server import OpenAIServer, Script
 from tests.worker.harness import Child, Zygote, spec_for
@@ -20,7 +20,12 @@ CREW_FACTS = ("task.", "agent.", "llm.", "tool.", "step")
 
 
 def later(directory: Path, kept: dict[str, str], **more: Any) -> Any:
-    return spec_for(directory, attempt=2, kept=kept, **more)
+    """A second attempt, after a first that finished tasks with these outputs."""
+    tasks: list[Kept] = [
+        {"tid": f"1.{number}", "name": name, "output": output}
+        for number, (name, output) in enumerate(kept.items(), 1)
+    ]
+    return spec_for(directory, attempt=2, kept=tasks, **more)
 
 
 def prompts(server: OpenAIServer) -> list[str]:
@@ -39,7 +44,9 @@ def test_a_kept_task_costs_no_model_call_and_is_in_the_context_of_later_ones(
     assert last["data"] == {"output": "A real client heard this."}
     assert [KEPT in prompt for prompt in prompts(openai_server)] == [True, True]
     started = openai_worker.of("run.started")[0]["data"]
-    assert [task["name"] for task in started.pop("tasks")] == TASKS
+    tasks = started.pop("tasks")
+    assert [task["name"] for task in tasks] == TASKS
+    assert [task["tid"] for task in tasks] == ["1.1", "2.1", "2.2"]
     assert started == {
         "model": "openai/any-model",
         "attempt": 2,
@@ -142,7 +149,7 @@ def test_each_output_is_in_the_journal_when_its_task_is_told_as_completed(
         told = worker.until("task.completed", name=name)["data"]
         lines = (tmp_path / "run" / JOURNAL).read_text().splitlines()
         assert len(lines) == number
-        assert json.loads(lines[-1]) == {"task": name, "output": told["output"]}
+        assert json.loads(lines[-1]) == {"tid": f"1.{number}", "output": told["output"]}
 
 
 def test_an_output_that_the_log_cut_goes_on_whole_after_a_crash(

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from sidecar.channel import Fact
-from sidecar.worker.engine.mapping import Mapper, task_names
+from sidecar.worker.engine.executions import task_list, task_names
+from sidecar.worker.engine.mapping import Mapper
 
 AGENT = SimpleNamespace(role="Writer")
 
@@ -16,8 +17,34 @@ def task(id: str, name: str | None = None, agent: Any = AGENT) -> SimpleNamespac
 
 
 def event(type: str, **fields: Any) -> SimpleNamespace:
-    base = {"task_id": None, "agent_role": None, "event_id": "e1", "started_event_id": None}
+    base = {
+        "task_id": None,
+        "agent_role": None,
+        "event_id": "e1",
+        "started_event_id": None,
+        "parent_event_id": None,
+    }
     return SimpleNamespace(**{**base, "type": type, **fields})
+
+
+def crew(*tasks: Any) -> SimpleNamespace:
+    return SimpleNamespace(tasks=tasks)
+
+
+def begun(*tasks: Any) -> Mapper:
+    """A run whose own crew has been kicked off, with event `crew`."""
+    mapper = Mapper()
+    own = crew(*tasks)
+    mapper.own(own, [mapper.places.new_tid() for _ in tasks])
+    assert mapper.facts(own, event("crew_kickoff_started", event_id="crew")) == []
+    return mapper
+
+
+def at_work(work: Any) -> Mapper:
+    """The same in its only task, begun with event `task`."""
+    mapper = begun(work)
+    mapper.facts(work, event("task_started", event_id="task", parent_event_id="crew"))
+    return mapper
 
 
 def place(fact: Fact) -> tuple[str | None, str | None]:
@@ -28,24 +55,46 @@ class ToolUsage:
     """What CrewAI's ReAct path names its source."""
 
 
-def test_types_without_a_word_for_them_are_passed_over() -> None:
-    mapper = Mapper()
-    for type in ("flow_started", "flow_finished", "method_execution_started", "hook_dispatched"):
-        assert mapper.facts(None, event(type)) == []
-
-
 def test_tasks_are_numbered_from_one_and_placed_by_id() -> None:
-    mapper = Mapper()
     first, second = task("1", "plan"), task("2", "check")
-    assert mapper.plan([first, second]) == [
+    assert task_list([first, second]) == [
         {"name": "plan", "agent": "Writer"},
         {"name": "check", "agent": "Writer"},
     ]
-    (started,) = mapper.facts(second, event("task_started"))
+    mapper = begun(first, second)
+    start = event("task_started", event_id="t", parent_event_id="crew")
+    (started,) = mapper.facts(second, start)
     assert started["data"] == {"name": "check", "index": 2, "of": 2}
     assert place(started) == ("check", "Writer")
-    (done,) = mapper.facts(first, event("task_completed", output=SimpleNamespace(raw="out")))
-    assert (done["type"], done["data"]) == ("task.completed", {"name": "plan", "output": "out"})
+    assert started["tid"] == "1.2"
+    assert "in" not in started
+    end = event("task_completed", started_event_id="t", output=SimpleNamespace(raw="out"))
+    (done,) = mapper.facts(second, end)
+    assert (done["type"], done["data"]) == ("task.completed", {"name": "check", "output": "out"})
+    assert done["tid"] == "1.2"
+
+
+def test_a_task_that_runs_again_is_another_execution() -> None:
+    mapper, work = Mapper(), task("1", "plan")
+    again = crew(work)
+    tids = []
+    for number in range(2):
+        start = event("crew_kickoff_started", event_id=f"c{number}", crew_name="loop")
+        (crewed,) = mapper.facts(again, start)
+        started = event("task_started", event_id=f"t{number}", parent_event_id=f"c{number}")
+        (fact,) = mapper.facts(work, started)
+        assert fact["in"] == crewed["tid"]
+        assert crewed["data"]["tasks"][0]["tid"] == fact["tid"]
+        tids.append(fact["tid"])
+    assert tids == ["1.1", "1.3"]
+
+
+def test_an_end_that_crewai_pairs_with_another_beginning_ends_what_it_says() -> None:
+    """As where a tool's thread leaves something open."""
+    work = task("1", "plan")
+    mapper = at_work(work)
+    end = event("task_completed", started_event_id="crew", output=SimpleNamespace(raw="out"))
+    assert mapper.facts(work, end)[0]["tid"] == "1.1"
 
 
 def test_names_are_short_and_unique() -> None:
@@ -58,18 +107,17 @@ def test_names_are_short_and_unique() -> None:
 
 
 def test_a_role_filled_in_at_kickoff_replaces_the_planned_one() -> None:
-    mapper = Mapper()
-    mapper.plan([task("1", "plan", SimpleNamespace(role="{topic} Writer"))])
+    mapper = begun(task("1", "plan", SimpleNamespace(role="{topic} Writer")))
     started = mapper.facts(
-        task("1", "plan", SimpleNamespace(role="Tea Writer")), event("task_started")
+        task("1", "plan", SimpleNamespace(role="Tea Writer\n")),
+        event("task_started", parent_event_id="crew"),
     )
     assert place(started[0]) == ("plan", "Tea Writer")
 
 
 def test_a_model_call_is_told_with_its_call_and_usage() -> None:
-    mapper = Mapper()
-    mapper.plan([task("1", "plan")])
-    here: dict[str, Any] = {"task_id": "1", "agent_role": "Writer", "call_id": "c"}
+    mapper = at_work(task("1", "plan"))
+    here: dict[str, Any] = {"agent_role": "Writer\n", "call_id": "c", "parent_event_id": "task"}
     (started,) = mapper.facts(None, event("llm_call_started", model="m", **here))
     assert started["data"] == {"call": "c", "model": "m"}
     (delta,) = mapper.facts(None, event("llm_stream_chunk", chunk="Hi", tool_call=None, **here))
@@ -142,11 +190,12 @@ def test_a_tool_that_reports_its_failure_has_failed() -> None:
 
 
 def test_an_answer_is_one_step_whether_or_not_the_callback_told_it() -> None:
-    mapper = Mapper()
     work = task("1", "plan")
-    mapper.plan([work])
-    start = event("agent_execution_started", agent=AGENT, task=work)
-    done = event("agent_execution_completed", agent=AGENT, task=work, output="text")
+    mapper = at_work(work)
+    mapper.places._current = lambda: "a"
+    of: dict[str, Any] = {"agent": AGENT, "task": work}
+    start = event("agent_execution_started", event_id="a", parent_event_id="task", **of)
+    done = event("agent_execution_completed", started_event_id="a", output="text", **of)
     mapper.facts(None, start)
     assert [one["type"] for one in mapper.facts(None, done)] == ["step", "agent.completed"]
     mapper.facts(None, start)
@@ -167,3 +216,45 @@ def test_an_agent_without_a_crew_is_told_by_its_role() -> None:
         {"role": "Loner"},
         (None, "Loner"),
     )
+
+
+def test_what_has_no_word_is_told_with_a_digest_and_noise_is_not() -> None:
+    mapper = at_work(task("1", "plan"))
+    new = event(
+        "of_next_year", parent_event_id="task", weight=3, messages=["long"], label="x" * 2000
+    )
+    (fact,) = mapper.facts(None, new)
+    assert (fact["type"], place(fact), fact["tid"]) == ("event", ("plan", "Writer"), "1.1")
+    assert fact["data"] == {"kind": "of_next_year", "weight": 3, "label": "x" * 999 + "…"}
+    assert mapper.facts(None, event("hook_dispatched")) == []
+
+
+def test_an_operation_is_paired_by_its_call_and_told_where_it_happened() -> None:
+    mapper = at_work(task("1", "plan"))
+    start = event("memory_query_started", event_id="m", parent_event_id="task", query="q", limit=3)
+    (started,) = mapper.facts(None, start)
+    end = event(
+        "memory_query_completed",
+        started_event_id="m",
+        query="q",
+        results=[1, 2],
+        query_time_ms=1500,
+    )
+    (done,) = mapper.facts(None, end)
+    assert (started["type"], done["type"]) == ("memory.started", "memory.completed")
+    assert started["data"] == {"call": "m", "operation": "query", "query": "q", "limit": 3}
+    assert done["data"] == {
+        "call": "m",
+        "operation": "query",
+        "query": "q",
+        "found": 2,
+        "seconds": 1.5,
+    }
+    assert started["tid"] == done["tid"] == "1.1"
+
+
+def test_a_guardrail_tells_why_a_task_is_tried_again() -> None:
+    ended = event("llm_guardrail_completed", retry_count=1, success=False, error="too short")
+    (fact,) = Mapper().facts(None, ended)
+    assert fact["type"] == "guardrail.completed"
+    assert fact["data"] == {"call": "e1", "retry": 1, "success": False, "error": "too short"}

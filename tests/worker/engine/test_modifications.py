@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.channel import RunSpec
 from tests.support.openai_server import OpenAIServer, Script
 from tests.worker.harness import Child, spec_for
 
@@ -33,10 +34,24 @@ def modified(child: Child) -> list[tuple[str, dict[str, Any]]]:
     return [(fact["cause"], fact["data"]) for fact in child.of("run.modified")]
 
 
+def begin_to_write(child: Child, server: OpenAIServer, spec: RunSpec) -> None:
+    """Start a run; its first reply, which is slow, is being written then."""
+    server.script = SLOW
+    child.start(spec)
+    child.until("llm.delta")
+
+
 def between_pauses(child: Child) -> None:
     """Stand still in the reply that is being written, so that what follows has an order."""
     child.order(order="pause", cause="c-p")
     child.until("run.paused")
+
+
+def modify_in_a_pause(child: Child, **change: Any) -> None:
+    between_pauses(child)
+    modify(child, **change)
+    assert child.silent(0.5)
+    child.order(order="resume")
 
 
 def test_an_instruction_is_in_the_next_call_and_stays_in_that_conversation(
@@ -64,9 +79,7 @@ def test_an_instruction_is_in_the_next_call_and_stays_in_that_conversation(
 def test_an_instruction_is_kept_when_a_guardrail_has_the_task_done_again(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path, target=f"{TARGETS}:guarded"))
-    openai_worker.until("llm.delta")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path, target=f"{TARGETS}:guarded"))
     modify(openai_worker, instruction=INSTRUCTION)
     assert openai_worker.rest()["type"] == "run.completed"
     assert counts(openai_server) == [0, 1, 1]
@@ -86,9 +99,7 @@ def test_the_offline_model_hears_an_instruction(worker: Child, tmp_path: Path) -
 def test_several_instructions_come_in_the_order_they_were_given(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path))
-    openai_worker.until("llm.delta")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path))
     for number in range(3):
         modify(openai_worker, f"c-{number}", instruction=f"Instruction {number}.")
     openai_worker.rest()
@@ -100,13 +111,8 @@ def test_several_instructions_come_in_the_order_they_were_given(
 def test_an_instruction_given_during_a_pause_is_applied_after_it(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path))
-    openai_worker.until("llm.delta")
-    between_pauses(openai_worker)
-    modify(openai_worker, instruction=INSTRUCTION)
-    assert openai_worker.silent(0.5)
-    openai_worker.order(order="resume")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path))
+    modify_in_a_pause(openai_worker, instruction=INSTRUCTION)
     openai_worker.rest()
     assert counts(openai_server) == [0, 1, 0]
 
@@ -177,13 +183,8 @@ def test_now_without_a_reply_being_written_waits_for_the_next_call(
 def test_now_during_a_pause_cuts_off_when_it_ends(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path))
-    openai_worker.until("llm.delta")
-    between_pauses(openai_worker)
-    modify(openai_worker, instruction=INSTRUCTION, now=True)
-    assert openai_worker.silent(0.5)
-    openai_worker.order(order="resume")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path))
+    modify_in_a_pause(openai_worker, instruction=INSTRUCTION, now=True)
     assert openai_worker.rest()["type"] == "run.completed"
     assert counts(openai_server) == [0, 1, 0, 0]
     assert len(openai_worker.of("llm.failed")) == 1
@@ -192,9 +193,7 @@ def test_now_during_a_pause_cuts_off_when_it_ends(
 def test_a_new_description_is_what_the_model_sees(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path, "teapots"))
-    openai_worker.until("llm.delta")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path, "teapots"))
     old = "Judge the tone of the content plan"
     change = {"task": "analyze_sentiment", "description": "Sing of {message}, {unknown} too."}
     modify(openai_worker, "c-1", **{**change, "description": "Overtaken."})
@@ -234,9 +233,7 @@ def test_new_inputs_are_filled_into_the_tasks_to_come(
 def test_new_inputs_hold_for_every_later_task(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:
-    openai_server.script = SLOW
-    openai_worker.start(spec_for(tmp_path, "teapots"))
-    openai_worker.until("llm.delta")
+    begin_to_write(openai_worker, openai_server, spec_for(tmp_path, "teapots"))
     modify(openai_worker, inputs={"message": "kettles {message}"})
     assert openai_worker.rest()["type"] == "run.completed"
     assert counts(openai_server, "<brief>\nteapots\n</brief>") == [1, 0, 0]

@@ -6,9 +6,17 @@ import json
 import time
 import urllib.request
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from tests.support.openai_server import OpenAIServer, Script
 from tests.worker.harness import Child, Zygote, clean_environment, spec_for
+
+ROUTER_KEY: Final = "sk-or-v1-0123456789"
+PROJECT_KEY: Final = "sk-proj-0123456789"
+ROUTER_PATH: Final = "/api/v1/chat/completions"
+OPENAI_PATH: Final = "/v1/chat/completions"
 
 
 def test_a_run_streams_from_an_openai_compatible_server(
@@ -144,6 +152,65 @@ def test_openrouter_is_spoken_natively(
     assert request["authorization"] == "Bearer sk-or-v1-0123456789"
     assert request["body"]["model"] == "vendor/model:free"
     child.kill()
+
+
+@pytest.mark.parametrize(
+    ("environment", "path", "key", "model"),
+    [
+        # As the documentation of the app that was looked at says.
+        (
+            {"OPENROUTER_API_KEY": ROUTER_KEY, "OPENAI_BASE_URL": "{router}"}
+            | {"OPENAI_MODEL": "vendor/model"},
+            *(ROUTER_PATH, ROUTER_KEY, "vendor/model"),
+        ),
+        (
+            {"OPENAI_API_KEY": ROUTER_KEY, "OPENAI_API_BASE": "{router}"}
+            | {"OPENAI_MODEL_NAME": "vendor/model"},
+            *(ROUTER_PATH, ROUTER_KEY, "vendor/model"),
+        ),
+        # A route that copies any key into OPENROUTER_API_KEY.
+        (
+            {"OPENROUTER_API_KEY": PROJECT_KEY, "OPENAI_API_KEY": PROJECT_KEY}
+            | {"OPENROUTER_BASE_URL": "{router}", "OPENAI_BASE_URL": "{openai}"}
+            | {"OPENAI_MODEL": "any-model"},
+            *(OPENAI_PATH, PROJECT_KEY, "any-model"),
+        ),
+    ],
+)
+def test_a_key_goes_to_whom_it_belongs_whatever_its_variable(
+    zygote: Zygote,
+    openai_server: OpenAIServer,
+    tmp_path: Path,
+    environment: dict[str, str],
+    path: str,
+    key: str,
+    model: str,
+) -> None:
+    at = {
+        "{openai}": openai_server.base_url,
+        "{router}": openai_server.base_url.replace("/v1", "/api/v1"),
+    }
+    said = {name: at.get(value, value) for name, value in environment.items()}
+    child = zygote.make(clean_environment(**said))
+    try:
+        assert child.run(spec_for(tmp_path))["type"] == "run.completed"
+    finally:
+        child.kill()
+    asked = {(one["path"], one["authorization"]) for one in openai_server.requests}
+    assert asked == {(path, f"Bearer {key}")}
+    assert {one["body"]["model"] for one in openai_server.requests} == {model}
+
+
+def test_an_agent_that_names_a_bare_provider_gets_the_environments_model_of_it(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "agents.yaml").write_text("a: {role: A, goal: G, backstory: B, llm: openai}")
+    (config / "tasks.yaml").write_text("t: {description: D, expected_output: E, agent: a}")
+    last = openai_worker.run(spec_for(tmp_path, config=str(config)))
+    assert last["data"] == {"output": "A real client heard this."}
+    assert [one["body"]["model"] for one in openai_server.requests] == ["any-model"]
 
 
 def test_the_server_lists_its_requests_and_answers_whole_when_not_asked_to_stream(

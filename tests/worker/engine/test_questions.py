@@ -20,7 +20,7 @@ FIRST = "create_content_plan"
 def asked(child: Child) -> dict[str, Any]:
     """The next question."""
     data: dict[str, Any] = child.until("input.requested")["data"]
-    assert data.keys() == {"input", "prompt", "output", "expires"}
+    assert data.keys() - {"method"} == {"input", "prompt", "output", "expires"}
     return data
 
 
@@ -176,3 +176,69 @@ def test_a_flow_has_a_method_reviewed(worker: Child, tmp_path: Path, text: str) 
     assert (question["prompt"], question["output"]) == ("Is it good?", "a draft")
     answer(worker, question["input"], text)
     assert worker.rest()["data"] == {"output": f"a draft, told: {text}"}
+
+
+def test_a_flow_that_asks_in_vain_goes_on_when_the_gateway_has_heard_of_it(
+    worker: Child, tmp_path: Path
+) -> None:
+    before = now_ms()
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:Impatient"))
+    question = worker.until("input.requested")["data"]
+    assert question["metadata"] == {"why": "paint"}
+    assert before < question["expires"] <= now_ms() + 50
+    assert worker.until("input.expired")["data"] == {"input": question["input"]}
+    assert worker.silent(0.3)
+    worker.order(order="expire", input=question["input"])
+    assert worker.rest()["data"] == {"output": "asked: None"}
+
+
+def test_an_answer_in_the_moment_in_which_a_flow_gives_up_counts(
+    worker: Child, tmp_path: Path
+) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:Impatient"))
+    question = worker.until("input.expired")["data"]["input"]
+    answer(worker, question, "blue")
+    assert worker.rest()["data"] == {"output": "asked: blue"}
+
+
+@pytest.mark.parametrize("text", ["blue", ""])
+def test_pythons_input_asks_the_browser(worker: Child, tmp_path: Path, text: str) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:FromTheKeyboard"))
+    question = asked(worker)
+    assert (question["prompt"], question["output"]) == ("Which colour?", "")
+    answer(worker, question["input"], text)
+    assert worker.rest()["data"] == {"output": f"typed: {text}"}
+    printed = "".join(fact["data"]["text"] for fact in worker.of("log"))
+    assert "There are two colours." in printed
+
+
+def test_a_run_that_waits_at_pythons_input_can_be_cancelled(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:FromTheKeyboard"))
+    asked(worker)
+    worker.order(order="cancel", cause="c-2")
+    assert worker.rest()["type"] == "run.cancelled"
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("approved", {"output": '{"published": "yes"}', "json": {"published": "yes"}}),
+        ("", {"output": None}),
+    ],
+)
+def test_a_flow_whose_feedback_comes_later_waits_for_it_and_goes_on(
+    worker: Child, tmp_path: Path, text: str, last: dict[str, Any]
+) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:PutOff"))
+    question = worker.until("input.requested")["data"]
+    expected = {
+        "prompt": "Is it good?",
+        "output": '{"draft": "a draft"}',
+        "expires": None,
+        "options": ["approved", "rejected"],
+        "method": "write",
+        "metadata": {"who": "the boss"},
+    }
+    assert {name: question[name] for name in expected} == expected
+    answer(worker, question["input"], text)
+    assert worker.rest()["data"] == last

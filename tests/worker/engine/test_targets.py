@@ -32,7 +32,7 @@ def test_each_kind_of_target_runs_and_streams(
     wrapped = f"wrapped: {output}" if target == "Remembering" else output
     assert last["data"]["output"] == wrapped
     assert worker.of("task.started")[0]["task"] == task
-    known = [] if target == "Remembering" else [{"name": task, "agent": "Writer"}]
+    known = [] if target == "Remembering" else [{"name": task, "agent": "Writer", "tid": "1.1"}]
     assert worker.of("run.started")[0]["data"]["tasks"] == known
     assert len(worker.of("agent.started")) == 1
 

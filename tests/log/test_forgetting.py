@@ -1,15 +1,12 @@
-"""The store in SQLite, beyond what every kind must do: it forgets in passing, and says where it is
-slow."""
+"""The store in SQLite forgets in passing: no run is deleted in one go."""
 
 from __future__ import annotations
 
-import functools
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from sidecar.log import sqlite
+from sidecar.log import forgetting
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft
 from tests.support.clock import Clock, clock, settle
@@ -31,6 +28,10 @@ async def finish(store: SqliteStore, run: str, events: int, size: int = 10) -> N
     await log.append([*drafts, FINAL], snapshot={"run": run, "state": "completed"})
 
 
+async def runs(store: SqliteStore) -> list[str]:
+    return [found["run"] async for found in store.snapshots(states=None, limit=200)]
+
+
 def count(store: SqliteStore, table: str) -> int:
     ((rows,),) = store.query(f"SELECT count(*) FROM {table}")
     assert isinstance(rows, int)
@@ -46,11 +47,11 @@ async def test_a_long_run_is_forgotten_at_once_and_deleted_bit_by_bit(
     await finish(store, "r_2", 0)
     assert await store.find("r_1") is None
     assert await store.snapshot("r_1") is None
-    assert await store.snapshots(states=None, limit=9) == [{"run": "r_2", "state": "completed"}]
+    assert await runs(store) == ["r_2"]
     left = [count(store, "events")]
     assert left == [events + 2]
     while left[-1] > 1:
-        await clock.turn(sqlite._FORGET_PAUSE_SECONDS if left[1:] else 0)
+        await clock.turn(forgetting._PAUSE_SECONDS if left[1:] else 0)
         left.append(count(store, "events"))
         assert 0 <= left[-2] - left[-1] <= most
     await clock.turn(1)
@@ -67,34 +68,11 @@ async def test_a_lower_bound_is_come_to_bit_by_bit_and_so_is_what_a_death_left(
     await store.close()
     store = await opened(tmp_path, keep_runs=50)
     await settle()
-    assert 50 < len(await store.snapshots(states=None, limit=200)) < 100
+    assert 50 < len(await runs(store)) < 100
     await store.close()
     store = await opened(tmp_path, keep_runs=5)
     for _ in range(400):
-        await clock.turn(sqlite._FORGET_PAUSE_SECONDS)
-    kept = [one["run"] for one in await store.snapshots(states=None, limit=200)]
-    assert kept == ["r_99", "r_98", "r_97", "r_96", "r_95"]
+        await clock.turn(forgetting._PAUSE_SECONDS)
+    assert await runs(store) == ["r_99", "r_98", "r_97", "r_96", "r_95"]
     assert (count(store, "events"), count(store, "runs")) == (20, 5)
     await store.close()
-
-
-async def test_a_folder_without_a_write_ahead_log_is_said_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    # As a network file system has it: no memory that programs share.
-    path = f"file:{tmp_path}/log.sqlite3?vfs=unix-dotfile"
-    real = functools.partial(sqlite3.connect, uri=True)
-    monkeypatch.setattr(sqlite3, "connect", lambda _, **options: real(path, **options))
-    store = await opened(tmp_path, keep_runs=1)
-    await finish(store, "r_1", 1)
-    await store.close()
-    [said] = caplog.messages
-    assert "journal_mode is delete" in said
-    assert "SIDECAR_DATA" in said
-
-
-async def test_a_folder_with_one_is_not_spoken_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    await (await opened(tmp_path, keep_runs=1)).close()
-    assert caplog.messages == []

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp.http_websocket import WSMessageTextBytes
 
-from sidecar.log import STALL_SECONDS
-from sidecar.web.frames import FrameReader
-from sidecar.web.frames import Message as Read
+from sidecar.web.stall import STALL_SECONDS
 from sidecar.web.ws import Session
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, serve, until_stuck
@@ -197,13 +196,23 @@ async def test_only_the_newest_ping_is_answered_and_only_when_it_is_taken(
     for number in range(1_000):
         writer.write(frame(9, b"%d" % number))
     await writer.drain()
-    await settle()
+    while connection._owed[2:] != b"999":
+        await settle()
     assert connection._socket.get_write_buffer_size() == waiting
     opcode, payload = 0, b""
     while opcode != 10:
         opcode, payload = await next_frame(reader)
     assert payload == b"999"
     writer.transport.abort()
+
+
+async def test_the_pings_of_one_turn_are_answered_in_one_row(served: Served) -> None:
+    reader, writer = await handshake(served)
+    writer.write(frame(9, b"1") + frame(9, b"2") + frame(8))
+    answers = [await next_frame(reader) for _ in range(4)]
+    # Behind its own first ping.
+    assert answers[1:] == [(10, b"1"), (10, b"2"), (8, b"")]
+    writer.close()
 
 
 async def test_who_pings_and_takes_nothing_is_let_go_all_the_same(
@@ -271,27 +280,39 @@ async def test_of_a_command_that_is_too_long_nothing_is_kept_and_that_is_said(
     writer.close()
 
 
-async def test_of_a_flood_of_frames_a_turns_worth_is_read_at_once(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, writer = await handshake(served)
+async def test_of_a_flood_of_frames_a_turns_worth_is_read_at_once(served: Served) -> None:
+    reader, writer = await handshake(served)
     connection = the_session(served)
-    sizes = []
-    feed = FrameReader.feed
-
-    def count(self: FrameReader, data: bytes) -> list[Read]:
-        sizes.append(len(data))
-        return feed(self, data)
-
-    monkeypatch.setattr(FrameReader, "feed", count)
-    connection.data_received(frame(9) * 20_000)
-    assert sizes == [4_096]
-    assert not connection._socket.is_reading()
-    while sum(sizes) < 120_000:
-        await settle()
-    assert max(sizes) == 4_096
-    await settle()
+    frames = connection._frames
+    assert frames is not None
+    connection.data_received(frame(9) * 1_000 + command("c-1"))
+    read = [frames._count]
+    while frames.more:
+        assert not connection._socket.is_reading()
+        await asyncio.sleep(0)
+        read.append(frames._count)
+    assert read == [*range(16, 1_001, 16), 1_001]
     assert connection._socket.is_reading()
+    while (got := await next_frame(reader))[0] != 1 or b"c-1" not in got[1]:
+        pass
+    writer.close()
+
+
+async def test_a_large_message_takes_its_turns_too(served: Served) -> None:
+    reader, writer = await handshake(served)
+    connection = the_session(served)
+    frames = connection._frames
+    assert frames is not None
+    connection.data_received(frame(1, b"x" * 200_000))
+    turns = 0
+    while frames.more:
+        assert frames._parts is not None
+        turns += 1
+        assert len(frames._parts) == 16_384 * turns
+        await asyncio.sleep(0)
+    assert turns == 200_000 // 16_384
+    while (got := await next_frame(reader))[0] != 1 or b"ack" not in got[1]:
+        pass
     writer.close()
 
 
@@ -335,6 +356,41 @@ async def test_who_listens_in_the_end_hears_why_it_was_let_go(served: Served, cl
     writer.transport.abort()
     await clock.turn(8)
     assert served.connections._open == set()
+
+
+async def test_for_one_that_is_let_go_no_more_is_read_of_the_log(
+    served: Served, clock: Clock
+) -> None:
+    connection, reader, writer = await lagging(served)
+    [(subscription, _)] = connection._subscriptions.values()
+    await clock.turn(STALL_SECONDS)
+    seq = subscription.seq
+    assert await goodbye(reader) == (4001, "too slow; come back with your cursor")
+    # It has taken all that it was given, and could be given more.
+    assert connection.writable
+    await settle()
+    assert (subscription.seq, connection._subscriptions) == (seq, {})
+    writer.transport.abort()
+
+
+async def test_a_slow_reader_gets_a_big_event(served: Served, clock: Clock) -> None:
+    run, worker = await served.running()
+    reader, writer = await handshake(served, f"/ws?run={run}", limit=1)
+    # Else the kernel takes all of it for the reader.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    connection = the_session(served)
+    worker.say("llm.delta", {"text": "x" * (2 << 20)})
+    worker.say("run.completed", {})
+    worker.leave()
+    await until_stuck(connection)
+    opcode, payload, before = 0, b"", b""
+    while opcode != 8 and b"stream.end" not in payload:
+        before = payload
+        opcode, payload = await slow_frame(reader, clock)
+        writer.write(frame(10))  # to one of our pings
+    assert b"run.completed" in before
+    assert not connection._dismissed
+    writer.close()
 
 
 def the_session(served: Served) -> Session:
@@ -382,6 +438,19 @@ async def next_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     elif size == 127:
         size = int.from_bytes(await reader.readexactly(8), "big")
     return first & 15, await reader.readexactly(size)
+
+
+async def slow_frame(reader: asyncio.StreamReader, clock: Clock) -> tuple[int, bytes]:
+    """The same, for one that takes 256 KB in 14 s."""
+    first, size = await reader.readexactly(2)
+    if size >= 126:
+        size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8), "big")
+    payload = b""
+    while left := size - len(payload):
+        payload += await reader.readexactly(min(left, 1 << 18))
+        if left > 1 << 18:
+            await clock.turn(STALL_SECONDS - 1)
+    return first & 15, payload
 
 
 async def goodbye(reader: asyncio.StreamReader) -> tuple[int, str]:

@@ -1,0 +1,162 @@
+"""Every call of a model that a run makes, whoever makes it: an agent, a manager, a planner, or the
+user's own code.
+
+It streams where its class can (streaming.py): CrewAI's classes ask `_effective_stream` before each
+request. And it can be cut off: an exception from the stream's sink, caught around the model's
+`call` before the caller sees it, which then asks again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Final
+
+from crewai import BaseLLM
+from crewai.hooks import HookAborted
+
+from sidecar.worker.engine import replies
+from sidecar.worker.engine.streaming import streams
+
+__all__ = ["Asking", "asking", "install"]
+
+Again = Callable[[Any], list[Any]]
+"""The messages to ask with instead of these."""
+
+_asking: Final[ContextVar[Asking | None]] = ContextVar("crew_asking", default=None)
+
+
+class _CutOff(HookAborted):
+    """A HookAborted: the layers between the stream and the call let nothing else through."""
+
+    def __init__(self) -> None:
+        super().__init__("cut off, to be asked again with an instruction", source="sidecar")
+
+
+class Asking:
+    """One call of `llm`, with tools or without; `task` is the one it is made for, or None."""
+
+    def __init__(self, llm: BaseLLM, tools: bool, task: Any) -> None:
+        self.llm = llm
+        self.tools = tools
+        self.task = task
+        self.replies = replies.Replies()
+        self._again: Again | None = None
+
+    def cut_off(self, again: Again) -> None:
+        """Leave the reply that this thread is hearing; raises through the client to `install`'s
+        wrapper."""
+        self._again = again
+        raise _CutOff
+
+    def again(self) -> Again | None:
+        """How to ask again, once; None if nobody has cut this call off. Not read from what was
+        raised: LiteLLM's class takes any error in mid-stream for the end of the reply
+        (crewai/llm.py), as a user's own may."""
+        again, self._again = self._again, None
+        return again
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        token = _asking.set(self)
+        try:
+            with self.replies.kept():
+                yield
+        finally:
+            _asking.reset(token)
+
+
+def asking() -> Asking | None:
+    """The call that this context is in."""
+    return _asking.get()
+
+
+def install() -> None:
+    """Wrap `call` and `acall` of every class of models, now and to come; once per process. Of the
+    class, so that all of its models are wrapped, whoever makes them."""
+    replies.install()
+    base: Any = BaseLLM
+    for model in _descendants(base):
+        _wrap(model)
+    told, created = base._effective_stream, base.__init_subclass__.__func__
+
+    @functools.wraps(told)
+    def streams_here(llm: BaseLLM) -> bool | None:
+        wanted: bool | None = told(llm)
+        one = _asking.get()
+        return wanted or (one is not None and one.llm is llm and streams(llm, one.tools))
+
+    def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
+        created(model, **kwargs)
+        _wrap(model)
+
+    base._effective_stream = streams_here
+    base.__init_subclass__ = classmethod(created_wrapped)
+
+
+def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:
+    children = set(model.__subclasses__())
+    return children.union(*map(_descendants, children))
+
+
+def _wrap(model: type[BaseLLM]) -> None:
+    for name, wrap in (("call", _call), ("acall", _acall)):
+        if (own := vars(model).get(name)) is not None:
+            setattr(model, name, wrap(own))
+
+
+def _call(call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_inner(llm):
+            return call(llm, messages, *args, **kwargs)
+        one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
+        with one.here():
+            while True:
+                try:
+                    answer = call(llm, messages, *args, **kwargs)
+                except Exception:
+                    if (again := one.again()) is None:
+                        raise
+                else:
+                    if (again := one.again()) is None:
+                        return answer
+                one.replies.close()
+                messages = again(messages)
+
+    return asked
+
+
+def _acall(acall: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(acall)
+    async def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_inner(llm):
+            return await acall(llm, messages, *args, **kwargs)
+        one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
+        with one.here():
+            while True:
+                try:
+                    answer = await acall(llm, messages, *args, **kwargs)
+                except Exception:
+                    if (again := one.again()) is None:
+                        raise
+                else:
+                    if (again := one.again()) is None:
+                        return answer
+                await one.replies.aclose()
+                messages = again(messages)
+
+    return asked
+
+
+def _is_inner(llm: BaseLLM) -> bool:
+    """Whether this is part of a call: a class that calls its parent's, an `acall` that uses a
+    thread."""
+    one = _asking.get()
+    return one is not None and one.llm is llm
+
+
+def _has_tools(tools: Any = None, *_args: Any, **_kwargs: Any) -> bool:
+    return bool(tools)
