@@ -23,7 +23,7 @@ Order, gateway to worker::
     {"order": "cancel", "cause": "c-7"}
     {"order": "pause", "cause": "c-8"}        answered by the fact run.paused {boundary}
     {"order": "resume", "cause": "c-9"}
-    {"order": "modify", "cause": "c-10", "change": {"instruction": str, "now"?: true}
+    {"order": "modify", "cause": "c-10", "change": {"instruction": str, "now"?: true, "task"?: str}
                                                  | {"task": str, "description": str}
                                                  | {"inputs": {...}}}
                                               answered by run.modified {...change, applied}

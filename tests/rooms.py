@@ -16,7 +16,7 @@ PACKAGE: Final = ROOT / "sidecar"
 
 FLOORS: Final = (
     # From the bottom up; a room imports from floors below its own.
-    {"errors", "clock", "tasks", "labels", "inputs", "root"},
+    {"errors", "clock", "tasks", "inputs", "labels", "root"},
     {"channel", "settings"},
     {"protocol", "datafolder"},
     {"log", "pool"},
@@ -27,7 +27,14 @@ FLOORS: Final = (
     {"terminal", "compare"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
-    {"worker", "worker/environment", "worker/outputs", "worker/process", "worker/user"},
+    {
+        "worker",
+        "worker/environment",
+        "worker/outputs",
+        "worker/process",
+        "worker/project",
+        "worker/user",
+    },
     {"worker/journal", "worker/started", "worker/line", "worker/config"},
     {"worker/engine", "worker/synthetic"},
     {"worker/main"},

@@ -76,7 +76,7 @@ class CrewClient:
         return await self.command("resume", run=run)
 
     async def modify(self, run: str, **change: Any) -> Frame:
-        """`instruction=` (and `now=True`), or `task=` and `description=`, or `inputs=`."""
+        """`instruction=` (and `now=True`, `task=`), or `task=` and `description=`, or `inputs=`."""
         return await self.command("modify", run=run, **change)
 
     async def answer(self, run: str, input: str, text: str = "") -> Frame:

@@ -84,7 +84,7 @@ class Resume(Command):
 class Modify(Command):
     run: str
     change: dict[str, Any]
-    """instruction (+ now), or task + description, or inputs; as `run.modifying` tells it."""
+    """instruction (+ now, task), or task + description, or inputs; as `run.modifying` tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +197,18 @@ def _cancel(id: str, digest: str, f: _Fields) -> Command:
 
 def _modify(id: str, digest: str, f: _Fields) -> Command:
     run = f.text("run")
-    kind = f.one_of("instruction", "task", "inputs")
+    kind = f.one_of("instruction", "description", "inputs")
+    task = None if f.optional_text("task") is None else f.text("task")
     if kind == "instruction":
         change: dict[str, Any] = {"instruction": f.text("instruction", limit=MAX_TEXT)}
         if f.flag("now"):
             change["now"] = True
-    elif kind == "task":
+        if task is not None:
+            change["task"] = task
+    elif kind == "description":
         change = {"task": f.text("task"), "description": f.text("description", limit=MAX_TEXT)}
+    elif task is not None:
+        raise CommandError("bad_request", "inputs are for every task: leave `task` out", id=id)
     else:
         change = {"inputs": f.mapping("inputs")}
     return Modify(id, digest, run, change)

@@ -185,15 +185,17 @@ class Controls:
 
     def _require_pending_task(self, command: Modify) -> None:
         name = command.change.get("task")
-        if name is None or not self._run.tasks:
+        if name is None or not self._run.work.planned:  # a Flow's come to light later, and again
             return
         task = next((task for task in self._run.tasks if task.name == name), None)
         if task is None:
             known = ", ".join(task.name for task in self._run.tasks)
             raise CommandError("bad_request", f"no task {name[:80]!r}; there are {known}")
-        if task.state != "pending":
+        said = "instruction" in command.change  # a conversation can be told in its middle
+        if task.state not in (("pending", "running") if said else ("pending",)):
+            wanted = "ended" if said else "started"
             raise CommandError(
-                "illegal_state", f"task {name!r} is {task.state}; only one that has not started"
+                "illegal_state", f"task {name!r} is {task.state}; only one that has not {wanted}"
             )
 
 

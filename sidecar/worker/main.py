@@ -7,13 +7,14 @@ process of its own, where fork is unsafe or missing.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import random
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -27,8 +28,9 @@ from sidecar.channel import (
     encode_line,
     fact,
 )
+from sidecar.inputs import fill_in, placeholders
 from sidecar.worker import config as configs
-from sidecar.worker import environment, process, user
+from sidecar.worker import environment, process, project, user
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
@@ -100,6 +102,12 @@ class _Run:
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
         self._journal = Journal(self._directory, self._redactor.text)
+        self._told = False
+        """Whether it has started, as far as anybody knows."""
+        self._begin: Callable[[], None] = lambda: None
+        """Says so where something else is told first: a function kicks off by itself."""
+        self._unasked = set(spec["review"])
+        """Tasks that a person was to be asked about and that have not come up."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -111,6 +119,7 @@ class _Run:
             self._reader.start()
             self._settle()
             output = self._work()
+            self._say_unasked()
         except BaseException as error:  # a SystemExit from a tool must not end the run unsaid
             self._fail(error)
         self._complete(output)
@@ -124,76 +133,128 @@ class _Run:
         threading.excepthook = self._thread_failed
 
     def _work(self) -> Output:
-        spec, inputs = self._spec, self._spec["inputs"]
+        spec = self._spec
         choice = models.choose(os.environ)
         tap = Tap(self._tell, self._gates, self._fail, spec["attempt"])
-        if spec["target"] is None:
-            crew = configs.load(Path(spec["config"]), configs.toolbox())
-            from sidecar.worker.engine.build import check_review, fill, from_config
+        found = project.choose(
+            spec["target"], spec["crew"], Path(spec["config"]), Path(spec["folder"])
+        )
+        if found is not None:
+            return self._own(found.target, tap, choice)
+        crew = configs.load(Path(spec["config"]), configs.toolbox())
+        inputs = fill_in(spec["inputs"], placeholders(crew.texts), datetime.date.today())
+        from sidecar.worker.engine.build import check_review, fill, from_config
 
-            check_review(spec["review"], [task.name for task in crew.tasks])
-            named = [
-                {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
-                for task in crew.tasks
-            ]
-            # Before anything slow, so that a browser sees life within milliseconds.
-            self._started(choice.label, named, tap)
-            self._capture.start()
-            self._keep_outputs()
-            job = from_config(crew, choice, inputs, self._directory)
-        else:
-            from sidecar.worker.engine.build import check_review, from_target
-            from sidecar.worker.engine.executions import task_list
+        check_review(spec["review"], [task.name for task in crew.tasks])
+        named = [
+            {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+            for task in crew.tasks
+        ]
+        # Before anything slow, so that a browser sees life within milliseconds.
+        self._started(choice.label, named, tap)
+        self._capture.start()
+        self._keep_outputs()
+        job = from_config(crew, choice, inputs, self._directory)
+        self._listen_to(tap, choice)
+        return self._kickoff(job, inputs, tap)
 
-            self._capture.start()
-            self._keep_outputs()
-            job = from_target(spec["target"], choice)
-            named = task_list(job.tasks)
-            if named:  # a Flow's tasks are known only when it comes to them
-                check_review(spec["review"], [task["name"] for task in named])
-            self._started(job.model or choice.label, named, tap)
-        return self._kickoff(job, tap, choice)
+    def _own(self, target: str, tap: Tap, choice: models.ModelChoice) -> Output:
+        """A crew of the user's own Python, listened to from the first line of its module."""
+        from sidecar.worker.engine import targets
+        from sidecar.worker.engine.build import check_review, fill
+        from sidecar.worker.engine.executions import task_list
+
+        spec = self._spec
+        self._capture.start()
+        self._keep_outputs()
+        crews: list[Any] = []
+
+        def starting(source: Any) -> None:
+            crews.append(source)
+            if not self._told:
+                self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
+                if self._planned:
+                    tap.mapper.own(source, self._planned)
+                    self._planned = []  # it begins anew in a later attempt
+                self._stand()
+
+        self._listen_to(tap, choice, starting)
+        # A flow, or a model that is called without a crew, has no tasks to be told beforehand.
+        self._begin = lambda: self._started(choice.label, [], tap)
+        found = targets.load(target)
+        made = targets.make(found, target, choice, spec["inputs"], lambda: self._told)
+        if isinstance(made, targets.Over):
+            last = targets.last_output(crews[-1]) if crews else None
+            return output_of(last if made.result is None else made.result)
+        named = task_list(made.tasks)
+        if named:  # a Flow's tasks are known only when it comes to them
+            check_review(spec["review"], [task["name"] for task in named])
+        inputs = made.filled(spec["inputs"])
+        named = [{**one, "agent": one["agent"] and fill(one["agent"], inputs)} for one in named]
+        self._started(made.model or choice.label, named, tap)
+        return self._kickoff(made, inputs, tap)
 
     def _keep_outputs(self) -> None:
         from sidecar.worker.engine import storage
 
         storage.keep_in(self._directory / "crewai")
 
-    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> Output:
+    def _listen_to(
+        self,
+        tap: Tap,
+        choice: models.ModelChoice,
+        starting: Callable[[Any], None] = lambda _source: None,
+    ) -> None:
+        """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
         from sidecar.worker.engine import storage
         from sidecar.worker.engine.build import attach, review
-        from sidecar.worker.engine.kept import put_back
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
 
         spec = self._spec
         modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
 
-        def prepare(starting: Any) -> None:
-            storage.attach(starting)
-            attach(starting, tap.step, choice)
-            review(starting, spec["review"])
+        def prepare(source: Any) -> None:
+            starting(source)
+            storage.attach(source)
+            attach(source, tap.step, choice)
+            self._unasked.difference_update(review(source, spec["review"]))
 
         tap.install(prepare, modifications.interrupt)
         modifications.install()
         Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+
+    def _kickoff(self, job: Job, inputs: Mapping[str, Any], tap: Tap) -> Output:
+        from sidecar.worker.engine.kept import put_back
+
         if job.crew is not None:
             tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
-            put_back(job.crew, whole, spec["inputs"])
-        # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
+            put_back(job.crew, whole, inputs)
+        self._stand()
+        return output_of(job.run(dict(inputs)))
+
+    def _stand(self) -> None:
+        """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
         self._hear()
         self._gates.stand("task")
         self._gates.check()
-        return output_of(job.run(dict(spec["inputs"])))
+
+    def _say_unasked(self) -> None:
+        for name in sorted(self._unasked):
+            text = f"nobody was asked about {name!r}: no task of this name came up"
+            self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
+        self._told = True
         self._kept = kept_of(self._spec, [task["name"] for task in tasks])
         known = planned(tasks, self._kept, tap.mapper.places.new_tid)
         self._planned = [task["tid"] for task in known]
         self._tell(started(self._spec, model, known, self._kept))
 
     def _tell(self, said: Fact) -> None:
+        if not self._told and said["type"] not in ("log", "run.started"):
+            self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
             # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
             # Flow: it begins anew, and one that loops would fill the disk.
@@ -312,7 +373,8 @@ def message_of(error: BaseException) -> str:
 
 def _is_bad_crew(error: BaseException) -> bool:
     # By name, so that a broken config needs no import of crewai to be told.
-    return isinstance(error, configs.ConfigError) or type(error).__name__ == "BadCrew"
+    ours = (configs.ConfigError, project.BadProject)
+    return isinstance(error, ours) or type(error).__name__ == "BadCrew"
 
 
 def _code_of(error: BaseException, memory_mb: int) -> str:

@@ -18,13 +18,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from sidecar.channel import Fact
-from sidecar.inputs import BRIEF, SAME, standing_in
+from sidecar.inputs import BRIEF, SAME, fill_in, placeholders, standing_in
 from sidecar.worker import config as configs
-from sidecar.worker import environment, user
+from sidecar.worker import environment, project, user
 from sidecar.worker.engine import models
+
+if TYPE_CHECKING:
+    from sidecar.worker.engine.build import Job
+    from sidecar.worker.engine.tap import Tap
 
 __all__ = ["BadInput", "inputs_from", "main"]
 
@@ -151,38 +155,51 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     environment.prepare(Path.cwd())
     user.enter(Path.cwd())
     choice = models.choose(os.environ)
+    found = project.choose(options.crew, "default", Path(options.config).resolve(), Path.cwd())
     # Before crewai, so that a mistake in a file is told at once.
-    crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
+    crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage
-        from sidecar.worker.engine.build import attach, from_config, from_target
+        from sidecar.worker.engine import storage, targets
+        from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
         storage.keep_in(Path(own))
         tap = Tap(collected.add, Gates(), _raise)
-        job = (
-            from_target(options.crew, choice)
-            if crew is None
-            else from_config(crew, choice, inputs, Path.cwd())
-        )
-        if job.crew is not None:
-            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
+        begun: list[Any] = []
 
-        def prepare(starting: Any) -> None:
-            storage.attach(starting)
-            attach(starting, tap.step, choice)
+        def starting(source: Any) -> None:
+            begun.append(source)
+            storage.attach(source)
+            attach(source, tap.step, choice)
 
-        tap.install(prepare)
-        output = output_of(job.run(inputs)).text or ""
+        tap.install(starting)
+        made: Job | targets.Over
+        if found is not None:
+            theirs = targets.load(found.target)
+            made = targets.make(theirs, found.target, choice, inputs, lambda: bool(begun))
+        else:
+            assert crew is not None
+            inputs = fill_in(inputs, placeholders(crew.texts), datetime.date.today())
+            made = from_config(crew, choice, inputs, Path.cwd())
+        result = made.result if isinstance(made, targets.Over) else _kickoff(made, tap, inputs)
+        if result is None and begun:
+            result = targets.last_output(begun[-1])
+        output = output_of(result).text or ""
     return {
         "status": "complete",
         "output": output,
         "task_outputs": collected.tasks,
         "token_usage": collected.usage,
     }
+
+
+def _kickoff(job: Job, tap: Tap, inputs: dict[str, Any]) -> Any:
+    if job.crew is not None:
+        tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
+    return job.run(job.filled(inputs))
 
 
 def _inputs(options: argparse.Namespace) -> dict[str, Any]:

@@ -152,6 +152,29 @@ async def test_what_a_task_is_to_do_can_be_changed_until_it_starts(desk: Desk) -
     assert [order["change"]["task"] for order in desk.orders] == ["two"]
 
 
+async def test_an_instruction_may_name_a_task_that_is_not_over(desk: Desk) -> None:
+    for task in ("one", "two"):
+        await desk.controls.modify(command(Modify, run="r", instruction="x", task=task))
+    await desk.say("task.completed", {"name": "one", "output": "o"})
+    with pytest.raises(CommandError) as refused:
+        await desk.controls.modify(command(Modify, run="r", instruction="x", task="one"))
+    assert refusal(refused) == (
+        "illegal_state",
+        "task 'one' is completed; only one that has not ended",
+    )
+
+
+async def test_a_flow_s_tasks_may_be_named_before_they_come_to_light() -> None:
+    desk = Desk()
+    await desk.say("run.queued")
+    desk.run.begin()
+    await desk.say("run.started", {**TASKS, "tasks": []})
+    await desk.say("task.started", {"name": "one"})
+    for task in ("one", "two"):  # the first may come again
+        await desk.controls.modify(command(Modify, run="r", task=task, description="d"))
+    assert [order["change"]["task"] for order in desk.orders] == ["one", "two"]
+
+
 async def test_before_the_crew_has_told_its_tasks_any_may_be_named() -> None:
     desk = Desk()
     await desk.say("run.queued")

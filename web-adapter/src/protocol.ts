@@ -54,9 +54,12 @@ export interface OpenInput {
   readonly expires: number | null;
 }
 
-/** What `modify` changes. `now`: the reply being written is cut off and asked for again. */
+/**
+ * What `modify` changes. `now`: the reply being written is cut off and asked for again. `task`: said
+ * to whoever does that task, and to nobody else.
+ */
 export type Change =
-  | { readonly instruction: string; readonly now?: boolean }
+  | { readonly instruction: string; readonly now?: boolean; readonly task?: string }
   | { readonly task: string; readonly description: string }
   | { readonly inputs: Readonly<Record<string, unknown>> };
 

@@ -6,7 +6,7 @@ form with the names at the top and `context`. Every problem names file, line and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,6 +30,14 @@ class CrewConfig:
     tasks: tuple[TaskConfig, ...]
     toolbox: Toolbox
     """What their `tools` name."""
+
+    @property
+    def texts(self) -> Iterator[str | None]:
+        """What inputs are filled into."""
+        for agent in self.agents.values():
+            yield from (agent.role, agent.goal, agent.backstory)
+        for task in self.tasks:
+            yield from (task.description, task.expected_output, task.output_file)
 
 
 def load(folder: Path, toolbox: Toolbox) -> CrewConfig:

@@ -1,9 +1,8 @@
-"""CrewAI's objects: from a checked config, or from a user's own Python."""
+"""CrewAI's objects from a checked config, and what every crew gets before it starts."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import datetime
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crewai import Agent, Crew, Flow, Process, Task
+from crewai import Agent, Crew, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 
+from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
 from sidecar.worker.engine.objects import placed, resolved, tools_of
+from sidecar.worker.environment import is_placeholder
 
 if TYPE_CHECKING:
     from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
@@ -30,8 +31,9 @@ __all__ = [
     "check_review",
     "fill",
     "from_config",
-    "from_target",
     "make_agents",
+    "model_of",
+    "one_line",
     "review",
 ]
 
@@ -50,6 +52,18 @@ class Job:
     crew: Crew | None
     """None for a Flow, which has crews only when it comes to them."""
     model: str | None
+    wants: Sequence[str] = ()
+    """Names of inputs that it can't do without."""
+    knows: Sequence[str] = ()
+    """Names of others that it would take."""
+
+    def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given` with what can be filled in. Raises BadCrew where something is lacking then."""
+        today = datetime.date.today()
+        inputs = fill_in(standing_in(given, self.knows), self.wants, today)
+        if inputs and (left := lacking(inputs, self.wants)):
+            raise BadCrew(refusal(given, left, self.wants))
+        return inputs
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -91,33 +105,6 @@ def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
     return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
 
 
-def from_target(target: str, choice: ModelChoice) -> Job:
-    """The user's `package.module:attribute`: a @CrewBase class, Crew, Flow, or function.
-
-    A function is called without arguments and returns one of the others. The working directory is
-    importable. Raises BadCrew with what was found instead.
-    """
-    module_name, _, path = target.partition(":")
-    if not module_name or not path:
-        raise BadCrew(f"{target!r} must look like package.module:attribute")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise BadCrew(
-                f"there is no module {module_name!r} (looked in {os.getcwd()} and the installed "
-                "packages)"
-            ) from error
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    except (Exception, SystemExit) as error:
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    for name in path.split("."):
-        if not hasattr(found, name):
-            raise BadCrew(f"{module_name!r} has no {path!r}")
-        found = getattr(found, name)
-    return _job(found, target, choice)
-
-
 def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
     """Make a crew, or an agent without one, that is about to start stream and report its steps.
 
@@ -149,12 +136,15 @@ def agents_of(starting: Any) -> list[Any]:
     return list({id(agent): agent for agent in everyone if agent is not None}.values())
 
 
-def review(starting: Any, names: Collection[str]) -> None:
-    """Make a person be asked about the output of those tasks of a crew."""
+def review(starting: Any, names: Collection[str]) -> set[str]:
+    """Make a person be asked about the output of those tasks of a crew; returns those it has."""
     tasks = starting.tasks if isinstance(starting, Crew) else []
-    for name, task in zip(task_names(tasks), tasks, strict=True):
-        if name in names:
-            task.human_input = True
+    asked = {
+        name: task for name, task in zip(task_names(tasks), tasks, strict=True) if name in names
+    }
+    for task in asked.values():
+        task.human_input = True
+    return set(asked)
 
 
 def check_review(names: Sequence[str], known: Sequence[str | None]) -> None:
@@ -227,35 +217,7 @@ def _writer(directory: Path, path: str) -> Callable[[Any], None]:
     return write
 
 
-def _job(found: Any, target: str, choice: ModelChoice) -> Job:
-    try:
-        if inspect.isfunction(found) or inspect.ismethod(found):
-            found = found()
-        if inspect.isclass(found) and getattr(found, "is_crew_class", False):
-            decorated: Any = found
-            found = decorated().crew()
-        elif inspect.isclass(found) and issubclass(found, Flow):
-            found = found()
-    except Exception as error:
-        raise BadCrew(f"{target} failed to make a crew: {_one_line(error)}") from error
-    if isinstance(found, Crew):
-        crew = found
-        # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
-        crew.stream = False
-        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew, _model(crew, choice))
-    if isinstance(found, Flow):
-        flow = found
-        flow.stream = False
-        return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None)
-    if inspect.iscoroutine(found):
-        found.close()
-    raise BadCrew(
-        f"{target} is {_described(found)}; it must be a @CrewBase class, a Crew, a Flow, or a "
-        "function that returns one"
-    )
-
-
-def _model(crew: Crew, choice: ModelChoice) -> str | None:
+def model_of(crew: Crew, choice: ModelChoice) -> str | None:
     """What the first agent's model will be, in the manner of `ModelChoice.label`."""
     llms = [getattr(agent, "llm", None) for agent in crew.agents]
     llm: Any = next((llm for llm in llms if llm is not None), None)
@@ -283,7 +245,9 @@ def _hopeless(llm: Any, choice: ModelChoice) -> bool:
         return False
     if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
         return True
-    keyless = not getattr(llm, "api_key", None) and not getattr(llm, "base_url", None)
+    keyless = is_placeholder(getattr(llm, "api_key", None) or "") and not getattr(
+        llm, "base_url", None
+    )
     return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
 
 
@@ -299,14 +263,6 @@ def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
     return both
 
 
-def _described(value: Any) -> str:
-    if inspect.iscoroutine(value):
-        return "an async function"
-    if inspect.isclass(value):
-        return f"the class {value.__name__}"
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

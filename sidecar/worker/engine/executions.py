@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sidecar.channel import Fact
+from sidecar.worker import outputs
 from sidecar.worker.engine.noise import is_internal
 from sidecar.worker.engine.places import Place, Places, Planned, role_of
 
-__all__ = ["Executions", "task_list", "task_names", "text_of"]
+__all__ = ["Executions", "task_list", "task_names"]
 
 _HELPER: Final = "planning"
 """What a task is called that a crew does and that is none of its own: `planning=True` has one."""
@@ -83,9 +84,7 @@ class Executions:
         return [place.fact("crew.started", {"name": event.crew_name, "tasks": tasks})]
 
     def _crew_completed(self, crew: Any, event: Any) -> list[Fact]:
-        return self._ended(
-            event, ("crew", id(crew)), "crew.completed", output=text_of(event.output)
-        )
+        return self._ended(event, ("crew", id(crew)), "crew.completed", output=_text(event.output))
 
     def _crew_failed(self, crew: Any, event: Any) -> list[Fact]:
         return self._ended(event, ("crew", id(crew)), "crew.failed", error=event.error)
@@ -112,7 +111,7 @@ class Executions:
         return [place.fact("task.started", data)]
 
     def _task_completed(self, task: Any, event: Any) -> list[Fact]:
-        output = text_of(event.output.raw)
+        output = _text(event.output.raw)
         return self._ended(event, ("task", str(task.id)), "task.completed", output=output)
 
     def _task_failed(self, task: Any, event: Any) -> list[Fact]:
@@ -127,11 +126,11 @@ class Executions:
         return [place.fact("flow.started", {"name": event.flow_name})]
 
     def _flow_completed(self, flow: Any, event: Any) -> list[Fact]:
-        output = text_of(event.result)
+        output = _text(event.result)
         return self._flow_ended(flow, event, "flow.completed", output=output)
 
     def _flow_failed(self, flow: Any, event: Any) -> list[Fact]:
-        return self._flow_ended(flow, event, "flow.failed", error=text_of(event.error))
+        return self._flow_ended(flow, event, "flow.failed", error=_text(event.error))
 
     def _flow_ended(self, flow: Any, event: Any, type: str, **data: Any) -> list[Fact]:
         if is_internal(flow):
@@ -146,13 +145,13 @@ class Executions:
         return [place.fact("method.started", {"name": name})]
 
     def _method_completed(self, flow: Any, event: Any) -> list[Fact]:
-        data: dict[str, Any] = {"output": text_of(event.result)}
+        data: dict[str, Any] = {"output": _text(event.result)}
         if _is_router(flow, event.method_name):
-            data["route"] = text_of(event.result)
+            data["route"] = _text(event.result)
         return self._method_ended(flow, event, "method.completed", **data)
 
     def _method_failed(self, flow: Any, event: Any) -> list[Fact]:
-        return self._method_ended(flow, event, "method.failed", error=text_of(event.error))
+        return self._method_ended(flow, event, "method.failed", error=_text(event.error))
 
     def _method_ended(self, flow: Any, event: Any, type: str, **data: Any) -> list[Fact]:
         name = str(event.method_name)
@@ -201,5 +200,11 @@ def _is_router(flow: Any, method: str) -> bool:
     return bool(flow._is_router(method))
 
 
-def text_of(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
+def _text(value: Any) -> str | None:
+    """What a crew, a flow, a method or a tool gave back; None for None."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return outputs.text_of(value)
+    except Exception:  # of a user's own class; its end is told all the same
+        return f"<{type(value).__name__}>"

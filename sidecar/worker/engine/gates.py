@@ -165,9 +165,9 @@ class Gates:
                 lambda: self.cancelled or self._pause is None or self._pause.since is None
             )
 
-    def urgent(self) -> bool:
-        """Whether an instruction waits that is worth cutting a reply off for."""
-        return any(change.body.get("now") for change in self._changes)
+    def urgent(self, wanted: Callable[[Mapping[str, Any]], bool] = lambda _body: True) -> bool:
+        """Whether such an instruction waits, and is worth cutting a reply off for."""
+        return any(change.body.get("now") and wanted(change.body) for change in self._changes)
 
     def take(self, wanted: Callable[[Mapping[str, Any]], bool]) -> list[Change]:
         """Remove the waiting changes with such a body and return them, oldest first."""

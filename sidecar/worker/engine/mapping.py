@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sidecar.channel import Fact
 from sidecar.worker.engine.digest import digest
-from sidecar.worker.engine.executions import Executions, text_of
+from sidecar.worker.engine.executions import Executions
 from sidecar.worker.engine.noise import NOISE
 from sidecar.worker.engine.places import Place, Places, role_of
 from sidecar.worker.engine.usage import tokens
@@ -101,7 +101,7 @@ class Mapper:
             self._stepped[place] = None
             if len(self._stepped) > _MAX_STEPPED:
                 self._stepped.pop(next(iter(self._stepped)))
-            return [_step(place, answer.thought, output=text_of(answer.output))]
+            return [_step(place, answer.thought, output=_text(answer.output))]
         return []
 
     def _worded(self, _source: Any, event: Any) -> list[Fact]:
@@ -136,7 +136,7 @@ class Mapper:
 
     def _agent_completed(self, _source: Any, event: Any) -> list[Fact]:
         place = self._agent_ended(event)
-        output = text_of(event.output)
+        output = _text(event.output)
         told = place in self._stepped
         self._stepped.pop(place, None)
         steps = [] if told else [_step(place, output=output)]
@@ -192,12 +192,12 @@ class Mapper:
     def _tool_finished(self, source: Any, event: Any) -> list[Fact]:
         failure = getattr(event, "failure", None)
         if failure is not None:
-            return self._tool_ended(source, event, "tool.failed", error=text_of(failure.message))
-        output = text_of(event.output)
+            return self._tool_ended(source, event, "tool.failed", error=_text(failure.message))
+        output = _text(event.output)
         return self._tool_ended(source, event, "tool.completed", output=output)
 
     def _tool_failed(self, source: Any, event: Any) -> list[Fact]:
-        return self._tool_ended(source, event, "tool.failed", error=text_of(event.error))
+        return self._tool_ended(source, event, "tool.failed", error=_text(event.error))
 
     def _tool_ended(self, source: Any, event: Any, type: str, **said: str) -> list[Fact]:
         call = event.started_event_id or event.event_id
@@ -232,10 +232,14 @@ def _step(
             "thought": thought,
             "tool": tool,
             "tool_input": tool_input,
-            "result": None if result is None else text_of(result),
+            "result": None if result is None else _text(result),
             "output": output,
         },
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
 
 
 def _class_name(value: Any) -> str:

@@ -49,9 +49,11 @@ class Modifications:
 
     def interrupt(self) -> None:
         """Cut the reply that this thread is hearing off, when an instruction says `now`."""
-        one = asking()
-        if self._gates.urgent() and one is not None:
-            changes = self._gates.take(_is_instruction)
+        if (one := asking()) is None or not self._gates.urgent():
+            return
+        wanted = self._said_to(one.task)
+        if self._gates.urgent(wanted):
+            changes = self._gates.take(wanted)
             if changes:
                 one.cut_off(lambda messages: self._again(messages, one.task, changes))
 
@@ -62,11 +64,17 @@ class Modifications:
         asked: list[Any] = (
             [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
         )
-        self._instruct(asked, task, [*changes, *self._gates.take(_is_instruction)])
+        self._instruct(asked, task, [*changes, *self._gates.take(self._said_to(task))])
         return asked
 
     def _before_model_call(self, context: Any) -> None:
-        self._instruct(context.messages, context.task, self._gates.take(_is_instruction))
+        wanted = self._said_to(context.task)
+        self._instruct(context.messages, context.task, self._gates.take(wanted))
+
+    def _said_to(self, task: Any) -> Callable[[Mapping[str, Any]], bool]:
+        """Which changes are instructions for a conversation of `task`, or of none."""
+        name = None if task is None else self._name_of(task)
+        return lambda body: "instruction" in body and body.get("task") in (None, name)
 
     def _instruct(self, messages: list[Any], task: Any, changes: list[Change]) -> None:
         given = self._given.setdefault(str(task.id), []) if task is not None else []
@@ -85,7 +93,9 @@ class Modifications:
             return
         task, name = context.task, self._name_of(context.task)
         # Of several descriptions the last one holds; the others were never applied.
-        described = self._gates.take(lambda body: body.get("task") == name)[-1:]
+        described = self._gates.take(lambda body: "description" in body and body["task"] == name)[
+            -1:
+        ]
         inputs = self._gates.take(lambda body: "inputs" in body)
         for change in inputs:
             self._inputs.update(change.body["inputs"])
@@ -105,10 +115,6 @@ class Modifications:
     def _applied(self, change: Change, where: str) -> None:
         if change.cause is not None:  # else an earlier attempt has said so
             self._say("run.modified", {**change.body, "applied": where}, change.cause)
-
-
-def _is_instruction(body: Mapping[str, Any]) -> bool:
-    return "instruction" in body
 
 
 def _inputs_of(agent: Any) -> dict[str, Any]:

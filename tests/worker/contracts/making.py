@@ -136,7 +136,7 @@ def check_a_bare_provider_has_a_model_that_crewai_makes_natively() -> None:
 def check_default_model_without_a_key_can_be_recognised() -> None:
     """build.py `_hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
     key, and the offline model takes its place. If CrewAI refuses such an agent at once, catch that
-    in `from_target`."""
+    in `targets.make`."""
     from crewai import Agent
 
     from sidecar.worker.engine.build import _hopeless

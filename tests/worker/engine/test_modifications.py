@@ -263,3 +263,32 @@ def test_a_crew_on_an_event_loop_is_steered_like_any_other(
     assert counts(openai_server) == [0, 1, 1, 0]
     assert counts(openai_server, "polish on kettles for children") == [0, 0, 0, 1]
     assert [cause for cause, _ in modified(openai_worker)] == ["c-1", "c-2"]
+
+
+def test_an_instruction_for_one_task_reaches_no_other(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:parallel"))
+    worker.until("task.started", name="task_2")
+    modify(worker, "c-3", instruction="Third.", task="task_3")
+    modify(worker, "c-2", instruction="Second.", task="task_2", now=True)
+    assert worker.rest()["type"] == "run.completed"
+    said = {
+        name: [text for text in ("Second.", "Third.") if f"asked for: {text}" in worker.text(name)]
+        for name in ("task_1", "task_2", "task_3")
+    }
+    assert said == {"task_1": [], "task_2": ["Second."], "task_3": ["Third."]}
+    assert [(fact["task"], fact["cause"]) for fact in worker.of("run.modified")] == [
+        ("task_2", "c-2"),
+        ("task_3", "c-3"),
+    ]
+
+
+def test_a_task_of_a_flow_s_crew_is_changed_before_it_starts(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    openai_server.script = SLOW
+    inputs = {"message": "teapots", "reader": "children"}
+    openai_worker.start(spec_for(tmp_path, inputs=inputs, target=f"{TARGETS}:Asynchronous"))
+    openai_worker.until("llm.delta")
+    modify(openai_worker, task="polish", description="Sing of {message}.")
+    assert openai_worker.rest()["type"] == "run.completed"
+    assert counts(openai_server, "Sing of teapots.") == [0, 1]

@@ -141,6 +141,14 @@ def test_a_review_of_an_unknown_task_names_the_known_ones(
     assert worker.of("run.started") == []
 
 
+def test_a_review_that_a_flow_never_came_to_is_said(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:AFlow", review=["first", "nonsense"]))
+    answer(worker, asked(worker)["input"], "")
+    assert worker.rest()["type"] == "run.completed"
+    said = [fact["data"]["text"] for fact in worker.of("log")]
+    assert "nobody was asked about 'nonsense': no task of this name came up" in said
+
+
 def test_questions_of_parallel_tasks_come_one_at_a_time(worker: Child, tmp_path: Path) -> None:
     target = f"{TARGETS}:parallel"
     worker.start(spec_for(tmp_path, target=target, review=["task_1", "task_2"]))

@@ -1,0 +1,95 @@
+"""What CrewAI's bus emits is what is told, one for one, on real crews; nothing is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sidecar.worker.engine.noise import NOISE
+from sidecar.worker.engine.words import WORDS
+from tests.worker.harness import Child, spec_for
+
+TARGETS = "tests.worker.features"
+
+OURS: Final = {
+    "crew_kickoff_started": "crew.started",
+    "crew_kickoff_completed": "crew.completed",
+    "crew_kickoff_failed": "crew.failed",
+    "flow_finished": "flow.completed",
+    "method_execution_started": "method.started",
+    "method_execution_finished": "method.completed",
+    "method_execution_failed": "method.failed",
+    "agent_execution_started": "agent.started",
+    "agent_execution_completed": "agent.completed",
+    "agent_execution_error": "agent.failed",
+    "lite_agent_execution_started": "agent.started",
+    "lite_agent_execution_completed": "agent.completed",
+    "llm_call_started": "llm.started",
+    "llm_call_completed": "llm.completed",
+    "llm_call_failed": "llm.failed",
+    "tool_usage_started": "tool.started",
+    "tool_usage_finished": "tool.completed",
+    "tool_usage_error": "tool.failed",
+}
+BESIDE: Final = ("run.", "worker.", "log", "step", "llm.delta", "input.")
+"""What is told of something else, or, as deltas are, merged."""
+
+
+def expected(bus: Path, own_crew: bool) -> Counter[str]:
+    """What the bus has emitted, in our words."""
+    told: Counter[str] = Counter()
+    for line in bus.read_text().splitlines():
+        if line.startswith("internal ") or line in NOISE or line.endswith("_chunk"):
+            continue
+        word = OURS.get(line) or (WORDS[line].type if line in WORDS else None)
+        if word is None and line.startswith(("task_", "flow_")):
+            word = line.replace("_", ".") if line.count("_") == 1 else None
+        told[word or f"event {line}"] += 1
+    if own_crew:
+        told -= Counter(["crew.started", "crew.completed"])
+    return told
+
+
+def told(worker: Child) -> Counter[str]:
+    facts = [fact for fact in worker.facts if not fact["type"].startswith(BESIDE)]
+    return Counter(
+        f"event {fact['data']['kind']}" if fact["type"] == "event" else fact["type"]
+        for fact in facts
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("Branches", {"flow", "method", "crew"}),
+        ("Parallel", {"crew"}),
+        ("ForEach", {"crew"}),
+        ("Threads", {"crew"}),
+        ("Outer", {"flow"}),
+        ("Broken", {"flow", "method"}),
+        ("asks_a_critic", {"crew", "tool"}),
+        ("plans", {"task"}),
+        ("folded_role", {"tool"}),
+        ("guarded", {"guardrail"}),
+        ("judged", {"guardrail"}),
+        ("thinking", {"reasoning"}),
+        ("remembering", {"memory"}),
+        ("knowing", {"knowledge"}),
+        ("failing_tool", {"tool"}),
+        ("over_mcp", {"mcp"}),
+        ("alone", {"agent", "method"}),
+    ],
+)
+def test_each_event_of_the_bus_is_told_once(
+    worker: Child, tmp_path: Path, monkeypatch: Any, target: str, words: set[str]
+) -> None:
+    worker._environment = {**worker._environment, "BUS": str(tmp_path)}
+    last = worker.run(spec_for(tmp_path, target=f"{TARGETS}:{target}"))
+    assert last["type"] == ("run.failed" if target == "Broken" else "run.completed"), last
+    own_crew = bool(worker.of("run.started")[0]["data"]["tasks"])
+    assert told(worker) == expected(tmp_path / "bus", own_crew)
+    assert words <= {fact["type"].partition(".")[0] for fact in worker.facts}
+    assert [fact for fact in worker.of("log") if fact["data"]["stream"] == "sidecar"] == []
