@@ -21,8 +21,8 @@ _HEARTBEAT_SECONDS: Final = 7.0
 """Between two looks at whether a peer is still there."""
 
 _STILL_LOOKS: Final = 4
-"""So often in a row nothing was acknowledged of what the kernel has for a peer: 21 to 28 s, after
-which it is let go. A WebSocket that answers no ping has heard so by then."""
+"""So many in a row without anything acknowledged between them let a peer go: 21 to 28 s after it
+was written to. A WebSocket that answers no ping has heard so by then."""
 
 _GOODBYE_SECONDS: Final = 2.0
 """What readers have, when the gateway stops, to take what is theirs."""

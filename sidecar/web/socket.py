@@ -95,11 +95,14 @@ class PeerSocket(asyncio.Protocol, Transport):
         return self._socket.get_write_buffer_size() <= _HIGH_WATER
 
     def look(self) -> int:
-        """How many looks in a row, this one the last, found something on its way to the peer and
-        nothing acknowledged since the one before: 0 while all is well."""
+        """How many looks in a row, this one the last, found something on its way to the peer of
+        which nothing was acknowledged from one to the next; 0 if nothing is on its way."""
         waiting, before = untaken(self._socket), self._seen
         self._seen = self._given - waiting
-        self._still = self._still + 1 if waiting and self._seen == before else 0
+        if waiting:
+            self._still = self._still + 1 if self._seen == before else 1
+        else:
+            self._still = 0
         return self._still
 
     async def drain(self) -> None:
