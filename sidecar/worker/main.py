@@ -171,11 +171,12 @@ class _Run:
 
         check_review(spec["review"], [task.name for task in crew.tasks])
         named = [
-            {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+            {"name": task.name, "agent": (role := crew.role_of(task)) and fill(role, inputs)}
             for task in crew.tasks
         ]
         # Before anything slow, so that a browser sees life within milliseconds.
-        self._started(choice.label, named, tap)
+        llms = (agent.llm for agent in crew.agents.values())
+        self._started(models.for_crew(llms, choice, os.environ).label, named, tap)
         self._capture.start()
         self._keep_outputs()
         job = from_config(crew, choice, inputs, self._directory)

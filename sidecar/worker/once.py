@@ -43,9 +43,9 @@ class _Collected:
     """What a run's facts come to: the parts of the answer."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
-        self.tasks: list[dict[str, Any]] = []
-        self.planned: list[str] = []
-        """The tids of the crew's own tasks; while it has none, as a flow, every task is told."""
+        self.own: Sequence[str] = ()
+        """The executions of the crew's own tasks, where they are known before kickoff."""
+        self._done: list[tuple[str, dict[str, Any]]] = []
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -54,14 +54,19 @@ class _Collected:
         if said["type"] in _PROGRESS:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
-        elif said["type"] == "task.completed" and said["tid"] in (self.planned or [said["tid"]]):
+        elif said["type"] == "task.completed":
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
-            self.tasks.append(done)
+            self._done.append((said.get("tid", ""), done))
         elif said["type"] == "llm.completed":
             usage = data["usage"]
             self._prompt += usage.get("prompt_tokens", 0)
             self._completion += usage.get("completion_tokens", 0)
             self._requests += 1
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """As `CrewOutput.tasks_output` has them: without a planner's and those of crews inside."""
+        return [done for tid, done in self._done if not self.own or tid in self.own]
 
     @property
     def usage(self) -> dict[str, int]:
@@ -192,8 +197,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             result = made.result
         else:
             if made.crew is not None:
-                collected.planned = [tap.mapper.places.new_tid() for _ in made.tasks]
-                tap.mapper.own(made.crew, collected.planned)
+                collected.own = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, list(collected.own))
             result = made.run(made.filled(inputs))
         if result is None and begun:
             result = targets.last_output(begun[-1])

@@ -157,6 +157,17 @@ _NOT_IN_YAML = {
         "from_repository": "role, goal and backstory would come from an account at CrewAI",
         "i18n": "CrewAI's own prompts, from a file of theirs",
     },
+    "Crew": {
+        "agents": "agents.yaml",
+        "tasks": "tasks.yaml",
+        "checkpoint": "writes keys in plain text; the run has a journal of its own",
+        "config": "a second way to say all of this",
+        "entity_type": "always the same",
+        "output_log_file": "the run's log has it all, and nothing else is written to the folder",
+        "share_crew": "sends prompts to CrewAI",
+        "stream": "the tap has every token; it would change what kickoff returns",
+        "tracing": "sends prompts to CrewAI",
+    },
     "Task": {
         "config": "a second way to say all of this",
         "prompt_context": "written by CrewAI",
@@ -171,14 +182,15 @@ def check_config_keys_are_all_that_crewai_takes() -> None:
     that are not. Each argument of CrewAI's must be a key, one that CrewAI calls its runtime's own
     (crewai/project/json_loader.py), or in _NOT_IN_YAML with a reason: add a new one to one of them.
     """
-    from crewai import Agent, Task
+    from crewai import Agent, Crew, Task
     from crewai.project import crew_base, json_loader
 
-    from sidecar.worker.config.keys import AgentConfig, TaskConfig
+    from sidecar.worker.config.keys import AgentConfig, TaskConfig, Team
 
     for crewai, ours, runtime, written in (
         (Agent, AgentConfig, json_loader._AGENT_RUNTIME_FIELDS, crew_base.AgentConfig),
         (Task, TaskConfig, json_loader._TASK_RUNTIME_FIELDS, crew_base.TaskConfig),
+        (Crew, Team, json_loader._CREW_RUNTIME_FIELDS, Crew),
     ):
         fields, keys = set(crewai.model_fields), set(ours.model_fields)
         reasons = set(_NOT_IN_YAML[crewai.__name__])
