@@ -145,6 +145,11 @@ class Run:
         """Those of the run so far: the planned ones, then the others as they came to light."""
         return self.work.views
 
+    @property
+    def planned(self) -> Sequence[TaskView]:
+        """Those of the run's own crew; none before it has started, and none of a Flow's."""
+        return self.work.planned
+
     def kept(self) -> list[Kept]:
         """The tasks that another attempt need not run again."""
         return self.work.kept()
@@ -324,7 +329,7 @@ class Run:
                 "pause": self.pause,
                 "cancel": self.cancel,
                 "changes": [asdict(change) for change in self.changes],
-                "planned": self.work.planned,
+                "planned": self.work.plan_size,
                 "since": self.work.since,
                 "begun": self.work.begun,
             }

@@ -190,6 +190,12 @@ async def test_a_flow_s_tasks_may_be_named_before_they_come_to_light() -> None:
     assert [order["change"]["task"] for order in desk.orders] == ["one", "two"]
 
 
+async def test_a_task_inside_another_does_not_stand_for_the_planned_one(desk: Desk) -> None:
+    await desk.say("task.started", {"name": "two"}, tid="1.4", inside="1.3")
+    change = {"task": "two", "description": "d"}
+    assert (await desk.controls.modify(command(Modify, run="r", **change)))["ok"]
+
+
 async def test_before_the_crew_has_told_its_tasks_any_may_be_named() -> None:
     desk = Desk()
     await desk.say("run.queued")
