@@ -139,19 +139,22 @@ def _one(
 def _of_config(
     config: Path, choice: models.ModelChoice, own: Path, reading: user.Reading
 ) -> dict[str, Any]:
-    reading.add(config / "agents.yaml", config / "tasks.yaml", Path("crew", "tools.py").resolve())
+    files = (config / f"{name}.yaml" for name in ("agents", "tasks", "crew"))
+    reading.add(*files, Path("crew", "tools.py").resolve())
     crew = configs.load(config, configs.toolbox())
     from sidecar.worker.engine.build import from_config
 
     from_config(crew, choice, {}, own)
     wants = placeholders(crew.texts)
-    tasks = [{"name": task.name, "agent": crew.agents[task.agent].role} for task in crew.tasks]
+    tasks = [{"name": task.name, "agent": crew.role_of(task)} for task in crew.tasks]
+    llms = (agent.llm for agent in crew.agents.values())
+    choice = models.for_crew(llms, choice, os.environ)
     return {
         "tasks": tasks,
         "inputs": wants,
         "needs": wants,
         "model": choice.label,
-        "secret": choice.api_key,
+        "secret": choice.api_key or os.environ.get(choice.source or ""),
     }
 
 

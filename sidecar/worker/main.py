@@ -35,6 +35,7 @@ from sidecar.worker import config as configs
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
+from sidecar.worker.engine.versions import Unsupported
 from sidecar.worker.journal import Journal
 from sidecar.worker.line.capture import Capture
 from sidecar.worker.line.orders import Orders
@@ -129,6 +130,8 @@ class _Run:
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
         """Tasks that a person was to be asked about and that have not come up."""
+        self._crew: Any = None
+        """The run's own, until it is kicked off."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -168,11 +171,12 @@ class _Run:
 
         check_review(spec["review"], [task.name for task in crew.tasks])
         named = [
-            {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+            {"name": task.name, "agent": (role := crew.role_of(task)) and fill(role, inputs)}
             for task in crew.tasks
         ]
         # Before anything slow, so that a browser sees life within milliseconds.
-        self._started(choice.label, named, tap)
+        llms = (agent.llm for agent in crew.agents.values())
+        self._started(models.for_crew(llms, choice, os.environ).label, named, tap)
         self._capture.start()
         self._keep_outputs()
         job = from_config(crew, choice, inputs, self._directory)
@@ -196,8 +200,8 @@ class _Run:
             if not self._told:
                 self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
                 if self._planned:
-                    tap.mapper.own(source, self._planned)
-                    self._planned = []  # it begins anew in a later attempt
+                    tap.mapper.own(source, self._planned, kept_told=False)
+                    self._planned = []  # nothing of it is known beforehand: see finished.py
                 self._stand()
 
         self._listen_to(tap, choice, starting)
@@ -234,28 +238,46 @@ class _Run:
         starting: Callable[[Any], None] = lambda _source: None,
     ) -> None:
         """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
-        from sidecar.worker.engine import storage
+        from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
+        from sidecar.worker.engine.finished import Finished
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
+        from sidecar.worker.engine.standin import stand_in
 
         spec = self._spec
-        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+        finished = Finished(self._journal, spec["attempt"])
+        modifications = Modifications(self._gates, tap.say, tap.mapper.known_as)
 
-        def prepare(source: Any) -> None:
+        def prepare(source: Any, event: Any) -> None:
+            if source is self._crew:
+                self._crew = None  # kicked off once more it is a crew like any other
+            else:
+                finished.begins(source, getattr(event, "inputs", None) or {})
             starting(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
             self._unasked.difference_update(review(source, spec["review"]))
 
-        tap.install(prepare, modifications.interrupt)
+        def ended(what: Any, event: Any) -> None:
+            try:
+                finished.ended(what, event)
+            except OSError as error:
+                self._say_unkept(str(what.name or "a task"), error)
+
+        asking.install(stand_in(choice))
+        tap.install(prepare, modifications.interrupt, ended)
         modifications.install()
-        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        questions = Questions(
+            self._gates, tap.say, spec["input_timeout"], spec["attempt"], finished
+        )
+        questions.install()
 
     def _kickoff(self, job: Job, inputs: Mapping[str, Any], tap: Tap) -> Output:
         from sidecar.worker.engine.kept import put_back
 
         if job.crew is not None:
+            self._crew = job.crew
             if self._planned:
                 tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
@@ -285,8 +307,7 @@ class _Run:
         if not self._told and said["type"] not in ("log", "run.started"):
             self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
-            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
-            # Flow: it begins anew, and one that loops would fill the disk.
+            # Before the fact: what the gateway takes for finished can be restored.
             self._keep(said)
         try:
             self._outbox.put(said)
@@ -298,8 +319,11 @@ class _Run:
         try:
             self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
-            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+            self._say_unkept(name, error)
+
+    def _say_unkept(self, task: str, error: OSError) -> None:
+        text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+        self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
         try:
@@ -394,7 +418,7 @@ class _Run:
 def message_of(error: BaseException) -> str:
     """`error` in words for the user: no traceback; our own errors without their class."""
     text = str(error).strip()
-    if ahead.problem(error):
+    if ahead.problem(error) or isinstance(error, Unsupported):
         return text
     line = " ".join(text.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
@@ -449,6 +473,10 @@ def spawned(arguments: list[str]) -> NoReturn:
         from sidecar.worker.engine import warm
 
         warm.up()
+    except Unsupported as error:
+        said = fact(WORKER_BROKEN, {"message": str(error), "whole": True})
+        sock.sendall(encode_line(said))
+        process.leave(1)
     except BaseException as error:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"

@@ -24,11 +24,10 @@ from sidecar.channel import Fact
 from sidecar.inputs import BRIEF, SAME, fill_in, placeholders, standing_in
 from sidecar.worker import config as configs
 from sidecar.worker import environment, project, user
-from sidecar.worker.engine import models
+from sidecar.worker.engine import models, versions
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
-    from sidecar.worker.engine.tap import Tap
 
 __all__ = ["BadInput", "inputs_from", "main"]
 
@@ -44,7 +43,9 @@ class _Collected:
     """What a run's facts come to: the parts of the answer."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
-        self.tasks: list[dict[str, Any]] = []
+        self.own: Sequence[str] = ()
+        """The executions of the crew's own tasks, where they are known before kickoff."""
+        self._done: list[tuple[str, dict[str, Any]]] = []
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -55,12 +56,17 @@ class _Collected:
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
         elif said["type"] == "task.completed":
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
-            self.tasks.append(done)
+            self._done.append((said.get("tid", ""), done))
         elif said["type"] == "llm.completed":
             usage = data["usage"]
             self._prompt += usage.get("prompt_tokens", 0)
             self._completion += usage.get("completion_tokens", 0)
             self._requests += 1
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """As `CrewOutput.tasks_output` has them: without a planner's and those of crews inside."""
+        return [done for tid, done in self._done if not self.own or tid in self.own]
 
     @property
     def usage(self) -> dict[str, int]:
@@ -152,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     inputs = _inputs(options)
+    versions.require()
     environment.prepare(Path.cwd())
     user.enter(Path.cwd())
     choice = models.choose(os.environ)
@@ -160,9 +167,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage, targets
+        from sidecar.worker.engine import asking, storage, targets
         from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.standin import stand_in
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
@@ -170,11 +178,12 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         tap = Tap(collected.add, Gates(), _raise)
         begun: list[Any] = []
 
-        def starting(source: Any) -> None:
+        def starting(source: Any, _event: Any) -> None:
             begun.append(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
 
+        asking.install(stand_in(choice))
         tap.install(starting)
         made: Job | targets.Over
         if found is not None:
@@ -184,7 +193,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             assert crew is not None
             inputs = fill_in(inputs, placeholders(crew.texts), datetime.date.today())
             made = from_config(crew, choice, inputs, Path.cwd())
-        result = made.result if isinstance(made, targets.Over) else _kickoff(made, tap, inputs)
+        if isinstance(made, targets.Over):
+            result = made.result
+        else:
+            if made.crew is not None:
+                collected.own = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, list(collected.own))
+            result = made.run(made.filled(inputs))
         if result is None and begun:
             result = targets.last_output(begun[-1])
         output = output_of(result).text or ""
@@ -194,12 +209,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "task_outputs": collected.tasks,
         "token_usage": collected.usage,
     }
-
-
-def _kickoff(job: Job, tap: Tap, inputs: dict[str, Any]) -> Any:
-    if job.crew is not None:
-        tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
-    return job.run(job.filled(inputs))
 
 
 def _inputs(options: argparse.Namespace) -> dict[str, Any]:
