@@ -216,7 +216,6 @@ class _Run:
         made = targets.make(found, target, choice, spec["inputs"], begun)
         if isinstance(made, targets.Over):
             last = targets.last_output(crews[-1]) if crews else None
-            self._say_unasked()
             return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
@@ -284,9 +283,7 @@ class _Run:
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
         self._stand()
-        output = output_of(job.run(dict(inputs)))
-        self._say_unasked()
-        return output
+        return output_of(job.run(dict(inputs)))
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
