@@ -61,9 +61,7 @@ def lacking(inputs: Mapping[str, Any], wanted: Collection[str]) -> list[str]:
 def refusal(inputs: Collection[str], left: Collection[str], wanted: Collection[str]) -> str:
     """That `left` of what a crew wants was not in `inputs`, for whoever sent them."""
     sent = ", ".join(map(_braced, inputs)) or "none"
-    missing = (
-        "" if len(left) == len(wanted) else f", and {', '.join(map(_braced, left))} is missing"
-    )
+    missing = "" if len(left) == len(wanted) else f"; missing: {', '.join(map(_braced, left))}"
     return f"this crew wants {', '.join(map(_braced, wanted))}; you sent {sent}{missing}"
 
 

@@ -37,6 +37,7 @@ FLOORS: Final = (
     },
     {"worker/journal", "worker/started", "worker/line", "worker/config"},
     {"worker/engine", "worker/synthetic"},
+    {"worker/ahead"},
     {"worker/main"},
     {"worker/once", "worker/zygote"},
     {"worker/__main__"},

@@ -8,12 +8,13 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from sidecar.channel import WORKER_BROKEN, WORKER_READY
+from sidecar.channel import WORKER_BROKEN, WORKER_READY, Order
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.lines import WorkerLines
 from sidecar.settings import Settings
@@ -80,6 +81,8 @@ class Pool(ABC):
         """Set when there can be none: the first one lacks what it imports, as `trouble` says."""
         self.trouble: str | None = None
         """Why there is no warm worker right now, in words for a person."""
+        self.brief: Callable[[], Order] | None = None
+        """What a worker that is kept ready is told meanwhile; dropped when one dies of it."""
 
     @property
     def ready(self) -> bool:
@@ -123,6 +126,18 @@ class Pool(ABC):
                 return worker
             worker.close()
 
+    async def make(self) -> Worker:
+        """One beside those that are kept ready, for what is no run; the caller ends it.
+
+        Raises WorkerLost, at once while none can be made.
+        """
+        if self.broken.is_set() or self._again is not None:
+            raise WorkerLost(self.trouble)
+        try:
+            return await self._make()
+        except OSError as error:
+            raise WorkerLost(f"a worker can't be started: {error.strerror or error}") from None
+
     def _take_back(self, worker: Worker) -> None:
         if worker.alive and self._open:
             self._idle.insert(0, worker)
@@ -159,6 +174,8 @@ class Pool(ABC):
             self._failed(error)
         else:
             self._proven, self._failures, self.trouble = True, 0, None
+            if self.brief is not None:
+                worker.order(self.brief())
             self._idle.append(worker)
             ready = loop.time()
             worker.when_gone(lambda: self._lost(worker, ready, ready - began))
@@ -191,6 +208,8 @@ class Pool(ABC):
         if early and self._early_deaths > 0 and self._again is None:
             self._wait(max(_AGAIN_SECONDS, made_in))
         self._early_deaths = self._early_deaths + 1 if early else 0
+        if early:
+            self.brief = None
         logger.warning("worker %d died while it was idle", worker.pid)
         self._tend()
 

@@ -35,7 +35,7 @@ class Modification:
         if "inputs" in self.change:
             return False
         named: str | None = self.change.get("task")
-        return named == name if named else self.task == key
+        return named in (name, key) if named else self.task == key
 
 
 def change_bytes(change: dict[str, Any]) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sidecar.channel import (
     WORKER_BROKEN,
+    WORKER_DESCRIBED,
     WORKER_READY,
     Fact,
     Kept,
@@ -29,8 +30,8 @@ from sidecar.channel import (
     fact,
 )
 from sidecar.inputs import fill_in, placeholders
+from sidecar.worker import ahead, environment, process, project
 from sidecar.worker import config as configs
-from sidecar.worker import environment, process, project, user
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
@@ -67,15 +68,27 @@ def main(sock: socket.socket) -> NoReturn:
     sock.setblocking(True)
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
     orders = Orders(sock)
+    before = ahead.Ahead()
+    rehearsed = False
     try:
-        if not orders.wait(0):
-            _rehearse()
-        spec = orders.spec()
+        while True:
+            if not rehearsed and not orders.wait(0):
+                _rehearse()
+                rehearsed = True
+            if (order := orders.first())["order"] != "prepare":
+                break
+            before.prepare(order["look"])
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
-    environment.adopt(spec["environ"], Path(spec["folder"]))
-    user.enter(Path(spec["folder"]))
-    _Run(sock, spec, orders).execute()
+    if order["order"] == "describe":
+        described = fact(WORKER_DESCRIBED, ahead.described(order["look"]))
+        redactor = Redactor(environment.secret_values(os.environ))
+        with contextlib.suppress(OSError):
+            sock.sendall(b"".join(map(encode_line, redactor.facts(described))))
+        process.leave(0)
+    spec = order["spec"]
+    before.enter(spec["folder"], spec["environ"])
+    _Run(sock, spec, orders, before.say).execute()
 
 
 def _rehearse() -> None:
@@ -88,8 +101,16 @@ def _rehearse() -> None:
 class _Run:
     """One run: the owner of its threads, its ending and its exit."""
 
-    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Orders) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        spec: RunSpec,
+        orders: Orders,
+        say_again: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`say_again` prints what the user's modules printed before there was a run."""
         self._spec = spec
+        self._say_again = say_again
         self._orders = orders
         self._hearing = threading.Lock()
         self._redactor = Redactor(environment.secret_values(os.environ))
@@ -108,6 +129,8 @@ class _Run:
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
         """Tasks that a person was to be asked about and that have not come up."""
+        self._crew: Any = None
+        """The run's own, until it is kicked off."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -147,11 +170,12 @@ class _Run:
 
         check_review(spec["review"], [task.name for task in crew.tasks])
         named = [
-            {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
+            {"name": task.name, "agent": (role := crew.role_of(task)) and fill(role, inputs)}
             for task in crew.tasks
         ]
         # Before anything slow, so that a browser sees life within milliseconds.
-        self._started(choice.label, named, tap)
+        llms = (agent.llm for agent in crew.agents.values())
+        self._started(models.for_crew(llms, choice, os.environ).label, named, tap)
         self._capture.start()
         self._keep_outputs()
         job = from_config(crew, choice, inputs, self._directory)
@@ -166,6 +190,7 @@ class _Run:
 
         spec = self._spec
         self._capture.start()
+        self._say_again()
         self._keep_outputs()
         crews: list[Any] = []
 
@@ -174,24 +199,31 @@ class _Run:
             if not self._told:
                 self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
                 if self._planned:
-                    tap.mapper.own(source, self._planned)
-                    self._planned = []  # it begins anew in a later attempt
+                    tap.mapper.own(source, self._planned, kept_told=False)
+                    self._planned = []  # nothing of it is known beforehand: see finished.py
                 self._stand()
 
         self._listen_to(tap, choice, starting)
         # A flow, or a model that is called without a crew, has no tasks to be told beforehand.
         self._begin = lambda: self._started(choice.label, [], tap)
         found = targets.load(target)
-        made = targets.make(found, target, choice, spec["inputs"], lambda: self._told)
+        told, count = self._told, len(crews)  # by a module that kicks off as it is imported
+
+        def begun() -> bool:
+            return len(crews) > count or self._told > told
+
+        made = targets.make(found, target, choice, spec["inputs"], begun)
         if isinstance(made, targets.Over):
             last = targets.last_output(crews[-1]) if crews else None
+            self._say_unasked()
             return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
             check_review(spec["review"], [task["name"] for task in named])
         inputs = made.filled(spec["inputs"])
         named = [{**one, "agent": one["agent"] and fill(one["agent"], inputs)} for one in named]
-        self._started(made.model or choice.label, named, tap)
+        if not told:
+            self._started(made.model or choice.label, named, tap)
         return self._kickoff(made, inputs, tap)
 
     def _keep_outputs(self) -> None:
@@ -206,33 +238,54 @@ class _Run:
         starting: Callable[[Any], None] = lambda _source: None,
     ) -> None:
         """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
-        from sidecar.worker.engine import storage
+        from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
+        from sidecar.worker.engine.finished import Finished
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
+        from sidecar.worker.engine.standin import stand_in
 
         spec = self._spec
-        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+        finished = Finished(self._journal, spec["attempt"])
+        modifications = Modifications(self._gates, tap.say, tap.mapper.known_as)
 
-        def prepare(source: Any) -> None:
+        def prepare(source: Any, event: Any) -> None:
+            if source is self._crew:
+                self._crew = None  # kicked off once more it is a crew like any other
+            else:
+                finished.begins(source, getattr(event, "inputs", None) or {})
             starting(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
             self._unasked.difference_update(review(source, spec["review"]))
 
-        tap.install(prepare, modifications.interrupt)
+        def ended(what: Any, event: Any) -> None:
+            try:
+                finished.ended(what, event)
+            except OSError as error:
+                self._say_unkept(str(what.name or "a task"), error)
+
+        asking.install(stand_in(choice))
+        tap.install(prepare, modifications.interrupt, ended)
         modifications.install()
-        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        questions = Questions(
+            self._gates, tap.say, spec["input_timeout"], spec["attempt"], finished
+        )
+        questions.install()
 
     def _kickoff(self, job: Job, inputs: Mapping[str, Any], tap: Tap) -> Output:
         from sidecar.worker.engine.kept import put_back
 
         if job.crew is not None:
-            tap.mapper.own(job.crew, self._planned)
+            self._crew = job.crew
+            if self._planned:
+                tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
         self._stand()
-        return output_of(job.run(dict(inputs)))
+        output = output_of(job.run(dict(inputs)))
+        self._say_unasked()
+        return output
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
@@ -256,8 +309,7 @@ class _Run:
         if not self._told and said["type"] not in ("log", "run.started"):
             self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
-            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
-            # Flow: it begins anew, and one that loops would fill the disk.
+            # Before the fact: what the gateway takes for finished can be restored.
             self._keep(said)
         try:
             self._outbox.put(said)
@@ -269,8 +321,11 @@ class _Run:
         try:
             self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
-            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+            self._say_unkept(name, error)
+
+    def _say_unkept(self, task: str, error: OSError) -> None:
+        text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+        self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
         try:
@@ -365,20 +420,14 @@ class _Run:
 def message_of(error: BaseException) -> str:
     """`error` in words for the user: no traceback; our own errors without their class."""
     text = str(error).strip()
-    if _is_bad_crew(error):
+    if ahead.problem(error):
         return text
     line = " ".join(text.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
-def _is_bad_crew(error: BaseException) -> bool:
-    # By name, so that a broken config needs no import of crewai to be told.
-    ours = (configs.ConfigError, project.BadProject)
-    return isinstance(error, ours) or type(error).__name__ == "BadCrew"
-
-
 def _code_of(error: BaseException, memory_mb: int) -> str:
-    if _is_bad_crew(error):
+    if ahead.problem(error):
         return "bad_crew"
     chain: BaseException | None = error
     for _ in range(32):

@@ -43,9 +43,9 @@ class _Collected:
     """What a run's facts come to: the parts of the answer."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
-        self.tasks: list[dict[str, Any]] = []
-        self.planned: list[str] = []
-        """The tids of the crew's own tasks; while it has none, as a flow, every task is told."""
+        self.own: Sequence[str] = ()
+        """The executions of the crew's own tasks, where they are known before kickoff."""
+        self._done: list[tuple[str, dict[str, Any]]] = []
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -54,14 +54,19 @@ class _Collected:
         if said["type"] in _PROGRESS:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
-        elif said["type"] == "task.completed" and said["tid"] in (self.planned or [said["tid"]]):
+        elif said["type"] == "task.completed":
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
-            self.tasks.append(done)
+            self._done.append((said.get("tid", ""), done))
         elif said["type"] == "llm.completed":
             usage = data["usage"]
             self._prompt += usage.get("prompt_tokens", 0)
             self._completion += usage.get("completion_tokens", 0)
             self._requests += 1
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """As `CrewOutput.tasks_output` has them: without a planner's and those of crews inside."""
+        return [done for tid, done in self._done if not self.own or tid in self.own]
 
     @property
     def usage(self) -> dict[str, int]:
@@ -161,9 +166,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage, targets
+        from sidecar.worker.engine import asking, storage, targets
         from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.standin import stand_in
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
@@ -171,11 +177,12 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         tap = Tap(collected.add, Gates(), _raise)
         begun: list[Any] = []
 
-        def starting(source: Any) -> None:
+        def starting(source: Any, _event: Any) -> None:
             begun.append(source)
             storage.attach(source)
-            attach(source, tap.step, choice)
+            attach(source, tap.step)
 
+        asking.install(stand_in(choice))
         tap.install(starting)
         made: Job | targets.Over
         if found is not None:
@@ -189,8 +196,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             result = made.result
         else:
             if made.crew is not None:
-                collected.planned = [tap.mapper.places.new_tid() for _ in made.tasks]
-                tap.mapper.own(made.crew, collected.planned)
+                collected.own = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, list(collected.own))
             result = made.run(made.filled(inputs))
         if result is None and begun:
             result = targets.last_output(begun[-1])

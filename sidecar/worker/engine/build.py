@@ -16,12 +16,12 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, for_crew
 from sidecar.worker.engine.objects import placed, resolved, tools_of
-from sidecar.worker.environment import is_placeholder
+from sidecar.worker.engine.standin import hopeless
 
 if TYPE_CHECKING:
-    from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
+    from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Team, Toolbox
 
 __all__ = [
     "BadCrew",
@@ -74,49 +74,34 @@ class Job:
 def from_config(
     config: CrewConfig, choice: ModelChoice, inputs: Mapping[str, Any], directory: Path
 ) -> Job:
-    """A sequential crew without memory, whose models stream.
+    """A crew whose models stream: sequential and without memory, unless crew.yaml says so.
 
     Tasks' `output_file`s are written under `directory`. Raises BadCrew.
     """
     try:
-        agents = make_agents(config, choice)
+        models = Models(choice, os.environ)
+        agents = _agents(config, models)
         tasks: dict[str, Task] = {}
         for task in config.tasks:
             tasks[task.name] = _task(task, agents, tasks, inputs, directory, config.toolbox)
-        used: list[BaseAgent] = [
-            agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
-        ]
         with placed("crew"):
-            crew = Crew(
-                agents=used,
-                tasks=list(tasks.values()),
-                process=Process.sequential,
-                memory=False,
-                verbose=False,
-            )
+            crew = _crew(config.team, agents, list(tasks.values()), models)
     except ValueError as error:
         raise BadCrew(" ".join(str(error).split())) from error
-    return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
+    first = for_crew((agent.llm for agent in config.agents.values()), choice, os.environ)
+    return Job(lambda given: crew.kickoff(inputs=given), crew, first.label)
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
     """By name. Raises ValueError for what CrewAI refuses."""
-    models = Models(choice, os.environ)
-    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
+    return _agents(config, Models(choice, os.environ))
 
 
-def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
-    """Make a crew, or an agent without one, that is about to start stream and report its steps.
-
-    The user's own callbacks are kept and called as well. Models that can't work are replaced by
-    the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
-    model where there is no key for it.
-    """
-    for agent in agents_of(starting):
-        _attach_model(agent, "llm", choice)
+def attach(starting: Any, step: StepCallback) -> None:
+    """Make a crew that is about to start report its steps; the user's own callbacks are kept and
+    called as well."""
     if not isinstance(starting, Crew):
         return
-    _attach_model(starting, "manager_llm", choice)
     starting.step_callback = _both(step, starting.step_callback)
     for agent in agents_of(starting):
         own = getattr(agent, "step_callback", None)
@@ -160,6 +145,28 @@ def fill(text: str, inputs: Mapping[str, Any]) -> str:
     return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
 
 
+def _agents(config: CrewConfig, models: Models) -> dict[str, Agent]:
+    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
+
+
+def _crew(team: Team, agents: Mapping[str, Agent], tasks: list[Task], models: Models) -> Crew:
+    options = resolved(team.options)
+    options |= {name: models.of(llm) for name, llm in team.llms.items()}
+    if team.planning:
+        # CrewAI's default is an OpenAI model, for which there may be no key.
+        options.setdefault("planning_llm", models.of(None))
+    manager = team.manager_agent
+    # All of them, as the agents of a @CrewBase class: one may delegate to one without a task.
+    workers: list[BaseAgent] = [agent for name, agent in agents.items() if name != manager]
+    return Crew(
+        agents=workers,
+        tasks=tasks,
+        process=Process(team.process),
+        manager_agent=agents[manager] if manager else None,
+        **{"memory": False, "verbose": False, **options},
+    )
+
+
 def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
     with placed(f"agents.{config.name}"):
         options = resolved(config.options)
@@ -197,7 +204,7 @@ def _task(
             name=config.name,
             description=config.description,
             expected_output=config.expected_output,
-            agent=agents[config.agent],
+            agent=agents[config.agent] if config.agent else None,
             tools=tools_of(config.tools, toolbox),
             **options,
         )
@@ -223,32 +230,12 @@ def model_of(crew: Crew, choice: ModelChoice) -> str | None:
     llm: Any = next((llm for llm in llms if llm is not None), None)
     if llm is None or isinstance(llm, str):
         return llm
-    if _hopeless(llm, choice):
+    if hopeless(llm, choice):
         return OFFLINE
     provider = getattr(llm, "provider", None)
     model = str(getattr(llm, "model", "") or "")
     bare = not provider or provider == model or model.startswith(f"{provider}/")
     return model if bare else f"{provider}/{model}"
-
-
-def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
-    llm = getattr(owner, name, None)
-    if llm is None or isinstance(llm, str):
-        return
-    if _hopeless(llm, choice):
-        setattr(owner, name, create(named(OFFLINE)))
-
-
-def _hopeless(llm: Any, choice: ModelChoice) -> bool:
-    """Whether the offline model must stand in for `llm`."""
-    if not choice.offline or getattr(llm, "llm_type", "") == OFFLINE:
-        return False
-    if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
-        return True
-    keyless = is_placeholder(getattr(llm, "api_key", None) or "") and not getattr(
-        llm, "base_url", None
-    )
-    return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
 
 
 def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:

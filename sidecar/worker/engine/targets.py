@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from crewai import Agent, Crew, Flow
 from crewai.agents.agent_builder.base_agent import BaseAgent
@@ -28,9 +28,10 @@ from pydantic import BaseModel
 
 from sidecar.inputs import BRIEF, placeholders
 from sidecar.worker.engine.build import BadCrew, Job, model_of, one_line
+from sidecar.worker.engine.executions import task_list
 from sidecar.worker.engine.models import ModelChoice
 
-__all__ = ["Over", "Unasked", "crew_in", "inputs_of", "last_output", "load", "make", "unasked"]
+__all__ = ["Over", "Seen", "Unasked", "last_output", "load", "look", "make", "unasked"]
 
 _DEFINITIONS: Final = (".json", ".jsonc", ".yaml", ".yml")
 _MAX_STEPS: Final = 4
@@ -50,6 +51,19 @@ class Over:
     """A function kicked off by itself, and this is what it returned."""
 
     result: Any
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A crew that was only looked at."""
+
+    kind: Literal["crew", "flow"] | None
+    tasks: list[dict[str, Any]]
+    wants: list[str]
+    knows: list[str]
+    model: str | None
+    secret: str | None
+    """The key of its model."""
 
 
 class Unasked(BaseException):
@@ -123,22 +137,66 @@ def make(
     )
 
 
-def inputs_of(found: Any) -> tuple[list[str], list[str]]:
-    """What a function takes by name: what it can't do without, and what it can."""
+def look(found: Any, target: str, choice: ModelChoice) -> Seen:
+    """What there is to know of what `load` gave, inside `unasked`.
+
+    A function that kicks off by itself is not called. Any other is, with `{name}` for each input
+    that it takes by name, so that what it makes of them shows in the templates. Raises BadCrew.
+    """
     step = _step(found)
-    if step is None or inspect.isclass(found):
-        return [], []
-    named = _named(step)
-    return (
-        [one.name for one in named if one.default is one.empty],
-        [one.name for one in named if one.default is not one.empty],
+    named = [] if step is None or inspect.isclass(found) else _named(step)
+    wants = [one.name for one in named if one.default is one.empty]
+    knows = [one.name for one in named if one.default is not one.empty]
+    blind = Seen(None, [], wants, knows, None, None)
+    if inspect.isroutine(found) and _kicks_off(found):
+        return blind
+    inputs = _Noting({name: f"{{{name}}}" for name in wants})
+    try:
+        made = make(found, target, choice, inputs)
+    except Unasked:
+        return blind
+    except BadCrew:
+        # It may ask `**inputs` for names that nobody can know.
+        if step is not None and any(one.kind is one.VAR_KEYWORD for one in _parameters(step)):
+            return blind
+        raise
+    if isinstance(made, Over):
+        return blind
+    llm = _llm_of(found if isinstance(found, BaseAgent) else made.crew)
+    asked = [name for name in inputs.asked if name not in made.wants]
+    return Seen(
+        "crew" if made.crew is not None or isinstance(found, BaseAgent) else "flow",
+        task_list(made.tasks),
+        list(dict.fromkeys([*wants, *asked, *made.wants])),
+        list(dict.fromkeys([*knows, *made.knows])),
+        made.model,
+        getattr(llm, "api_key", None),
     )
 
 
-def crew_in(found: Any) -> bool:
-    """Whether what `load` gave is made without calling a function that kicks off by itself."""
-    code = getattr(inspect.unwrap(found), "__code__", None) if callable(found) else None
-    return code is None or not {"kickoff", "kickoff_async", "akickoff"} & set(code.co_names)
+def _kicks_off(function: Any) -> bool:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is not None and not {"kickoff", "kickoff_async", "akickoff"}.isdisjoint(
+        code.co_names
+    )
+
+
+def _llm_of(owner: Any) -> Any:
+    agents = owner.agents if isinstance(owner, Crew) else [owner]
+    llms = (getattr(agent, "llm", None) for agent in agents)
+    return next((llm for llm in llms if llm is not None), None)
+
+
+class _Noting(dict[str, Any]):
+    """Inputs that have every name, and note which ones a function asked for."""
+
+    def __init__(self, inputs: Mapping[str, Any]) -> None:
+        super().__init__(inputs)
+        self.asked: list[str] = []
+
+    def __missing__(self, name: str) -> str:
+        self.asked.append(name)
+        return f"{{{name}}}"
 
 
 @contextlib.contextmanager
@@ -277,7 +335,7 @@ def _arguments(
         return [], {}
     parameters = _parameters(step)
     if _takes_whole(parameters):
-        return [dict(inputs)], {}
+        return [inputs if isinstance(inputs, _Noting) else dict(inputs)], {}
     named = _named(step)
     wants = [one.name for one in named if one.default is one.empty]
     given = Job(lambda _: None, None, None, wants, [one.name for one in named]).filled(inputs)

@@ -134,16 +134,16 @@ def check_a_bare_provider_has_a_model_that_crewai_makes_natively() -> None:
 
 @check
 def check_default_model_without_a_key_can_be_recognised() -> None:
-    """build.py `_hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
-    key, and the offline model takes its place. If CrewAI refuses such an agent at once, catch that
-    in `targets.make`."""
+    """standin.py `hopeless`: an agent without a model gets CrewAI's OpenAI default, without a
+    key, and the offline model answers in its place. If CrewAI refuses such an agent at once, catch
+    that in `targets.make`."""
     from crewai import Agent
 
-    from sidecar.worker.engine.build import _hopeless
     from sidecar.worker.engine.models import named
+    from sidecar.worker.engine.standin import hopeless
 
     agent = Agent(role="R", goal="G", backstory="B")
-    assert _hopeless(agent.llm, named("offline"))
+    assert hopeless(agent.llm, named("offline"))
 
 
 _NOT_IN_YAML = {
@@ -155,6 +155,17 @@ _NOT_IN_YAML = {
         "executor_class": "CrewAI's own; ours is told with every event",
         "from_repository": "role, goal and backstory would come from an account at CrewAI",
         "i18n": "CrewAI's own prompts, from a file of theirs",
+    },
+    "Crew": {
+        "agents": "agents.yaml",
+        "tasks": "tasks.yaml",
+        "checkpoint": "writes keys in plain text; the run has a journal of its own",
+        "config": "a second way to say all of this",
+        "entity_type": "always the same",
+        "output_log_file": "the run's log has it all, and nothing else is written to the folder",
+        "share_crew": "sends prompts to CrewAI",
+        "stream": "the tap has every token; it would change what kickoff returns",
+        "tracing": "sends prompts to CrewAI",
     },
     "Task": {
         "config": "a second way to say all of this",
@@ -170,14 +181,15 @@ def check_config_keys_are_all_that_crewai_takes() -> None:
     that are not. Each argument of CrewAI's must be a key, one that CrewAI calls its runtime's own
     (crewai/project/json_loader.py), or in _NOT_IN_YAML with a reason: add a new one to one of them.
     """
-    from crewai import Agent, Task
+    from crewai import Agent, Crew, Task
     from crewai.project import crew_base, json_loader
 
-    from sidecar.worker.config.keys import AgentConfig, TaskConfig
+    from sidecar.worker.config.keys import AgentConfig, TaskConfig, Team
 
     for crewai, ours, runtime, written in (
         (Agent, AgentConfig, json_loader._AGENT_RUNTIME_FIELDS, crew_base.AgentConfig),
         (Task, TaskConfig, json_loader._TASK_RUNTIME_FIELDS, crew_base.TaskConfig),
+        (Crew, Team, json_loader._CREW_RUNTIME_FIELDS, Crew),
     ):
         fields, keys = set(crewai.model_fields), set(ours.model_fields)
         reasons = set(_NOT_IN_YAML[crewai.__name__])
