@@ -8,9 +8,9 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -20,7 +20,15 @@ from sidecar.pool.lines import WorkerLines
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
-__all__ = ["READY_SECONDS", "CannotImport", "Pool", "Process", "WorkerLost", "command"]
+__all__ = [
+    "READY_SECONDS",
+    "CannotImport",
+    "Pool",
+    "Process",
+    "WorkerLost",
+    "command",
+    "lacking",
+]
 
 logger = logging.getLogger("sidecar.pool")
 
@@ -266,7 +274,7 @@ class Pool(ABC):
             )
         said = orjson.loads(lines[0])
         if said.get("type") == WORKER_BROKEN:
-            raise CannotImport(f"{said['data']['message']} (see {self.log_hint})")
+            raise lacking(said["data"]["message"], said["data"], self.log_hint)
         if said.get("type") != WORKER_READY:
             raise WorkerLost(f"worker said {said.get('type')!r} instead of {WORKER_READY!r}")
 
@@ -283,6 +291,11 @@ class Pool(ABC):
 def _dismiss(worker: Worker) -> None:
     worker.signal(KILL)
     worker.close()
+
+
+def lacking(text: str, said: Mapping[str, Any], log: str) -> CannotImport:
+    """What a worker or zygote says it lacks, with the place of more unless `text` is all of it."""
+    return CannotImport(text if said.get("whole") else f"{text} (see {log})")
 
 
 def command(program: str, *arguments: str) -> list[str]:

@@ -35,6 +35,7 @@ from sidecar.worker import config as configs
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
+from sidecar.worker.engine.versions import Unsupported
 from sidecar.worker.journal import Journal
 from sidecar.worker.line.capture import Capture
 from sidecar.worker.line.orders import Orders
@@ -420,7 +421,7 @@ class _Run:
 def message_of(error: BaseException) -> str:
     """`error` in words for the user: no traceback; our own errors without their class."""
     text = str(error).strip()
-    if ahead.problem(error):
+    if ahead.problem(error) or isinstance(error, Unsupported):
         return text
     line = " ".join(text.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
@@ -475,6 +476,10 @@ def spawned(arguments: list[str]) -> NoReturn:
         from sidecar.worker.engine import warm
 
         warm.up()
+    except Unsupported as error:
+        said = fact(WORKER_BROKEN, {"message": str(error), "whole": True})
+        sock.sendall(encode_line(said))
+        process.leave(1)
     except BaseException as error:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"

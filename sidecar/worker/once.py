@@ -24,7 +24,7 @@ from sidecar.channel import Fact
 from sidecar.inputs import BRIEF, SAME, fill_in, placeholders, standing_in
 from sidecar.worker import config as configs
 from sidecar.worker import environment, project, user
-from sidecar.worker.engine import models
+from sidecar.worker.engine import models, versions
 
 if TYPE_CHECKING:
     from sidecar.worker.engine.build import Job
@@ -158,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     inputs = _inputs(options)
+    versions.require()
     environment.prepare(Path.cwd())
     user.enter(Path.cwd())
     choice = models.choose(os.environ)

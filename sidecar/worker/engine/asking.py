@@ -85,7 +85,7 @@ def install(stand_in: StandIn = lambda _llm: None) -> None:
     base: Any = BaseLLM
     for model in _descendants(base):
         _wrap(model, stand_in)
-    told, created = base._effective_stream, base.__init_subclass__.__func__
+    told, created = base._effective_stream, _created(base)
 
     @functools.wraps(told)
     def streams_here(llm: BaseLLM) -> bool | None:
@@ -100,6 +100,15 @@ def install(stand_in: StandIn = lambda _llm: None) -> None:
     base._effective_stream = streams_here
     base._track_token_usage_internal = _track(base._track_token_usage_internal)
     base.__init_subclass__ = classmethod(created_wrapped)
+
+
+def _created(base: Any) -> Callable[..., None]:
+    """What CrewAI does with each new class of models; older releases have nothing of their own."""
+    own = vars(base).get("__init_subclass__")
+    if own is not None:
+        function: Callable[..., None] = own.__func__
+        return function
+    return lambda model, **kwargs: super(base, model).__init_subclass__(**kwargs)
 
 
 def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:

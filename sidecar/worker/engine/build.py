@@ -17,7 +17,7 @@ from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
 from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, for_crew
-from sidecar.worker.engine.objects import placed, resolved, tools_of
+from sidecar.worker.engine.objects import known_to, placed, resolved, tools_of
 from sidecar.worker.engine.standin import hopeless
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _agents(config: CrewConfig, models: Models) -> dict[str, Agent]:
 
 
 def _crew(team: Team, agents: Mapping[str, Agent], tasks: list[Task], models: Models) -> Crew:
-    options = resolved(team.options)
+    options = known_to(Crew, resolved(team.options))
     options |= {name: models.of(llm) for name, llm in team.llms.items()}
     if team.planning:
         # CrewAI's default is an OpenAI model, for which there may be no key.
@@ -169,7 +169,7 @@ def _crew(team: Team, agents: Mapping[str, Agent], tasks: list[Task], models: Mo
 
 def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
     with placed(f"agents.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Agent, resolved(config.options))
         if config.function_calling_llm is not None:
             options["function_calling_llm"] = models.of(config.function_calling_llm)
         return Agent(
@@ -191,7 +191,7 @@ def _task(
     toolbox: Toolbox,
 ) -> Task:
     with placed(f"tasks.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Task, resolved(config.options))
         if config.context is not None:
             options["context"] = [before[name] for name in config.context]
         if config.callback is not None:
