@@ -19,7 +19,7 @@ import orjson
 from sidecar.channel import WORKER_DESCRIBED, LineTooLong, Look, Order
 from sidecar.errors import CommandError
 from sidecar.inputs import fill_in, lacking, refusal, standing_in
-from sidecar.pool import KILL, Pool, Worker, WorkerLost
+from sidecar.pool import KILL, CannotImport, Pool, Worker, WorkerLost
 from sidecar.protocol import Start
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
@@ -134,6 +134,8 @@ class Crews:
             worker = await self._pool.make()
         except WorkerLost as error:
             self._names = None
+            if isinstance(error, CannotImport):
+                return  # of which the sidecar ends, saying so itself
             logger.warning("the crews could not be looked at: %s", error)
             return
         try:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sidecar.web.connections import Connection
+from sidecar.web.peer import Peer
 from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
 from tests.support.served import Served, until_stuck
@@ -98,6 +99,23 @@ async def test_what_is_slow_is_told_by_what_a_reader_acknowledges(
             await settle()
         assert not connection.closing
         assert connection._stall is not None
+
+
+async def test_who_has_yet_to_read_up_to_our_pings_is_not_silent(
+    served: Served, clock: Clock
+) -> None:
+    # Behind 100 KB in the kernel, at 2 KB/s.
+    run, worker = await served.running()
+    async with small(served, run, "/ws", UPGRADE) as (sock, connection):
+        worker.say("llm.delta", {"text": "x" * 100_000})
+        await settle()
+        assert connection.writable
+        for _ in range(6):
+            await clock.turn(7)
+            assert await take(sock, 14_336) == 14_336
+            await settle()
+        assert isinstance(connection, Peer)
+        assert not connection._dismissed
 
 
 @both
