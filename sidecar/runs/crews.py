@@ -132,6 +132,9 @@ class Crews:
             return
         try:
             worker = await self._pool.make()
+        except CannotImport:  # so can't the pool's own workers, and that is told once
+            self._names = None
+            return
         except WorkerLost as error:
             self._names = None
             if isinstance(error, CannotImport):

@@ -68,6 +68,6 @@ def test_a_crewai_that_is_too_old_or_too_new_is_told_once_with_the_way_out(
             f"sidecar: no worker can be started: crewai {version} is installed; "
             f"crew-sidecar needs {NEEDED}: pip install -U 'crewai{NEEDED}'"
         )
-        assert [json.loads(line)["level"] for line in before].count("error") == 0
+        assert {json.loads(line)["level"] for line in before} <= {"info"}
         (log,) = (tmp_path / version).glob("*.log")
         assert log.read_text() == ""

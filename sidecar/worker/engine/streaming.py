@@ -28,10 +28,10 @@ def _without_tools(_llm: Any, tools: bool) -> bool:
 
 def _openai(llm: Any, tools: bool) -> bool:
     # Asked anew for each request: a model that chat completions turn out not to have is asked by
-    # the other API within the same call (completion.py: _remember_responses_only_model). Releases
-    # before 1.15.10 don't do that.
-    api = llm._effective_api() if hasattr(llm, "_effective_api") else llm.api
-    return not tools or api != "responses"
+    # the other API within the same call (completion.py: _remember_responses_only_model).
+    # Releases before 1.15.10 ask the one that they were told to.
+    asked = getattr(llm, "_effective_api", lambda: llm.api)
+    return not tools or asked() != "responses"
 
 
 def _azure(llm: Any, tools: bool) -> bool:
