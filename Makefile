@@ -8,7 +8,7 @@ PY = $(if $(wildcard .venv/.installed),$(BIN)/python,$(PYTHON))
 WEB := web-adapter
 
 .DEFAULT_GOAL := help
-.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults autobahn bench lock clean
+.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults autobahn bench crewai lock clean
 .DELETE_ON_ERROR:
 # `dev: ports setup` says what is missing before it takes minutes.
 .NOTPARALLEL:
@@ -59,7 +59,7 @@ lint: setup
 	cd $(WEB) && npm run --silent check
 
 # Pure, or in the test's own process; what is left is `processes`.
-UNIT := $(addprefix tests/,protocol log runs pool web autobahn worker/line worker/config conformance/test_log.py \
+UNIT := $(addprefix tests/,protocol log runs pool web autobahn versions worker/line worker/config conformance/test_log.py \
   test_architecture.py test_channel.py test_controls_table.py test_datafolder.py test_mirror.py test_settings.py test_tasks.py)
 
 unit: setup  ## pure and in-process tests of both languages, in a minute, with the coverage they must have
@@ -73,10 +73,11 @@ processes: setup
 browser: setup chromium
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10 tests/browser
 
-test-long: setup chromium  ## what takes an hour: 5,000 fault schedules, packed apps in fresh Next projects, soaks
+test-long: setup chromium  ## what takes two hours: 5,000 fault schedules, packed apps in fresh Next projects, eight releases of crewai
 	LONG=1 $(BIN)/python -m pytest -q --durations 10 -m "long or not long" tests
 	cd $(WEB) && npm run test:long
 	$(BIN)/python -m tests.faults --schedules 5000 --kills 300
+	$(BIN)/python -m tests.versions --check
 
 chromium:
 	@command -v chromium >/dev/null && exit 0; \
@@ -102,6 +103,10 @@ $(PEERS)/node_modules/.installed: $(PEERS)/package-lock.json
 	cd $(PEERS) && npm ci --no-audit --no-fund
 	@touch $@
 
+# Each release takes 1 GB in .crewai while it is tried, and is removed afterwards.
+crewai: .venv/.installed  ## contracts and runs on the releases of crewai that count, into docs/CREWAI.md (VERSIONS="1.15.30 …")
+	$(BIN)/python -m tests.versions $(VERSIONS)
+
 lock:  ## newer versions into requirements.lock
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -109,5 +114,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .providers \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .crewai .providers \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,10 +15,16 @@ word; the gateway adds what it has counted itself (tasks, usage, seconds) before
 run's final event: ``run.completed`` {output}, ``run.failed`` {error: {code, message}},
 ``run.cancelled`` {}. A worker that closes the socket without one has crashed.
 ``worker.ready`` {pid} is said once, before the first order; by a worker that cannot import what it
-needs, ``worker.broken`` {message} instead. Neither reaches a log.
+needs, ``worker.broken`` {message} instead. ``worker.described`` {crews, files} says what crews
+there are: each as `GET /crews` has it and with `needs`, the inputs that it can't do without, and
+`lenient`, whether it runs without any; and the files that this was read from, with their
+modification times in ns, null where there is none. None of them reaches a log.
 
 Order, gateway to worker::
 
+    {"order": "prepare", "look": {...Look}}   before `start`: import the crews' modules meanwhile
+    {"order": "describe", "look": {...Look}}  instead of it: answered by worker.described, the last
+                                              word
     {"order": "start", "spec": {...RunSpec}}
     {"order": "cancel", "cause": "c-7"}
     {"order": "pause", "cause": "c-8"}        answered by the fact run.paused {boundary}
@@ -51,11 +57,14 @@ __all__ = [
     "MAX_STRING",
     "TERMINAL",
     "WORKER_BROKEN",
+    "WORKER_DESCRIBED",
     "WORKER_READY",
     "Fact",
     "Kept",
     "LineSplitter",
     "LineTooLong",
+    "Look",
+    "Named",
     "Order",
     "RunSpec",
     "encode_line",
@@ -72,6 +81,7 @@ MAX_LINE: Final = 16 * 1024 * 1024
 
 WORKER_READY: Final = "worker.ready"
 WORKER_BROKEN: Final = "worker.broken"
+WORKER_DESCRIBED: Final = "worker.described"
 TERMINAL: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
@@ -136,14 +146,33 @@ class Fact(_FactRequired, _Inside, total=False):
     cause: str
 
 
+class Named(TypedDict):
+    """A crew that a run may ask for; the fields are those of a RunSpec."""
+
+    crew: str
+    config: str
+    target: str | None
+
+
+class Look(TypedDict):
+    """What there is to look at; paths are absolute."""
+
+    folder: str
+    environ: dict[str, str]
+    crews: list[Named]
+
+
 class _OrderRequired(TypedDict):
-    order: Literal["start", "cancel", "pause", "resume", "modify", "answer", "expire"]
+    order: Literal[
+        "prepare", "describe", "start", "cancel", "pause", "resume", "modify", "answer", "expire"
+    ]
 
 
 class Order(_OrderRequired, total=False):
     """What a worker is told."""
 
     cause: str
+    look: Look
     spec: RunSpec
     change: dict[str, Any]
     input: str

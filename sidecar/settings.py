@@ -147,9 +147,27 @@ def _loopback(given: _Given) -> str:
     return host
 
 
-def _own_crew(given: _Given) -> str | None:
-    if given.text and ":" not in given.text:
-        raise given.refused("must look like package.module:attribute")
+_DEFINITIONS: Final = (".json", ".jsonc", ".yaml", ".yml")
+_CREW_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def _own_crews(given: _Given) -> str | None:
+    """The text as it is, once `targets_in` could read it."""
+    parts = [part.strip() for part in given.text.split(",") if part.strip()]
+    names = []
+    for part in parts:
+        name, named, target = part.rpartition("=")
+        module, _, attribute = target.strip().partition(":")
+        if not (module and attribute) and not target.endswith(_DEFINITIONS):
+            several = ", or several as name=package.module:attribute,…" if "," in given.text else ""
+            raise given.refused(f"must look like package.module:attribute{several}")
+        if not named and len(parts) > 1:
+            raise given.refused(f"has several crews: give {part} a name, as name={part}")
+        if named and (_CREW_NAME.fullmatch(name.strip()) is None or name.strip() == SYNTHETIC):
+            raise given.refused(f"can't call a crew {name!r}: use letters, digits, '.', '_', '-'")
+        names.append(name.strip())
+    if len(set(names)) < len(names):
+        raise given.refused("has one name for two crews")
     return given.text or None
 
 
@@ -216,11 +234,12 @@ class Settings:
     )
     crew: str | None = _setting(
         None,
-        "your own Python crew: a `@CrewBase` class, a `Crew`, a `Flow`, or a function that "
-        "returns one",
+        "your own Python crew: a `@CrewBase` class, a `Crew`, a `Flow`, an `Agent`, or a function; "
+        "several as `name=package.module:attribute,…`; unset, the CrewAI project in the folder, "
+        "else `config`",
         takes="`package.module:attribute`",
         default="",
-        parse=_own_crew,
+        parse=_own_crews,
         flag=True,
     )
     log: LogKind = _one_of(
@@ -327,13 +346,21 @@ class Settings:
         return f"http://{host}:{self.port}"
 
     @property
+    def targets(self) -> dict[str, str]:
+        """The user's own Python crews by name; one without is `default`."""
+        parts = [part.strip() for part in (self.crew or "").split(",") if part.strip()]
+        named = (part.rpartition("=") for part in parts)
+        return {name.strip() or "default": target.strip() for name, _, target in named}
+
+    @property
     def crews(self) -> tuple[str, ...]:
-        """Names a `start` may use: `default`, then the folders of `config` with both files.
+        """Names a `start` may use, the first being what one without a name means: those of
+        `targets`; else `default`, then the folders of `config` with both files.
 
         Looked up anew each time, so that a crew added while the sidecar runs is found.
         """
         if self.crew is not None:
-            return ("default", *((SYNTHETIC,) if self.synthetic else ()))
+            return (*self.targets, *((SYNTHETIC,) if self.synthetic else ()))
         try:
             folders = sorted(e.name for e in self.config.iterdir() if e.is_dir() and _text(e.name))
         except OSError:

@@ -97,6 +97,8 @@ class _Session:
         self._labels = Labels()
         self._spot: tuple[str | None, str] = (None, "")
         """Whose words are being printed: the execution's key and the agent."""
+        self._aside = ""
+        """The last line of this kind: an end mostly says what its beginning said."""
         self._question: str | None = None
         self._in_trouble = False
         self._call: str | None = None
@@ -155,9 +157,10 @@ class _Session:
             label = escape(self._labels.of(event))
             self._say(f"[red]{label} failed: {escape(str(data.get('error')))}[/red]")
         elif type.partition(".")[0] in _ASIDES:
-            if line := _aside(type, data):
+            if (line := _aside(type, data)) and line != self._aside:
                 self._go_to(event)
                 self._say(line)
+                self._aside = line
         elif type == "tool.started":
             self._go_to(event)
             self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
@@ -302,6 +305,9 @@ _FAILURES: Final = ("crew.failed", "method.failed")
 """A task's and a flow's are said by what they end: a crew, a run."""
 _ASIDES: Final = ("guardrail", "memory", "knowledge", "mcp", "reasoning", "skill", "a2a")
 
+_TELLING: Final = ("query", "tool", "skill", "text", "plan", "value", "prompt", "content", "server")
+"""What of an aside's data says most, in this order."""
+
 
 def _spot(event: Frame) -> tuple[str | None, str]:
     return event.get("tid") or event.get("task"), (event.get("agent") or "").strip()
@@ -319,9 +325,10 @@ def _aside(type: str, data: dict[str, Any]) -> str:
         return "[dim]guardrail passed[/dim]"
     if verb == "failed":
         return f"[red]{word} failed: {error}[/red]"
-    texts = (value for value in data.values() if isinstance(value, str) and value)
-    gist = escape(_cut(next(texts, "")))
-    return f"[dim]· {word} {gist}[/dim]" if verb == "started" else ""
+    operation = data.get("operation", "")
+    gist = next((data[name] for name in _TELLING if isinstance(data.get(name), str)), "")
+    line = " ".join(filter(None, ("·", word, operation, _cut(gist))))
+    return f"[dim]{escape(line)}[/dim]" if gist else ""
 
 
 def _short(data: dict[str, Any]) -> str:

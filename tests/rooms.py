@@ -27,9 +27,17 @@ FLOORS: Final = (
     {"terminal", "compare"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
-    {"worker", "worker/environment", "worker/outputs", "worker/process", "worker/user"},
+    {
+        "worker",
+        "worker/environment",
+        "worker/outputs",
+        "worker/process",
+        "worker/project",
+        "worker/user",
+    },
     {"worker/journal", "worker/started", "worker/line", "worker/config"},
     {"worker/engine", "worker/synthetic"},
+    {"worker/ahead"},
     {"worker/main"},
     {"worker/once", "worker/zygote"},
     {"worker/__main__"},

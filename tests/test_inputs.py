@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
 
-from sidecar.inputs import SAME, standing_in
+from sidecar.inputs import SAME, fill_in, lacking, standing_in
+
+TODAY = datetime.date(2026, 11, 24)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,33 @@ def test_what_was_given_stays_as_it_was() -> None:
     inputs = {"message": "tea", "language": 7}
     assert standing_in(inputs, ["user_input"])["language"] == 7
     assert inputs == {"message": "tea", "language": 7}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "wanted", "filled", "left"),
+    [
+        ({"message": "tea"}, ["topic"], {"topic": "tea"}, []),
+        ({"user_input": "tea"}, ["topic"], {"topic": "tea"}, []),
+        (
+            {"message": "tea"},
+            ["topic", "current_year"],
+            {"topic": "tea", "current_year": "2026"},
+            [],
+        ),
+        ({"topic": "tea"}, ["topic", "current_date"], {"current_date": "2026-11-24"}, []),
+        ({"message": "tea", "topic": "cups"}, ["topic"], {}, []),
+        ({"message": "tea"}, ["topic", "city"], {}, ["topic", "city"]),
+        ({"message": "tea", "city": "Ulm"}, ["topic", "city"], {"topic": "tea"}, []),
+        ({"message": "tea"}, ["message", "city"], {}, ["city"]),
+        ({"message": "tea"}, ["user_input", "city"], {"user_input": "tea"}, ["city"]),
+        ({"message": " "}, ["topic"], {}, ["topic"]),
+        ({}, ["topic"], {}, ["topic"]),
+        ({"current_year": "1999"}, ["current_year"], {}, []),
+    ],
+)
+def test_a_crew_gets_what_can_be_told_and_the_rest_is_named(
+    inputs: dict[str, Any], wanted: list[str], filled: dict[str, Any], left: list[str]
+) -> None:
+    given = fill_in(inputs, wanted, TODAY)
+    assert given == {**inputs, **filled}
+    assert lacking(given, wanted) == left

@@ -62,6 +62,11 @@ def test_flags_win_over_the_environment_and_blanks_count_as_unset() -> None:
         ("HOST", "0.0.0.0"),
         ("HOST", "example.com"),
         ("CREW", "my_crew"),
+        ("CREW", "a=m:A,m:B"),
+        ("CREW", "a=m:A,a=m:B"),
+        ("CREW", "a b=m:A"),
+        ("CREW", "synthetic=m:A"),
+        ("CREW", "a=m:A,b=m"),
         ("TOKEN", "secret"),
     ],
 )
@@ -181,3 +186,15 @@ def test_crews_are_default_and_the_folders_with_both_files(tmp_path: Path) -> No
     assert load(CONFIG=str(tmp_path)).crews == ("default", "blog")
     assert load(CONFIG=str(tmp_path / "none")).crews == ("default",)
     assert load(CONFIG=str(tmp_path), CREW="m:c").crews == ("default",)
+
+
+def test_several_crews_have_names() -> None:
+    settings = load(CREW="blog=app.crews:Blog, story = app.flow:Story,plan=crew.jsonc")
+    assert settings.crews == ("blog", "story", "plan")
+    assert settings.targets == {
+        "blog": "app.crews:Blog",
+        "story": "app.flow:Story",
+        "plan": "crew.jsonc",
+    }
+    assert load(CREW="app.crews:Blog").targets == {"default": "app.crews:Blog"}
+    assert load().targets == {}

@@ -3,6 +3,7 @@ this checkout: the product as somebody else has it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import sysconfig
 import textwrap
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -117,19 +118,27 @@ def app(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> App:
     return made
 
 
-@pytest.fixture
-def served(app: App, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
-    flags, environ = request.param
-    process = app.serve(tmp_path / "data", *flags, **environ)
+@contextlib.contextmanager
+def serving(app: App, data: Path, *flags: str, **environ: str) -> Iterator[tuple[str, Path]]:
+    """The address of a sidecar in that folder, and its stderr."""
+    process = app.serve(data, *flags, **environ)
     assert process.stdout is not None
+    stderr = data.parent / "stderr.log"
     try:
         line = process.stdout.readline()
-        assert line.startswith("sidecar ready "), (tmp_path / "stderr.log").read_text()
-        yield line.split()[-1], tmp_path / "stderr.log"
+        assert line.startswith("sidecar ready "), stderr.read_text()
+        yield line.split()[-1], stderr
     finally:
         process.terminate()
         assert process.wait(BOUND) == 0
         process.stdout.close()
+
+
+@pytest.fixture
+def served(app: App, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+    flags, environ = request.param
+    with serving(app, tmp_path / "data", *flags, **environ) as found:
+        yield found
 
 
 def test_the_wheel_has_one_top_level_name(wheel: Path) -> None:
@@ -186,3 +195,37 @@ async def test_a_folder_without_a_crew_is_told_what_is_missing(served: tuple[str
     assert last["type"] == "run.failed"
     assert last["data"]["error"]["code"] == "bad_crew"
     assert "agents.yaml" in last["data"]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "tasks", "output"),
+    [
+        (["crew", "team"], ["research_task"], "current AI trends"),
+        (["crew", "team", "--classic"], ["research_task", "reporting_task"], "tulips"),
+        (["flow", "story"], ["planning_task", "writing_task", "editing_task"], "AI Agents"),
+        (["flow", "story", "--declarative"], [], "AI agents"),
+    ],
+    ids=" ".join,
+)
+async def test_a_project_as_crewai_makes_it_runs_without_any_setting(
+    app: App, tmp_path: Path, words: list[str], tasks: list[str], output: str
+) -> None:
+    """`crewai create …`, then `crew-sidecar` in the folder that it made. No key, no network."""
+    crewai = Path(sysconfig.get_path("scripts"), "crewai")
+    # Without DMN (nobody at a terminal) it asks what the crew is to be.
+    environ = clean_environment(CREWAI_DMN="true", CREWAI_DISABLE_TELEMETRY="true")
+    subprocess.run(
+        [crewai, "create", *words],
+        cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=True,
+    )  # fmt: skip
+    theirs = replace(app, folder=tmp_path / words[1])
+    with serving(theirs, tmp_path / "data", CREW_MODEL="") as (url, stderr):
+        async with CrewClient(url) as crew:
+            run = await crew.start({"message": "tulips"})
+            events = [event async for event in crew.follow(run)]
+    assert_whole(events)
+    assert events[-1]["type"] == "run.completed", (events[-1], stderr.read_text())
+    done = [event["task"] for event in events if event["type"] == "task.completed"]
+    assert done == tasks
+    said = [str(event["data"]["output"]) for event in events if event["type"] == "task.completed"]
+    assert output in " ".join([*said, str(events[-1]["data"]["output"])])

@@ -342,14 +342,17 @@ def test_a_guardrail_that_sends_work_back_says_why_and_a_memory_what_it_is_asked
     refused = {"success": False, "error": "Under 100 words, please"}
     assert shown(
         begins("task", "1.1", "plan", agent="Planner"),
-        {"type": "memory.started", **place, "data": {"query": "coffee"}},
-        {"type": "memory.completed", **place, "data": {"results": 2}},
+        {"type": "memory.started", **place, "data": {"operation": "query", "query": "coffee"}},
+        {"type": "memory.completed", **place, "data": {"operation": "query", "query": "coffee"}},
+        {"type": "reasoning.started", **place, "data": {"operation": "plan", "attempt": 1}},
+        {"type": "reasoning.completed", **place, "data": {"operation": "plan", "plan": "1. Go"}},
         {"type": "guardrail.started", **place, "data": {"retry": 0}},
         {"type": "guardrail.completed", **place, "data": refused},
         {"type": "guardrail.completed", **place, "data": {"success": True}},
     ) == [
         "Planner plan",
-        "· memory coffee",
+        "· memory query coffee",
+        "· reasoning plan 1. Go",
         "guardrail sent it back: Under 100 words, please",
         "guardrail passed",
     ]

@@ -13,11 +13,19 @@ from __future__ import annotations
 
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.fork import ForkPool
-from sidecar.pool.pool import CannotImport, Pool
+from sidecar.pool.pool import CannotImport, Pool, WorkerLost
 from sidecar.pool.spawn import SpawnPool
 from sidecar.settings import Settings
 
-__all__ = ["KILL", "CannotImport", "Pool", "Worker", "make_pool", "make_synthetic_pool"]
+__all__ = [
+    "KILL",
+    "CannotImport",
+    "Pool",
+    "Worker",
+    "WorkerLost",
+    "make_pool",
+    "make_synthetic_pool",
+]
 
 
 def make_pool(settings: Settings) -> Pool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from sidecar.pool.pool import READY_SECONDS, CannotImport, Pool, Process, WorkerLost, command
+from sidecar.pool.pool import READY_SECONDS, Pool, Process, WorkerLost, command, lacking
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
@@ -135,7 +135,7 @@ class _Zygote:
         except TimeoutError:
             first = {"error": f"not ready within {READY_SECONDS:g} s"}
         if first is not None and "broken" in first:
-            raise CannotImport(f"{first['broken']} (see {self._log})")
+            raise lacking(first["broken"], first, str(self._log))
         if first is None or "ready" not in first:
             why = (first or {}).get("error") or f"it exited; see {self._log}"
             raise WorkerLost(f"the zygote did not start: {why}")

@@ -8,18 +8,27 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
-from sidecar.channel import WORKER_BROKEN, WORKER_READY
+from sidecar.channel import WORKER_BROKEN, WORKER_READY, Order
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.lines import WorkerLines
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
-__all__ = ["READY_SECONDS", "CannotImport", "Pool", "Process", "WorkerLost", "command"]
+__all__ = [
+    "READY_SECONDS",
+    "CannotImport",
+    "Pool",
+    "Process",
+    "WorkerLost",
+    "command",
+    "lacking",
+]
 
 logger = logging.getLogger("sidecar.pool")
 
@@ -80,6 +89,8 @@ class Pool(ABC):
         """Set when there can be none: the first one lacks what it imports, as `trouble` says."""
         self.trouble: str | None = None
         """Why there is no warm worker right now, in words for a person."""
+        self.brief: Callable[[], Order] | None = None
+        """What a worker that is kept ready is told meanwhile; dropped when one dies of it."""
 
     @property
     def ready(self) -> bool:
@@ -123,6 +134,18 @@ class Pool(ABC):
                 return worker
             worker.close()
 
+    async def make(self) -> Worker:
+        """One beside those that are kept ready, for what is no run; the caller ends it.
+
+        Raises WorkerLost, at once while none can be made.
+        """
+        if self.broken.is_set() or self._again is not None:
+            raise WorkerLost(self.trouble)
+        try:
+            return await self._make()
+        except OSError as error:
+            raise WorkerLost(f"a worker can't be started: {error.strerror or error}") from None
+
     def _take_back(self, worker: Worker) -> None:
         if worker.alive and self._open:
             self._idle.insert(0, worker)
@@ -159,6 +182,8 @@ class Pool(ABC):
             self._failed(error)
         else:
             self._proven, self._failures, self.trouble = True, 0, None
+            if self.brief is not None:
+                worker.order(self.brief())
             self._idle.append(worker)
             ready = loop.time()
             worker.when_gone(lambda: self._lost(worker, ready, ready - began))
@@ -191,6 +216,8 @@ class Pool(ABC):
         if early and self._early_deaths > 0 and self._again is None:
             self._wait(max(_AGAIN_SECONDS, made_in))
         self._early_deaths = self._early_deaths + 1 if early else 0
+        if early:
+            self.brief = None
         logger.warning("worker %d died while it was idle", worker.pid)
         self._tend()
 
@@ -247,7 +274,7 @@ class Pool(ABC):
             )
         said = orjson.loads(lines[0])
         if said.get("type") == WORKER_BROKEN:
-            raise CannotImport(f"{said['data']['message']} (see {self.log_hint})")
+            raise lacking(said["data"]["message"], said["data"], self.log_hint)
         if said.get("type") != WORKER_READY:
             raise WorkerLost(f"worker said {said.get('type')!r} instead of {WORKER_READY!r}")
 
@@ -264,6 +291,11 @@ class Pool(ABC):
 def _dismiss(worker: Worker) -> None:
     worker.signal(KILL)
     worker.close()
+
+
+def lacking(text: str, said: Mapping[str, Any], log: str) -> CannotImport:
+    """What a worker or zygote says it lacks, with the place of more unless `text` is all of it."""
+    return CannotImport(text if said.get("whole") else f"{text} (see {log})")
 
 
 def command(program: str, *arguments: str) -> list[str]:

@@ -185,17 +185,23 @@ class Controls:
 
     def _require_pending_task(self, command: Modify) -> None:
         name = command.change.get("task")
-        if name is None or not self._run.planned:  # a Flow's come to light later, and again
+        planned = self._run.planned
+        if name is None or not planned:  # a Flow's come to light later, and again
             return
-        task = next((task for task in self._run.tasks if task.name == name), None)
-        if task is None:
-            known = ", ".join(task.name for task in self._run.tasks)
+        found = [
+            task
+            for task in self._run.tasks
+            if task.tid == name or (task.name == name and task in planned)
+        ]
+        if not found:
+            known = ", ".join(task.name for task in planned)
             raise CommandError("bad_request", f"no task {name[:80]!r}; there are {known}")
         said = "instruction" in command.change  # a conversation can be told in its middle
-        if task.state not in (("pending", "running") if said else ("pending",)):
+        if not any(task.state == "pending" or (said and task.state == "running") for task in found):
             wanted = "ended" if said else "started"
             raise CommandError(
-                "illegal_state", f"task {name!r} is {task.state}; only one that has not {wanted}"
+                "illegal_state",
+                f"task {name!r} is {found[-1].state}; only one that has not {wanted}",
             )
 
 

@@ -35,7 +35,7 @@ class Modification:
         if "inputs" in self.change:
             return False
         named: str | None = self.change.get("task")
-        return named == name if named else self.task == key
+        return named in (name, key) if named else self.task == key
 
 
 def change_bytes(change: dict[str, Any]) -> int:
@@ -144,6 +144,11 @@ class Run:
     def tasks(self) -> Sequence[TaskView]:
         """Those of the run so far: the planned ones, then the others as they came to light."""
         return self.work.views
+
+    @property
+    def planned(self) -> Sequence[TaskView]:
+        """Those of the run's own crew; none before it has started, and none of a Flow's."""
+        return self.work.planned
 
     def kept(self) -> list[Kept]:
         """The tasks that another attempt need not run again."""
@@ -324,7 +329,7 @@ class Run:
                 "pause": self.pause,
                 "cancel": self.cancel,
                 "changes": [asdict(change) for change in self.changes],
-                "planned": self.work.planned,
+                "planned": self.work.plan_size,
                 "since": self.work.since,
                 "begun": self.work.begun,
             }

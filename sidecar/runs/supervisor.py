@@ -37,6 +37,7 @@ from sidecar.protocol import (
     ack_ok,
 )
 from sidecar.runs.controls import already_answered
+from sidecar.runs.crews import Crews
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.listing import Listing
 from sidecar.runs.once import Once
@@ -88,6 +89,7 @@ class Supervisor:
         self._pool = pool
         self._synthetic = synthetic
         self._folder = folder
+        self.crews = Crews(settings, pool)
         self._chores = Tasks()
         store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
@@ -116,6 +118,7 @@ class Supervisor:
                 await self._carry_on(record)
             for pool in self._pools:
                 pool.start()
+            self.crews.open()
         except BaseException:
             await self.close()
             raise
@@ -133,6 +136,7 @@ class Supervisor:
     async def end_runs(self) -> None:
         """Take no more commands and end every live run as interrupted."""
         self._closing = True
+        await self.crews.close()
         for execution in self._live.values():
             execution.end(Ending("interrupted", "the sidecar was stopped"))
         for task in await self._tasks.settle(_CLOSE_SECONDS):
@@ -145,6 +149,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Stop the workers and close the log; `end_runs` comes first."""
+        await self.crews.close()
         await self._tasks.close()
         await self._chores.settle(_REMOVE_SECONDS)
         await self._chores.close()
@@ -170,7 +175,7 @@ class Supervisor:
                 return ack_ok(command.id, result={"server_time": now_ms()})
             # A task of ours: a command under way is not undone by its sender's leaving.
             task = self._tasks.spawn(
-                self._once.answer(command), name=f"command {command.id}", awaited=True
+                self._in_turn(command), name=f"command {command.id}", awaited=True
             )
             await asyncio.wait({task})
             reply = task.result()
@@ -221,6 +226,11 @@ class Supervisor:
         execution = self._live.get(stored["run"])
         return stored if execution is None else execution.recorder.snapshot()
 
+    async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
+        if isinstance(command, Start) and command.crew != SYNTHETIC and not self._closing:
+            await self.crews.settled()  # before its turn: no other command waits for that
+        return await self._once.answer(command)
+
     async def _apply(self, command: Command) -> Reply:
         if self._closing:
             raise CommandError("shutting_down", "the sidecar is stopping")
@@ -251,11 +261,9 @@ class Supervisor:
         raise illegal(command, snapshot["state"])
 
     async def _start(self, command: Start) -> Reply:
-        crews = self._settings.crews
-        if command.crew not in crews:
-            raise CommandError(
-                "unknown_crew", f"no crew {command.crew[:40]!r}; there are {', '.join(crews)}"
-            )
+        crew = self.crews.name(command.crew)
+        if crew != SYNTHETIC:
+            self.crews.check(command, crew)
         standing = sum(execution.stands for execution in self._live.values())
         if standing >= _MAX_STANDING:
             raise CommandError(
@@ -265,7 +273,7 @@ class Supervisor:
             )
         run = Run(
             new_run_id(),
-            command.crew,
+            crew,
             created=now_ms(),
             inputs=command.inputs,
             review=list(command.review),
@@ -351,13 +359,12 @@ class Supervisor:
         self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
-        config = self._settings.config
         return {
             "run": run.id,
             "crew": run.crew,
             "inputs": run.inputs,
-            "config": str((config if run.crew == "default" else config / run.crew).resolve()),
-            "target": self._settings.crew,
+            "config": self.crews.config(run.crew),
+            "target": self.crews.target(run.crew),
             "directory": str(self._folder.run_folder(run.id)),
             "environ": dict(os.environ),
             "folder": os.getcwd(),

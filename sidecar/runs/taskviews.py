@@ -54,7 +54,7 @@ class TaskViews:
     """
 
     views: list[TaskView] = field(default_factory=list)
-    planned: int = 0
+    plan_size: int = 0
     since: int = 0
     """Seq of the last `run.started`."""
     begun: dict[str, int] = field(default_factory=dict)
@@ -78,19 +78,24 @@ class TaskViews:
 
     def plan(self, tasks: Iterable[Mapping[str, Any]], kept: Iterable[str], seq: int) -> None:
         """An attempt has begun: with these tasks, of which the ones named `kept` are finished."""
-        finished, old = set(kept), {view.key: view for view in self.views[: self.planned]}
+        finished, old = set(kept), {view.key: view for view in self.planned}
         new = [
             TaskView(task["name"], task.get("agent") or "", tid=task.get("tid")) for task in tasks
         ]
         self.views = [old.get(view.key, view) if view.name in finished else view for view in new]
-        self.planned, self.since, self.begun = len(self.views), seq, {}
+        self.plan_size, self.since, self.begun = len(self.views), seq, {}
+
+    @property
+    def planned(self) -> list[TaskView]:
+        """Those of the plan: none before `run.started`, and none in a Flow."""
+        return self.views[: self.plan_size]
 
     def kept(self) -> list[Kept]:
         """Those that another attempt need not run again: the planned ones before the first
         unfinished, since a crew goes on from there. None of a Flow's, whose tasks are its own to
         run."""
         kept: list[Kept] = []
-        for view in self.views[: self.planned]:
+        for view in self.planned:
             if view.state != "completed" or view.output is None:
                 break
             kept.append({"tid": view.key, "name": view.name, "output": view.output})
@@ -98,7 +103,7 @@ class TaskViews:
 
     def superseded(self, head: int) -> list[int] | None:
         """First and last seq of what this attempt told of tasks that another one begins again."""
-        if self.planned == 0 and self.since:
+        if not self.plan_size and self.since:
             return [self.since + 1, head] if head > self.since else None
         kept = {one["tid"] for one in self.kept()}
         # What happened inside a kept task stays, and of the crew's helpers nobody knows.
@@ -123,7 +128,7 @@ class TaskViews:
             if view.key == key:
                 view.agent = agent or view.agent
                 return view
-        if self.planned and not inside:
+        if self.plan_size and not inside:
             return None
         view = TaskView(name, agent, tid=tid, inside=inside)
         self.views.append(view)
@@ -138,7 +143,7 @@ class TaskViews:
 
     def make_room(self) -> None:
         """Let the oldest go that were not planned and are not at work, beyond the bounds."""
-        others = self.views[self.planned :]
+        others = self.views[self.plan_size :]
         size = sum(len(view.output or "") for view in others)
         over = len(others) - _MAX_UNPLANNED
         if over <= 0 and size <= _UNPLANNED_CHARACTERS:
@@ -149,7 +154,7 @@ class TaskViews:
                 over, size = over - 1, size - len(view.output or "")
             else:
                 left.append(view)
-        self.views[self.planned :] = left
+        self.views[self.plan_size :] = left
 
     def _plan_keys(self) -> set[str]:
-        return {view.key for view in self.views[: self.planned]}
+        return {view.key for view in self.planned}

@@ -15,6 +15,7 @@ from aiohttp import web
 from sidecar.errors import CommandError
 from sidecar.web.refusals import error_response
 from sidecar.web.stall import Stall
+from sidecar.web.untaken import untaken
 
 __all__ = ["Runner"]
 
@@ -52,7 +53,7 @@ class _Handler(web.RequestHandler):
         super().pause_writing()
         transport = self.transport
         if transport is not None:
-            self._stall = Stall(lambda: -transport.get_write_buffer_size(), transport.abort)
+            self._stall = Stall(lambda: -untaken(transport), transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()

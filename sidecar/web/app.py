@@ -32,6 +32,7 @@ POST /control                       one command, JSON
 POST /runs                          start a run, JSON
 GET  /runs, /runs/ID                runs
 GET  /runs/ID/events?after=&limit=  events, a page at a time
+GET  /crews                         what crews there are, and the inputs they want
 GET  /compare                       a page that measures WebSocket against SSE
 GET  /healthz, /readyz
 
@@ -55,6 +56,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app.router.add_post("/control", requests.control)
     app.router.add_post("/runs", requests.post_run)
     app.router.add_get("/runs", requests.get_runs)
+    app.router.add_get("/crews", requests.get_crews)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
     pages.add_routes(app)

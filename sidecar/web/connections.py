@@ -20,6 +20,10 @@ logger = logging.getLogger("sidecar.web")
 _HEARTBEAT_SECONDS: Final = 7.0
 """Between two looks at whether a peer is still there."""
 
+_STILL_LOOKS: Final = 4
+"""So many in a row without anything acknowledged between them let a peer go: 21 to 28 s after it
+was written to. A WebSocket that answers no ping has heard so by then."""
+
 _GOODBYE_SECONDS: Final = 2.0
 """What readers have, when the gateway stops, to take what is theirs."""
 
@@ -155,9 +159,12 @@ class Connections:
 
 
 def _look_after(connection: Connection) -> None:
-    takes = connection.takes()
-    if not connection.closing:
+    still = connection.look() >= _STILL_LOOKS
+    if connection.closing:
+        if still:
+            # What was left for it to take, it does not take.
+            connection.abort()
+    elif still:
+        connection.stalled()
+    else:
         connection.heartbeat()
-    elif not takes:
-        # What was left for it to take, it does not take.
-        connection.abort()

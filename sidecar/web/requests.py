@@ -64,6 +64,10 @@ async def get_run(request: web.Request) -> web.Response:
     return _json(await request.app[SUPERVISOR].snapshot(request.match_info["run"]))
 
 
+async def get_crews(request: web.Request) -> web.Response:
+    return _json({"crews": await request.app[SUPERVISOR].crews.all()})
+
+
 async def page(request: web.Request) -> web.Response:
     """A slice of the log: the same bytes per event as on a stream, in one JSON body.
 

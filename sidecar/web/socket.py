@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sidecar.log import Transport
 from sidecar.web.stall import Stall
+from sidecar.web.untaken import untaken
 
 __all__ = ["PeerSocket", "take_over"]
 
@@ -26,17 +27,11 @@ _SEND_BUFFER: Final = 65_536
 _HIGH_WATER: Final = 16_384
 """Bytes waiting in user space above which `drain` waits."""
 
-_USER_TIMEOUT_MS: Final = 25_000
-"""The kernel's own end for a peer that acknowledges nothing, a little after ours has had its say
-(STALL_SECONDS, and what a WebSocket has to hear why)."""
-
-_TCP_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
-
 
 class PeerSocket(asyncio.Protocol, Transport):
     """Bytes to one peer, with flow control. What they mean is the subclass's."""
 
-    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket", "_stall")
+    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket", "_stall", "_still")
 
     _socket: asyncio.Transport
 
@@ -44,20 +39,19 @@ class PeerSocket(asyncio.Protocol, Transport):
         self._paused = False
         self._draining: asyncio.Future[None] | None = None
         self._given = self._seen = 0
-        """Bytes."""
+        """Bytes: written, and of those acknowledged at the last look."""
+        self._still = 0
         self._stall: Stall | None = None
         """While it takes no more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what the kernel buffers for this reader, and how long a dead one goes unnoticed."""
+        """Bound what the kernel buffers for this reader."""
         self._socket = cast(asyncio.Transport, transport)  # uvloop's own is not derived from it
         self._socket.set_write_buffer_limits(high=_HIGH_WATER)
         sock = transport.get_extra_info("socket")
         # macOS refuses (EINVAL) once the peer has left, which the first write or read then tells.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-            if _TCP_USER_TIMEOUT is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -88,8 +82,8 @@ class PeerSocket(asyncio.Protocol, Transport):
 
     @property
     def taken(self) -> int:
-        """Bytes that the socket has taken out of the buffer so far, whoever wrote them."""
-        return self._given - self._socket.get_write_buffer_size()
+        """Bytes that the peer has acknowledged so far, whoever wrote them."""
+        return self._given - untaken(self._socket)
 
     @property
     def closing(self) -> bool:
@@ -100,14 +94,16 @@ class PeerSocket(asyncio.Protocol, Transport):
     def writable(self) -> bool:
         return self._socket.get_write_buffer_size() <= _HIGH_WATER
 
-    def takes(self) -> bool:
-        """Whether some of what waits for the peer has gone since the last call.
-
-        Of a socket that nothing waits for this says no: the kernel takes bytes for the dead too.
-        """
-        taken, before = self.taken, self._seen
-        self._seen = taken
-        return self._given > taken > before
+    def look(self) -> int:
+        """How many looks in a row, this one the last, found something on its way to the peer of
+        which nothing was acknowledged from one to the next; 0 if nothing is on its way."""
+        waiting, before = untaken(self._socket), self._seen
+        self._seen = self._given - waiting
+        if waiting:
+            self._still = self._still + 1 if self._seen == before else 1
+        else:
+            self._still = 0
+        return self._still
 
     async def drain(self) -> None:
         """Of many who wait, each looks again when its turn comes: who was before it may have

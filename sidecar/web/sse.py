@@ -113,7 +113,7 @@ class _Stream(Connection):
             self._subscription.ping()
 
     def heartbeat(self) -> None:
-        """Its pings are written to it, and the kernel tells of a peer that takes none."""
+        """Its pings are written to it; whether it takes them is looked at for all."""
 
     def goodbye(self) -> None:
         """Every run has ended by then, and its stream with it."""

@@ -2,6 +2,7 @@
 
 The log has them too, but cut at 64 KiB. One JSON line {"tid", "output"} each, in a file of the
 run's folder; secrets are masked. By tid, since names repeat: a crew in a tool has a `task_1` too.
+Beside them notes, of what only the worker knows how to find again (engine/finished.py).
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sidecar.channel import MAX_LINE, Kept, truncate
 
@@ -19,12 +21,16 @@ __all__ = ["JOURNAL", "Journal"]
 
 JOURNAL: Final = "journal.ndjson"
 
+_MAX_NOTES: Final = 64 << 20
+"""Bytes of the file up to which notes are added: a flow that loops has no end of them."""
+
 
 class Journal:
-    """One run's file. Not thread-safe: facts are told one at a time."""
+    """One run's file. Thread-safe."""
 
     def __init__(self, directory: Path, redact: Callable[[str], str]) -> None:
         self._path = directory / JOURNAL
+        self._lock = threading.Lock()
         self._redact = redact
 
     def write(self, tid: str, output: str) -> None:
@@ -33,17 +39,45 @@ class Journal:
         Raises OSError, as for a full disk: then a later attempt has the output as the log cut it.
         So it has one of more than 16 MiB, which is left out.
         """
-        line = json.dumps({"tid": tid, "output": self._redact(output)}).encode() + b"\n"
+        self._append({"tid": tid, "output": self._redact(output)})
+
+    def note(self, note: Mapping[str, str | int]) -> None:
+        """Add something else, in the same way; left out once the file has 64 MiB."""
+        self._append(
+            {
+                name: self._redact(value) if isinstance(value, str) else value
+                for name, value in note.items()
+            },
+            _MAX_NOTES,
+        )
+
+    def notes(self) -> Iterator[dict[str, Any]]:
+        """All that were added, in their order; a torn line is none."""
+        for entry in self._entries():
+            if isinstance(entry, dict) and "tid" not in entry:
+                yield entry
+
+    def _append(self, entry: Mapping[str, object], most: int | None = None) -> None:
+        line = json.dumps(entry).encode() + b"\n"
         if len(line) > MAX_LINE:
             return
-        with self._path.open("ab+", buffering=0) as file:
-            if file.tell():
+        with self._lock, self._path.open("ab+", buffering=0) as file:
+            size = file.tell()
+            if most is not None and size + len(line) > most:
+                return
+            if size:
                 file.seek(-1, os.SEEK_END)
                 # A line that was torn by a crash or a full disk must not spoil this one.
                 if file.read(1) != b"\n":
                     line = b"\n" + line
             while line:
                 line = line[file.write(line) :]
+
+    def _entries(self) -> Iterator[Any]:
+        with contextlib.suppress(OSError), self._path.open("rb") as file:
+            while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
+                with contextlib.suppress(ValueError):  # torn, or not ours
+                    yield json.loads(line)
 
     def restore(self, kept: Sequence[Kept]) -> list[Kept]:
         """`kept`, each output whole where the file has the whole of it.
@@ -52,11 +86,9 @@ class Journal:
         """
         whole = {task["tid"]: task["output"] for task in kept}
         cut = dict(whole)
-        with contextlib.suppress(OSError), self._path.open("rb") as file:
-            while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
-                with contextlib.suppress(ValueError, KeyError, TypeError):  # torn, or not ours
-                    entry = json.loads(line)
-                    tid, output = entry["tid"], entry["output"]
-                    if tid in cut and truncate(output)[0] == cut[tid]:
-                        whole[tid] = output
+        for entry in self._entries():
+            with contextlib.suppress(KeyError, TypeError):
+                tid, output = entry["tid"], entry["output"]
+                if tid in cut and truncate(output)[0] == cut[tid]:
+                    whole[tid] = output
         return [{**task, "output": whole[task["tid"]]} for task in kept]

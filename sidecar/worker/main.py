@@ -7,18 +7,20 @@ process of its own, where fork is unsafe or missing.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import random
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sidecar.channel import (
     WORKER_BROKEN,
+    WORKER_DESCRIBED,
     WORKER_READY,
     Fact,
     Kept,
@@ -27,11 +29,13 @@ from sidecar.channel import (
     encode_line,
     fact,
 )
+from sidecar.inputs import fill_in, placeholders
+from sidecar.worker import ahead, environment, process, project
 from sidecar.worker import config as configs
-from sidecar.worker import environment, process, user
 from sidecar.worker.engine import models
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.tap import Tap
+from sidecar.worker.engine.versions import Unsupported
 from sidecar.worker.journal import Journal
 from sidecar.worker.line.capture import Capture
 from sidecar.worker.line.orders import Orders
@@ -65,15 +69,27 @@ def main(sock: socket.socket) -> NoReturn:
     sock.setblocking(True)
     sock.sendall(encode_line(fact(WORKER_READY, {"pid": os.getpid()})))
     orders = Orders(sock)
+    before = ahead.Ahead()
+    rehearsed = False
     try:
-        if not orders.wait(0):
-            _rehearse()
-        spec = orders.spec()
+        while True:
+            if not rehearsed and not orders.wait(0):
+                _rehearse()
+                rehearsed = True
+            if (order := orders.first())["order"] != "prepare":
+                break
+            before.prepare(order["look"])
     except EOFError:  # the gateway wants no run of it
         process.leave(0)
-    environment.adopt(spec["environ"], Path(spec["folder"]))
-    user.enter(Path(spec["folder"]))
-    _Run(sock, spec, orders).execute()
+    if order["order"] == "describe":
+        described = fact(WORKER_DESCRIBED, ahead.described(order["look"]))
+        redactor = Redactor(environment.secret_values(os.environ))
+        with contextlib.suppress(OSError):
+            sock.sendall(b"".join(map(encode_line, redactor.facts(described))))
+        process.leave(0)
+    spec = order["spec"]
+    before.enter(spec["folder"], spec["environ"])
+    _Run(sock, spec, orders, before.say).execute()
 
 
 def _rehearse() -> None:
@@ -86,8 +102,16 @@ def _rehearse() -> None:
 class _Run:
     """One run: the owner of its threads, its ending and its exit."""
 
-    def __init__(self, sock: socket.socket, spec: RunSpec, orders: Orders) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        spec: RunSpec,
+        orders: Orders,
+        say_again: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`say_again` prints what the user's modules printed before there was a run."""
         self._spec = spec
+        self._say_again = say_again
         self._orders = orders
         self._hearing = threading.Lock()
         self._redactor = Redactor(environment.secret_values(os.environ))
@@ -100,6 +124,14 @@ class _Run:
         self._ending = threading.Lock()
         self._directory = Path(spec["directory"])
         self._journal = Journal(self._directory, self._redactor.text)
+        self._told = False
+        """Whether it has started, as far as anybody knows."""
+        self._begin: Callable[[], None] = lambda: None
+        """Says so where something else is told first: a function kicks off by itself."""
+        self._unasked = set(spec["review"])
+        """Tasks that a person was to be asked about and that have not come up."""
+        self._crew: Any = None
+        """The run's own, until it is kicked off."""
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
@@ -111,6 +143,7 @@ class _Run:
             self._reader.start()
             self._settle()
             output = self._work()
+            self._say_unasked()
         except BaseException as error:  # a SystemExit from a tool must not end the run unsaid
             self._fail(error)
         self._complete(output)
@@ -124,83 +157,160 @@ class _Run:
         threading.excepthook = self._thread_failed
 
     def _work(self) -> Output:
-        spec, inputs = self._spec, self._spec["inputs"]
+        spec = self._spec
         choice = models.choose(os.environ)
         tap = Tap(self._tell, self._gates, self._fail, spec["attempt"])
-        if spec["target"] is None:
-            crew = configs.load(Path(spec["config"]), configs.toolbox())
-            from sidecar.worker.engine.build import check_review, fill, from_config
+        found = project.choose(
+            spec["target"], spec["crew"], Path(spec["config"]), Path(spec["folder"])
+        )
+        if found is not None:
+            return self._own(found.target, tap, choice)
+        crew = configs.load(Path(spec["config"]), configs.toolbox())
+        inputs = fill_in(spec["inputs"], placeholders(crew.texts), datetime.date.today())
+        from sidecar.worker.engine.build import check_review, fill, from_config
 
-            check_review(spec["review"], [task.name for task in crew.tasks])
-            named = [
-                {"name": task.name, "agent": fill(crew.agents[task.agent].role, inputs)}
-                for task in crew.tasks
-            ]
-            # Before anything slow, so that a browser sees life within milliseconds.
-            self._started(choice.label, named, tap)
-            self._capture.start()
-            self._keep_outputs()
-            job = from_config(crew, choice, inputs, self._directory)
-        else:
-            from sidecar.worker.engine.build import check_review, from_target
-            from sidecar.worker.engine.executions import task_list
+        check_review(spec["review"], [task.name for task in crew.tasks])
+        named = [
+            {"name": task.name, "agent": (role := crew.role_of(task)) and fill(role, inputs)}
+            for task in crew.tasks
+        ]
+        # Before anything slow, so that a browser sees life within milliseconds.
+        llms = (agent.llm for agent in crew.agents.values())
+        self._started(models.for_crew(llms, choice, os.environ).label, named, tap)
+        self._capture.start()
+        self._keep_outputs()
+        job = from_config(crew, choice, inputs, self._directory)
+        self._listen_to(tap, choice)
+        return self._kickoff(job, inputs, tap)
 
-            self._capture.start()
-            self._keep_outputs()
-            job = from_target(spec["target"], choice)
-            named = task_list(job.tasks)
-            if named:  # a Flow's tasks are known only when it comes to them
-                check_review(spec["review"], [task["name"] for task in named])
-            self._started(job.model or choice.label, named, tap)
-        return self._kickoff(job, tap, choice)
+    def _own(self, target: str, tap: Tap, choice: models.ModelChoice) -> Output:
+        """A crew of the user's own Python, listened to from the first line of its module."""
+        from sidecar.worker.engine import targets
+        from sidecar.worker.engine.build import check_review, fill
+        from sidecar.worker.engine.executions import task_list
+
+        spec = self._spec
+        self._capture.start()
+        self._say_again()
+        self._keep_outputs()
+        crews: list[Any] = []
+
+        def starting(source: Any) -> None:
+            crews.append(source)
+            if not self._told:
+                self._started(choice.label, task_list(getattr(source, "tasks", ())), tap)
+                if self._planned:
+                    tap.mapper.own(source, self._planned, kept_told=False)
+                    self._planned = []  # nothing of it is known beforehand: see finished.py
+                self._stand()
+
+        self._listen_to(tap, choice, starting)
+        # A flow, or a model that is called without a crew, has no tasks to be told beforehand.
+        self._begin = lambda: self._started(choice.label, [], tap)
+        found = targets.load(target)
+        told, count = self._told, len(crews)  # by a module that kicks off as it is imported
+
+        def begun() -> bool:
+            return len(crews) > count or self._told > told
+
+        made = targets.make(found, target, choice, spec["inputs"], begun)
+        if isinstance(made, targets.Over):
+            last = targets.last_output(crews[-1]) if crews else None
+            self._say_unasked()
+            return output_of(last if made.result is None else made.result)
+        named = task_list(made.tasks)
+        if named:  # a Flow's tasks are known only when it comes to them
+            check_review(spec["review"], [task["name"] for task in named])
+        inputs = made.filled(spec["inputs"])
+        named = [{**one, "agent": one["agent"] and fill(one["agent"], inputs)} for one in named]
+        if not told:
+            self._started(made.model or choice.label, named, tap)
+        return self._kickoff(made, inputs, tap)
 
     def _keep_outputs(self) -> None:
         from sidecar.worker.engine import storage
 
         storage.keep_in(self._directory / "crewai")
 
-    def _kickoff(self, job: Job, tap: Tap, choice: models.ModelChoice) -> Output:
-        from sidecar.worker.engine import storage
+    def _listen_to(
+        self,
+        tap: Tap,
+        choice: models.ModelChoice,
+        starting: Callable[[Any], None] = lambda _source: None,
+    ) -> None:
+        """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
+        from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
-        from sidecar.worker.engine.kept import put_back
+        from sidecar.worker.engine.finished import Finished
         from sidecar.worker.engine.modifications import Modifications
         from sidecar.worker.engine.questions import Questions
+        from sidecar.worker.engine.standin import stand_in
 
-        spec, unasked = self._spec, set(self._spec["review"])
-        modifications = Modifications(self._gates, tap.say, tap.mapper.name_of)
+        spec = self._spec
+        finished = Finished(self._journal, spec["attempt"])
+        modifications = Modifications(self._gates, tap.say, tap.mapper.known_as)
 
-        def prepare(starting: Any) -> None:
-            storage.attach(starting)
-            attach(starting, tap.step, choice)
-            unasked.difference_update(review(starting, spec["review"]))
+        def prepare(source: Any, event: Any) -> None:
+            if source is self._crew:
+                self._crew = None  # kicked off once more it is a crew like any other
+            else:
+                finished.begins(source, getattr(event, "inputs", None) or {})
+            starting(source)
+            storage.attach(source)
+            attach(source, tap.step)
+            self._unasked.difference_update(review(source, spec["review"]))
 
-        tap.install(prepare, modifications.interrupt)
+        def ended(what: Any, event: Any) -> None:
+            try:
+                finished.ended(what, event)
+            except OSError as error:
+                self._say_unkept(str(what.name or "a task"), error)
+
+        asking.install(stand_in(choice))
+        tap.install(prepare, modifications.interrupt, ended)
         modifications.install()
-        Questions(self._gates, tap.say, spec["input_timeout"], spec["attempt"]).install()
+        questions = Questions(
+            self._gates, tap.say, spec["input_timeout"], spec["attempt"], finished
+        )
+        questions.install()
+
+    def _kickoff(self, job: Job, inputs: Mapping[str, Any], tap: Tap) -> Output:
+        from sidecar.worker.engine.kept import put_back
+
         if job.crew is not None:
-            tap.mapper.own(job.crew, self._planned)
+            self._crew = job.crew
+            if self._planned:
+                tap.mapper.own(job.crew, self._planned)
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
-            put_back(job.crew, whole, spec["inputs"])
-        # A gate before anything of the crew's: CrewAI's own first one comes after task.started.
+            put_back(job.crew, whole, inputs)
+        self._stand()
+        output = output_of(job.run(dict(inputs)))
+        self._say_unasked()
+        return output
+
+    def _stand(self) -> None:
+        """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
         self._hear()
         self._gates.stand("task")
         self._gates.check()
-        output = output_of(job.run(dict(spec["inputs"])))
-        for name in sorted(unasked):
+
+    def _say_unasked(self) -> None:
+        for name in sorted(self._unasked):
             text = f"nobody was asked about {name!r}: no task of this name came up"
             self._tell(fact("log", {"stream": "sidecar", "text": text}))
-        return output
 
     def _started(self, model: str, tasks: Sequence[Mapping[str, Any]], tap: Tap) -> None:
+        self._told = True
         self._kept = kept_of(self._spec, [task["name"] for task in tasks])
         known = planned(tasks, self._kept, tap.mapper.places.new_tid)
         self._planned = [task["tid"] for task in known]
         self._tell(started(self._spec, model, known, self._kept))
 
     def _tell(self, said: Fact) -> None:
+        if not self._told and said["type"] not in ("log", "run.started"):
+            self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
-            # Before the fact: what the gateway takes for finished can be restored. Not tasks of a
-            # Flow: it begins anew, and one that loops would fill the disk.
+            # Before the fact: what the gateway takes for finished can be restored.
             self._keep(said)
         try:
             self._outbox.put(said)
@@ -212,8 +322,11 @@ class _Run:
         try:
             self._journal.write(said["tid"], output)
         except OSError as error:
-            text = f"the whole output of {name} can't be kept for a later attempt: {error.strerror}"
-            self._tell(fact("log", {"stream": "sidecar", "text": text}))
+            self._say_unkept(name, error)
+
+    def _say_unkept(self, task: str, error: OSError) -> None:
+        text = f"the whole output of {task} can't be kept for a later attempt: {error.strerror}"
+        self._tell(fact("log", {"stream": "sidecar", "text": text}))
 
     def _halt(self, paused: Fact) -> None:
         try:
@@ -308,19 +421,14 @@ class _Run:
 def message_of(error: BaseException) -> str:
     """`error` in words for the user: no traceback; our own errors without their class."""
     text = str(error).strip()
-    if _is_bad_crew(error):
+    if ahead.problem(error) or isinstance(error, Unsupported):
         return text
     line = " ".join(text.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
-def _is_bad_crew(error: BaseException) -> bool:
-    # By name, so that a broken config needs no import of crewai to be told.
-    return isinstance(error, configs.ConfigError) or type(error).__name__ == "BadCrew"
-
-
 def _code_of(error: BaseException, memory_mb: int) -> str:
-    if _is_bad_crew(error):
+    if ahead.problem(error):
         return "bad_crew"
     chain: BaseException | None = error
     for _ in range(32):
@@ -368,6 +476,10 @@ def spawned(arguments: list[str]) -> NoReturn:
         from sidecar.worker.engine import warm
 
         warm.up()
+    except Unsupported as error:
+        said = fact(WORKER_BROKEN, {"message": str(error), "whole": True})
+        sock.sendall(encode_line(said))
+        process.leave(1)
     except BaseException as error:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"

@@ -18,13 +18,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from sidecar.channel import Fact
-from sidecar.inputs import BRIEF, SAME, standing_in
+from sidecar.inputs import BRIEF, SAME, fill_in, placeholders, standing_in
 from sidecar.worker import config as configs
-from sidecar.worker import environment, user
-from sidecar.worker.engine import models
+from sidecar.worker import environment, project, user
+from sidecar.worker.engine import models, versions
+
+if TYPE_CHECKING:
+    from sidecar.worker.engine.build import Job
 
 __all__ = ["BadInput", "inputs_from", "main"]
 
@@ -40,7 +43,9 @@ class _Collected:
     """What a run's facts come to: the parts of the answer."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None]) -> None:
-        self.tasks: list[dict[str, Any]] = []
+        self.own: Sequence[str] = ()
+        """The executions of the crew's own tasks, where they are known before kickoff."""
+        self._done: list[tuple[str, dict[str, Any]]] = []
         self._prompt = self._completion = self._requests = 0
         self._progress = progress
 
@@ -51,12 +56,17 @@ class _Collected:
             self._progress({"type": "progress", "agent": agent, "task": task, "timestamp": now})
         elif said["type"] == "task.completed":
             done = {"task": task, "agent": agent, "output": data["output"], "name": task}
-            self.tasks.append(done)
+            self._done.append((said.get("tid", ""), done))
         elif said["type"] == "llm.completed":
             usage = data["usage"]
             self._prompt += usage.get("prompt_tokens", 0)
             self._completion += usage.get("completion_tokens", 0)
             self._requests += 1
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """As `CrewOutput.tasks_output` has them: without a planner's and those of crews inside."""
+        return [done for tid, done in self._done if not self.own or tid in self.own]
 
     @property
     def usage(self) -> dict[str, int]:
@@ -148,35 +158,51 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     inputs = _inputs(options)
+    versions.require()
     environment.prepare(Path.cwd())
     user.enter(Path.cwd())
     choice = models.choose(os.environ)
+    found = project.choose(options.crew, "default", Path(options.config).resolve(), Path.cwd())
     # Before crewai, so that a mistake in a file is told at once.
-    crew = configs.load(Path(options.config), configs.toolbox()) if options.crew is None else None
+    crew = configs.load(Path(options.config), configs.toolbox()) if found is None else None
     collected = _Collected(_say)
     with tempfile.TemporaryDirectory(prefix="crew-run-", ignore_cleanup_errors=True) as own:
-        from sidecar.worker.engine import storage
-        from sidecar.worker.engine.build import attach, from_config, from_target
+        from sidecar.worker.engine import asking, storage, targets
+        from sidecar.worker.engine.build import attach, from_config
         from sidecar.worker.engine.gates import Gates
+        from sidecar.worker.engine.standin import stand_in
         from sidecar.worker.engine.tap import Tap
         from sidecar.worker.outputs import output_of
 
         storage.keep_in(Path(own))
         tap = Tap(collected.add, Gates(), _raise)
-        job = (
-            from_target(options.crew, choice)
-            if crew is None
-            else from_config(crew, choice, inputs, Path.cwd())
-        )
-        if job.crew is not None:
-            tap.mapper.own(job.crew, [tap.mapper.places.new_tid() for _ in job.tasks])
+        begun: list[Any] = []
 
-        def prepare(starting: Any) -> None:
-            storage.attach(starting)
-            attach(starting, tap.step, choice)
+        def starting(source: Any, _event: Any) -> None:
+            begun.append(source)
+            storage.attach(source)
+            attach(source, tap.step)
 
-        tap.install(prepare)
-        output = output_of(job.run(inputs)).text or ""
+        asking.install(stand_in(choice))
+        tap.install(starting)
+        made: Job | targets.Over
+        if found is not None:
+            theirs = targets.load(found.target)
+            made = targets.make(theirs, found.target, choice, inputs, lambda: bool(begun))
+        else:
+            assert crew is not None
+            inputs = fill_in(inputs, placeholders(crew.texts), datetime.date.today())
+            made = from_config(crew, choice, inputs, Path.cwd())
+        if isinstance(made, targets.Over):
+            result = made.result
+        else:
+            if made.crew is not None:
+                collected.own = [tap.mapper.places.new_tid() for _ in made.tasks]
+                tap.mapper.own(made.crew, list(collected.own))
+            result = made.run(made.filled(inputs))
+        if result is None and begun:
+            result = targets.last_output(begun[-1])
+        output = output_of(result).text or ""
     return {
         "status": "complete",
         "output": output,

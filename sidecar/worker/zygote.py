@@ -9,7 +9,8 @@ One JSON object per message:
                        {"exited": PID, "status": STATUS}    as from waitpid
                        {"error": TEXT, "fork": TAG}         that fork failed
                        {"error": TEXT}                      a request is wrong beyond its tag
-                       {"broken": TEXT}                     import failed; then it exits
+                       {"broken": TEXT}                     import failed; then it exits. With
+                           "whole": true the text says all, and the log no more than that
     from a gateway     {"fork": TAG} with one descriptor    the worker's end of its run's channel
                        {"heard": [PID, ...]}                of their "exited"
 
@@ -38,6 +39,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sidecar.worker import environment
+from sidecar.worker.engine.versions import Unsupported
 from sidecar.worker.process import close_all_but, detach, die_with
 
 __all__ = ["Zygote", "main", "thread_count"]
@@ -92,7 +94,11 @@ class Zygote:
         self._started = time.monotonic()
 
     def broken(self, error: BaseException) -> None:
-        self._owner.say(broken=f"{type(error).__name__}: {error}")
+        if isinstance(error, Unsupported):
+            self._owner.say(broken=str(error), whole=True)
+        else:
+            traceback.print_exception(error)
+            self._owner.say(broken=f"{type(error).__name__}: {error}")
 
     def serve(self, listener: socket.socket | None = None) -> None:
         """Fork and reap until the gateway that started this process closes its socket."""
@@ -274,7 +280,6 @@ def main(arguments: list[str]) -> int:
             raise RuntimeError(f"importing crewai left {threads} threads; forking would be unsafe")
         listener = _listen(Path(arguments[3])) if arguments[2:] else None
     except BaseException as error:
-        traceback.print_exc()
         zygote.broken(error)
         return 1
     # Out of the collector's reach: a collection in a child would otherwise write to, and so copy,

@@ -164,6 +164,21 @@ async def test_an_instruction_may_name_a_task_that_is_not_over(desk: Desk) -> No
     )
 
 
+async def test_a_task_may_be_named_by_its_tid_and_one_of_a_name_is_enough() -> None:
+    desk = Desk()
+    await desk.say("run.queued")
+    desk.run.begin()
+    tasks = [{"name": "one", "agent": "a", "tid": f"1.{number}"} for number in (1, 2)]
+    await desk.say("run.started", {"tasks": tasks})
+    await desk.say("task.started", {"name": "one"}, tid="1.1")
+    for task in ("one", "1.2"):
+        await desk.controls.modify(command(Modify, run="r", task=task, description="d"))
+    with pytest.raises(CommandError) as refused:
+        await desk.controls.modify(command(Modify, run="r", task="1.1", description="d"))
+    assert refusal(refused)[0] == "illegal_state"
+    assert [order["change"]["task"] for order in desk.orders] == ["one", "1.2"]
+
+
 async def test_a_flow_s_tasks_may_be_named_before_they_come_to_light() -> None:
     desk = Desk()
     await desk.say("run.queued")
@@ -173,6 +188,12 @@ async def test_a_flow_s_tasks_may_be_named_before_they_come_to_light() -> None:
     for task in ("one", "two"):  # the first may come again
         await desk.controls.modify(command(Modify, run="r", task=task, description="d"))
     assert [order["change"]["task"] for order in desk.orders] == ["one", "two"]
+
+
+async def test_a_task_inside_another_does_not_stand_for_the_planned_one(desk: Desk) -> None:
+    await desk.say("task.started", {"name": "two"}, tid="1.4", inside="1.3")
+    change = {"task": "two", "description": "d"}
+    assert (await desk.controls.modify(command(Modify, run="r", **change)))["ok"]
 
 
 async def test_before_the_crew_has_told_its_tasks_any_may_be_named() -> None:

@@ -51,6 +51,9 @@ def fold(events: list[dict[str, Any]]) -> Run:
                 event.get("agent"),
                 event.get("cause"),
                 event.get("final", False),
+                event.get("method"),
+                event.get("tid"),
+                event.get("in"),
             ),
             event["seq"],
         )

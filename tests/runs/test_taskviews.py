@@ -118,5 +118,5 @@ def test_it_is_restored_as_it_was_told() -> None:
     work = planned()
     work.started("1.1", "plan", "Planner", None, 2)
     finish(work, "1.4", "task_1", "nested", "1.3")
-    journal = {"planned": work.planned, "since": work.since, "begun": work.begun}
+    journal = {"planned": work.plan_size, "since": work.since, "begun": work.begun}
     assert TaskViews.restore(told(work), journal) == work

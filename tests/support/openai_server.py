@@ -26,6 +26,7 @@ __all__ = ["OpenAIServer", "Script"]
 
 _START_SECONDS: Final = 10.0
 _MAX_REQUESTS: Final = 1_000
+_NO_CHAT: Final = "This model is only supported in v1/responses and not in v1/chat/completions."
 _MESSAGES: Final = {401: "Incorrect API key provided.", 429: "Rate limit reached.", 500: "Oops."}
 
 
@@ -54,6 +55,8 @@ class OpenAIServer:
 
     def __init__(self, script: Script | None = None, port: int = 0) -> None:
         self.script = script or Script()
+        self.lacks_chat = False
+        """Whether its model is for OpenAI's Responses API alone."""
         self.requests: list[dict[str, Any]] = []
         """`{"path", "authorization", "body"}` of each call, oldest first."""
         self.finished = threading.Event()
@@ -124,6 +127,9 @@ class OpenAIServer:
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         body = await self.noted(request)
+        if self.lacks_chat:
+            error = {"message": _NO_CHAT, "type": "invalid_request_error", "param": "model"}
+            return web.json_response({"error": error}, status=404)
         script = self.script
         if script.status != 200 and (script.failures is None or self._failed < script.failures):
             self._failed += 1

@@ -10,7 +10,7 @@ from typing import Any
 from sidecar.channel import LineTooLong, Order, RunSpec, encode_line, fact
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.lines import WorkerLines
-from sidecar.pool.pool import CannotImport, Pool, Process
+from sidecar.pool.pool import CannotImport, Pool, Process, WorkerLost
 from sidecar.settings import Settings
 
 __all__ = ["SPEC", "STARTED", "ScriptedPool", "ScriptedWorker"]
@@ -157,6 +157,9 @@ class ScriptedPool(Pool):
         self.warm = False
         self.broken.set()
         self.stocked.set()
+
+    async def make(self) -> Worker:
+        raise WorkerLost("a scripted worker imports nothing")
 
     async def take(self) -> Worker:
         self.asked += 1

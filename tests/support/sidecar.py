@@ -32,6 +32,8 @@ class Sidecar:
 
     def __init__(self, data: Path, **environ: str) -> None:
         self.data = data
+        self.folder = ROOT
+        """Where it is started: whose crew it serves."""
         self._environ = environ
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -41,7 +43,7 @@ class Sidecar:
         with (self.data / "stderr.log").open("a") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sidecar", "--port", "0", "--data", str(self.data)],
-                cwd=ROOT,
+                cwd=self.folder,
                 env=share(clean_environment(**self._environ)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -222,7 +222,7 @@ def test_a_peer_that_is_gone_already_is_no_error() -> None:
     assert transport.high
 
 
-async def test_a_peer_takes_when_what_waits_for_it_gets_less_and_only_then(
+async def test_looks_that_find_something_untaken_and_nothing_acknowledged_are_counted(
     server: Server,
 ) -> None:
     reader, writer = await server.connect()
@@ -231,12 +231,11 @@ async def test_a_peer_takes_when_what_waits_for_it_gets_less_and_only_then(
     await soon(server.wire.made)
     server.wire.send(BLOCK)
     await reader.readexactly(len(BLOCK))
-    assert not server.wire.takes(), "the kernel takes what little there is for the dead too"
+    assert [server.wire.look() for _ in range(3)] == [0, 0, 0]
     server.wire.fill()
-    server.wire.takes()
+    assert [server.wire.look() for _ in range(3)] == [1, 2, 3]
     before = server.wire.taken
     while server.wire.taken == before:
         await reader.readexactly(len(BLOCK))
-    assert server.wire.takes()
-    assert not server.wire.takes()
+    assert [server.wire.look() for _ in range(2)] == [1, 2]
     writer.close()

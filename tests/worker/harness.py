@@ -82,10 +82,12 @@ class Child:
         sock.settimeout(PATIENCE)
 
     def send(self, *orders: Any) -> None:
-        """Orders in one breath; a `start` gets the environment that this worker was made with."""
+        """Orders in one breath; one that has an environment gets what this worker was made with."""
         for one in orders:
             if one["order"] == "start":
                 one["spec"] = {**one["spec"], "environ": self._environment}
+            elif "look" in one:
+                one["look"] = {**one["look"], "environ": self._environment}
         self._sock.sendall(b"".join(json.dumps(one).encode() + b"\n" for one in orders))
 
     def order(self, **order: Any) -> None:

@@ -172,3 +172,14 @@ def folded_role() -> Crew:
         return text.upper()
 
     return _team("Writer\n", tools=[shout])
+
+
+class SlowThreads(Forgetful):
+    """Crews that write for minutes, in threads of the user's own."""
+
+    @start()
+    def both(self) -> str:
+        os.environ["OFFLINE_TOKEN_MS"], os.environ["OFFLINE_TOKENS"] = "10", "20000"
+        with ThreadPoolExecutor(2) as pool:
+            teams = [_team(role) for role in ("One", "Two")]
+            return str(len(list(pool.map(lambda team: team.kickoff(inputs={}), teams))))

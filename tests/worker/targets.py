@@ -468,6 +468,27 @@ class PutOff(Forgetful):
         return None
 
 
+def _pair() -> Crew:
+    writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=_llm())
+    tasks = [
+        Task(name=name, description=f"{name} of {{topic}}", expected_output="Text", agent=writer)
+        for name in ("draft", "polish")
+    ]
+    return Crew(agents=[writer], tasks=tasks)
+
+
+class Rounds(Forgetful):
+    """Two rounds of one crew object, a question after each."""
+
+    @start()
+    def work(self) -> str:
+        crew, said = _pair(), []
+        for topic in ("tea", "cups"):
+            output = crew.kickoff(inputs={"topic": topic})
+            said.append(f"{output}|{self.ask(f'Good {topic}?')}")
+        return "\n".join(said)
+
+
 class Counted(BaseModel):
     id: str = "the-counter"
     count: int = 0

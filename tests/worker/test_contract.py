@@ -7,13 +7,14 @@ import inspect
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
-from tests.worker.contracts import all_checks
+from sidecar.worker.engine import versions
+from tests.worker.contracts import EXAMINED, all_checks, lack_of
 from tests.worker.harness import PROJECT, clean_environment
 
-PINNED = "1.15.30"
 CHECKS = all_checks()
 
 
@@ -41,9 +42,16 @@ def test_crewai_still_keeps_the_contract(name: str, results: dict[str, str | Non
     assert results[name] is None, f"{why}\n\n{results[name]}"
 
 
-def test_the_version_is_pinned_to_the_one_that_was_examined() -> None:
-    """An upgrade is deliberate: change the pin and this line together, then read the failures."""
-    from importlib.metadata import version
+def test_we_develop_with_the_release_that_was_examined() -> None:
+    """An upgrade is deliberate: change the pin and EXAMINED together, then read the failures, and
+    see with `make crewai` what the wheel's range is."""
+    assert metadata.version("crewai") == EXAMINED
+    assert f"crewai=={EXAMINED}" in (PROJECT / "requirements.in").read_text()
+    assert versions.trouble(EXAMINED) is None
+    assert versions.lacks(EXAMINED) == {}
 
-    assert version("crewai") == PINNED
-    assert f"crewai=={PINNED}" in (PROJECT / "requirements.in").read_text()
+
+def test_what_a_release_may_lack_is_held_by_checks() -> None:
+    """`make crewai` fails where a check fails that is of nothing, and where a release that lacks
+    something passes all that are of it."""
+    assert {lack_of(name) for name in CHECKS} - {None} == set(versions.LACKS)

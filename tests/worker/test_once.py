@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sidecar.worker.once import BadInput, inputs_from
+from tests.support.openai_server import OpenAIServer
 from tests.worker.harness import PROJECT, clean_environment
 
 HI = {"user_input": "hi", "message": "hi", "campaign_context": "hi"}
@@ -78,6 +79,15 @@ def test_what_the_crew_prints_stays_off_stdout() -> None:
     code, answer, lines = crew_run("loud", "--crew", "tests.worker.targets:prints")
     assert (code, answer["status"]) == (0, "complete")
     assert {"from print: grüße", "from a descriptor", "from a child"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("target", "agents"), [("asks_a_critic", ["Poet"]), ("plans", ["Writer", "Writer"])]
+)
+def test_the_tasks_are_the_crews_own_and_no_nested_ones(target: str, agents: list[str]) -> None:
+    code, answer, _ = crew_run("tea", "--crew", f"tests.worker.nested:{target}")
+    assert code == 0
+    assert [task["agent"] for task in answer["task_outputs"]] == agents
 
 
 def test_a_crew_that_fails_exits_with_1_and_says_why() -> None:
@@ -173,7 +183,57 @@ def test_inputs_that_make_no_sense_are_refused(text: str, error: str) -> None:
         inputs_from(text)
 
 
-def next_route(payload: dict[str, Any], **environment: str) -> dict[str, Any]:
+THEIR_AGENT = """\
+{name}:
+  role: >
+    {role}
+  goal: >
+    Serve {{user_input}}
+  backstory: >
+    Answers in {{output_language}}.
+  llm: openai
+  memory: false
+  verbose: true
+  allow_delegation: false
+  tools: []
+"""
+THEIR_TASK = """\
+{name}:
+  name: {name}
+  description: >
+    {name} for {{user_input}}, in {{output_language}}
+  expected_output: Text
+  agent: {agent}
+  context_from: [{context}]
+  output_file: project-context/{name}.md
+  create_directory: true
+"""
+
+
+def their_folder(folder: Path) -> Path:
+    """An app's folder with the config that findings U5 is about."""
+    (folder / "config").mkdir()
+    agents = (("content_planner", "Planner"), ("sentiment", "Analyst"), ("trends", "Researcher"))
+    tasks = (
+        ("create_content_plan", "content_planner", ""),
+        ("analyze_sentiment", "sentiment", "create_content_plan"),
+        ("research_trends", "trends", "create_content_plan"),
+    )
+    (folder / "config" / "agents.yaml").write_text(
+        "".join(THEIR_AGENT.format(name=name, role=role) for name, role in agents)
+    )
+    (folder / "config" / "tasks.yaml").write_text(
+        "".join(
+            THEIR_TASK.format(name=name, agent=agent, context=context)
+            for name, agent, context in tasks
+        )
+    )
+    return folder
+
+
+def next_route(
+    payload: dict[str, Any], folder: Path = PROJECT, **environment: str
+) -> dict[str, Any]:
     """What a user's Next route and page make of our `crew.run`; see next_route.mjs."""
     node = shutil.which("node")
     assert node is not None, "this test speaks for a Next route and needs node"
@@ -184,8 +244,8 @@ def next_route(payload: dict[str, Any], **environment: str) -> dict[str, Any]:
         text=True,
         encoding="utf-8",
         timeout=60,
-        cwd=PROJECT,
-        env=clean_environment(**{**FAST, **environment}),
+        cwd=folder,
+        env=clean_environment(**{**FAST, "PYTHONPATH": str(PROJECT), **environment}),
         check=True,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -209,3 +269,37 @@ def test_a_next_route_reads_why_a_run_failed() -> None:
     assert route["code"] == 1
     assert route["answer"] == {"status": "error", "error": "SystemExit: 3"}
     assert route["saved"] == {}
+
+
+def test_a_next_route_runs_its_own_config_with_the_keys_that_its_env_has(
+    openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    route = next_route(
+        {"message": "Tea by the river", "locale": "id"},
+        their_folder(tmp_path),
+        CREW_MODEL="",
+        OPENROUTER_API_KEY="sk-or-v1-0123456789",
+        OPENAI_BASE_URL=openai_server.base_url,
+        OPENAI_MODEL="vendor/model",
+    )
+    assert route["answer"]["status"] == "complete", route["answer"]
+    names = ["create_content_plan", "analyze_sentiment", "research_trends"]
+    assert route["saved"] == dict.fromkeys(names, "A real client heard this.")
+    assert list(dict.fromkeys(one["task"] for one in route["progress"])) == names
+    files = {path.name for path in (tmp_path / "project-context").iterdir()}
+    assert files == {f"{name}.md" for name in names}
+    assert {(one["authorization"], one["body"]["model"]) for one in openai_server.requests} == {
+        ("Bearer sk-or-v1-0123456789", "vendor/model")
+    }
+    asked = json.dumps(openai_server.requests[0]["body"]["messages"])
+    assert "create_content_plan for Tea by the river, in id" in asked
+
+
+def test_only_the_crews_own_tasks_are_in_the_answer(tmp_path: Path) -> None:
+    """CrewAI's planner is a task of a crew of its own, and none of `CrewOutput.tasks_output`."""
+    their_folder(tmp_path)
+    (tmp_path / "config" / "crew.yaml").write_text("planning: true\n")
+    route = next_route({"message": "tea", "locale": "id"}, tmp_path)
+    names = [one["task"] for one in route["answer"]["task_outputs"]]
+    assert names == ["create_content_plan", "analyze_sentiment", "research_trends"]
+    assert "Task Execution Planner" in {one["agent"] for one in route["progress"]}

@@ -8,7 +8,15 @@ const fold = (frames: readonly Frame[], from: RunView = emptyRun) => frames.redu
 const snapshot = (view: RunView): RunVector["snapshot"] => ({
   state: view.state,
   model: view.model,
-  tasks: view.tasks.map(({ name, agent, state, output }) => ({ name, agent, state, output })),
+  tasks: view.tasks.map(({ name, agent, state, output, tid, in: inside }) => ({
+    name,
+    agent,
+    state,
+    output,
+    // In a log that is older than these, the name stands in for the one, and there is no other.
+    ...(tid !== name && { tid }),
+    ...(inside !== null && { in: inside }),
+  })),
   input: "input" in view ? view.input : null,
   usage: view.usage,
   output: "output" in view ? view.output : null,

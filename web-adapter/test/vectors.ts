@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunEvent, RunState, Usage } from "../src/index.ts";
+import type { RunEvent, RunState, TaskName, Usage } from "../src/index.ts";
 
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/vectors", `${name}.json`), "utf8"));
@@ -21,7 +21,7 @@ export interface RunVector {
   readonly snapshot: {
     readonly state: RunState;
     readonly model: string | null;
-    readonly tasks: readonly { name: string; agent: string; state: string; output: string | null }[];
+    readonly tasks: readonly (TaskName & { state: string; output: string | null })[];
     readonly input: unknown;
     readonly usage: Usage;
     readonly output: string | null;

@@ -1,4 +1,4 @@
-"""agents.yaml and tasks.yaml, loaded and checked; needs no crewai, and pydantic when it loads."""
+"""agents.yaml, tasks.yaml, crew.yaml, loaded and checked; no crewai, and pydantic only to load."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ from sidecar.worker.config.tools import Toolbox, toolbox
 if TYPE_CHECKING:
     from sidecar.worker.config.keys import AgentConfig as AgentConfig
     from sidecar.worker.config.keys import TaskConfig as TaskConfig
+    from sidecar.worker.config.keys import Team as Team
 
 __all__ = ["ConfigError", "CrewConfig", "Reference", "Toolbox", "is_reserved", "load", "toolbox"]

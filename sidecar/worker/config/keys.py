@@ -1,7 +1,7 @@
-"""What an agent and a task may say, as pydantic models: importing this takes 0.1 s. Pure.
+"""What an agent, a task and a crew may say, as pydantic models: importing this takes 0.1 s. Pure.
 
-All that CrewAI's own `Agent` and `Task` take and YAML can say, under the same names; what is an
-object there is `package.module:attribute` here. They are strict: a number is no text, and a
+All that CrewAI's own `Agent`, `Task` and `Crew` take and YAML can say, under the same names; what
+is an object there is `package.module:attribute` here. They are strict: a number is no text, and a
 misspelt key is a mistake. What is inside a mapping (`planning_config`) CrewAI's own models check.
 """
 
@@ -31,7 +31,7 @@ from sidecar.worker.config.references import Reference
 from sidecar.worker.config.reserved import is_reserved
 from sidecar.worker.config.yamlfile import Place, YamlFile, described
 
-__all__ = ["AgentConfig", "TaskConfig", "check"]
+__all__ = ["AgentConfig", "TaskConfig", "Team", "check"]
 
 
 def _known(noun: str, there_are: str) -> AfterValidator:
@@ -220,7 +220,8 @@ class TaskConfig(_Entry):
     """What it is called in the file; it may say so again."""
     description: _Text
     expected_output: _Text
-    agent: _Agent
+    agent: _Agent | None
+    """None in a hierarchical crew: its manager decides."""
     context: Annotated[tuple[_Task, ...] | None, BeforeValidator(_several)] = Field(
         None, validation_alias=AliasChoices("context_from", "context")
     )
@@ -249,6 +250,47 @@ class TaskConfig(_Entry):
     tool_failure_policy: _Policy | None = None
 
 
+class Team(_Entry):
+    """The crew as a whole; tests hold the options against the fields of `crewai.Crew`."""
+
+    _OWN = frozenset(
+        {"process", "manager_agent"}
+        | {"manager_llm", "planning_llm", "function_calling_llm", "chat_llm"}
+    )
+
+    process: Literal["sequential", "hierarchical"] = "sequential"
+    manager_agent: _Agent | None = None
+    manager_llm: _LLM | None = None
+    planning_llm: _LLM | None = None
+    function_calling_llm: _LLM | None = None
+    chat_llm: _LLM | None = None
+
+    after_kickoff_callbacks: _References | None = None
+    before_kickoff_callbacks: _References | None = None
+    cache: bool | None = None
+    embedder: _Settings | None = None
+    knowledge: _Reference | None = None
+    knowledge_sources: _References | None = None
+    max_rpm: _Count | None = None
+    memory: bool | None = None
+    name: _Text | None = None
+    planning: bool | None = None
+    prompt_file: _Text | None = None
+    security_config: _Settings | None = None
+    skills: _Names | None = None
+    step_callback: _Reference | None = None
+    task_callback: _Reference | None = None
+    tool_failure_policy: _Policy | None = None
+    trained_agents_file: _Text | None = None
+    verbose: bool | None = None
+
+    @property
+    def llms(self) -> dict[str, Any]:
+        """The models that it names, by option."""
+        names = ("manager_llm", "planning_llm", "function_calling_llm", "chat_llm")
+        return {name: llm for name in names if (llm := getattr(self, name)) is not None}
+
+
 _Kind = TypeVar("_Kind", bound=_Entry)
 
 # By pydantic's names of errors.
@@ -274,12 +316,12 @@ def check(
     kind: type[_Kind],
     known: Mapping[str, Collection[str]],
 ) -> _Kind | None:
-    """The agent or task at `place`; None after noting in `file` all that is wrong with it.
+    """The agent, task or crew at `place`; None after noting in `file` all that is wrong with it.
 
     `known` has the names that there are, by "agent", "task" and "tool".
     """
     try:
-        return kind.model_validate(keys, context={**known, "own": place[-1]})
+        return kind.model_validate(keys, context={**known, "own": place[-1] if place else ""})
     except ValidationError as error:
         for one in error.errors(include_url=False)[: file.room]:
             at = (*place, *one["loc"])

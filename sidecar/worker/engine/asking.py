@@ -17,13 +17,18 @@ from typing import Any, Final
 from crewai import BaseLLM
 from crewai.hooks import HookAborted
 
-from sidecar.worker.engine import replies
+from sidecar.worker.engine import replies, usage
 from sidecar.worker.engine.streaming import streams
 
 __all__ = ["Asking", "asking", "install"]
 
+StandIn = Callable[[BaseLLM], BaseLLM | None]
+"""Who answers instead of a model; None if it can itself."""
 Again = Callable[[Any], list[Any]]
 """The messages to ask with instead of these."""
+
+_TRACK: Final = "_track_token_usage_internal"
+"""The method by which a model counts its tokens."""
 
 _asking: Final[ContextVar[Asking | None]] = ContextVar("crew_asking", default=None)
 
@@ -62,7 +67,7 @@ class Asking:
     def here(self) -> Iterator[None]:
         token = _asking.set(self)
         try:
-            with self.replies.kept():
+            with self.replies.kept(), usage.counting():
                 yield
         finally:
             _asking.reset(token)
@@ -73,14 +78,14 @@ def asking() -> Asking | None:
     return _asking.get()
 
 
-def install() -> None:
+def install(stand_in: StandIn = lambda _llm: None) -> None:
     """Wrap `call` and `acall` of every class of models, now and to come; once per process. Of the
     class, so that all of its models are wrapped, whoever makes them."""
     replies.install()
     base: Any = BaseLLM
     for model in _descendants(base):
-        _wrap(model)
-    told, created = base._effective_stream, base.__init_subclass__.__func__
+        _wrap(model, stand_in)
+    told, created = base._effective_stream, _created(base)
 
     @functools.wraps(told)
     def streams_here(llm: BaseLLM) -> bool | None:
@@ -90,10 +95,20 @@ def install() -> None:
 
     def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
         created(model, **kwargs)
-        _wrap(model)
+        _wrap(model, stand_in)
 
     base._effective_stream = streams_here
+    base._track_token_usage_internal = _track(base._track_token_usage_internal)
     base.__init_subclass__ = classmethod(created_wrapped)
+
+
+def _created(base: Any) -> Callable[..., None]:
+    """What CrewAI does with each new class of models; older releases have nothing of their own."""
+    own = vars(base).get("__init_subclass__")
+    if own is not None:
+        function: Callable[..., None] = own.__func__
+        return function
+    return lambda model, **kwargs: super(base, model).__init_subclass__(**kwargs)
 
 
 def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:
@@ -101,17 +116,24 @@ def _descendants(model: type[BaseLLM]) -> set[type[BaseLLM]]:
     return children.union(*map(_descendants, children))
 
 
-def _wrap(model: type[BaseLLM]) -> None:
-    for name, wrap in (("call", _call), ("acall", _acall)):
+def _wrap(model: type[BaseLLM], stand_in: StandIn) -> None:
+    wraps: dict[str, Callable[[Any], Any]] = {
+        "call": functools.partial(_call, stand_in=stand_in),
+        "acall": functools.partial(_acall, stand_in=stand_in),
+        _TRACK: _track,
+    }
+    for name, wrap in wraps.items():
         if (own := vars(model).get(name)) is not None:
             setattr(model, name, wrap(own))
 
 
-def _call(call: Callable[..., Any]) -> Callable[..., Any]:
+def _call(call: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
     @functools.wraps(call)
     def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_inner(llm):
             return call(llm, messages, *args, **kwargs)
+        if (other := stand_in(llm)) is not None:
+            return other.call(messages, *args, **kwargs)
         one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
         with one.here():
             while True:
@@ -129,11 +151,13 @@ def _call(call: Callable[..., Any]) -> Callable[..., Any]:
     return asked
 
 
-def _acall(acall: Callable[..., Any]) -> Callable[..., Any]:
+def _acall(acall: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
     @functools.wraps(acall)
     async def asked(llm: BaseLLM, messages: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_inner(llm):
             return await acall(llm, messages, *args, **kwargs)
+        if (other := stand_in(llm)) is not None:
+            return await other.acall(messages, *args, **kwargs)
         one = Asking(llm, _has_tools(*args, **kwargs), kwargs.get("from_task"))
         with one.here():
             while True:
@@ -149,6 +173,16 @@ def _acall(acall: Callable[..., Any]) -> Callable[..., Any]:
                 messages = again(messages)
 
     return asked
+
+
+def _track(track: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(track)
+    def tracked(llm: BaseLLM, taken: Any) -> None:
+        if getattr(type(llm), _TRACK) is tracked:  # not a parent's, which it may call
+            usage.count(taken)
+        track(llm, taken)
+
+    return tracked
 
 
 def _is_inner(llm: BaseLLM) -> bool:

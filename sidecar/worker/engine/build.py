@@ -1,9 +1,8 @@
-"""CrewAI's objects: from a checked config, or from a user's own Python."""
+"""CrewAI's objects from a checked config, and what every crew gets before it starts."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import datetime
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crewai import Agent, Crew, Flow, Process, Task
+from crewai import Agent, Crew, Process, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 
+from sidecar.inputs import fill_in, lacking, refusal, standing_in
 from sidecar.worker.config import is_reserved
 from sidecar.worker.engine.executions import task_names
-from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, create, named
-from sidecar.worker.engine.objects import placed, resolved, tools_of
+from sidecar.worker.engine.models import OFFLINE, ModelChoice, Models, for_crew
+from sidecar.worker.engine.objects import known_to, placed, resolved, tools_of
+from sidecar.worker.engine.standin import hopeless
 
 if TYPE_CHECKING:
-    from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Toolbox
+    from sidecar.worker.config import AgentConfig, CrewConfig, TaskConfig, Team, Toolbox
 
 __all__ = [
     "BadCrew",
@@ -30,8 +31,9 @@ __all__ = [
     "check_review",
     "fill",
     "from_config",
-    "from_target",
     "make_agents",
+    "model_of",
+    "one_line",
     "review",
 ]
 
@@ -50,6 +52,18 @@ class Job:
     crew: Crew | None
     """None for a Flow, which has crews only when it comes to them."""
     model: str | None
+    wants: Sequence[str] = ()
+    """Names of inputs that it can't do without."""
+    knows: Sequence[str] = ()
+    """Names of others that it would take."""
+
+    def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given` with what can be filled in. Raises BadCrew where something is lacking then."""
+        today = datetime.date.today()
+        inputs = fill_in(standing_in(given, self.knows), self.wants, today)
+        if inputs and (left := lacking(inputs, self.wants)):
+            raise BadCrew(refusal(given, left, self.wants))
+        return inputs
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -60,76 +74,34 @@ class Job:
 def from_config(
     config: CrewConfig, choice: ModelChoice, inputs: Mapping[str, Any], directory: Path
 ) -> Job:
-    """A sequential crew without memory, whose models stream.
+    """A crew whose models stream: sequential and without memory, unless crew.yaml says so.
 
     Tasks' `output_file`s are written under `directory`. Raises BadCrew.
     """
     try:
-        agents = make_agents(config, choice)
+        models = Models(choice, os.environ)
+        agents = _agents(config, models)
         tasks: dict[str, Task] = {}
         for task in config.tasks:
             tasks[task.name] = _task(task, agents, tasks, inputs, directory, config.toolbox)
-        used: list[BaseAgent] = [
-            agents[name] for name in dict.fromkeys(task.agent for task in config.tasks)
-        ]
         with placed("crew"):
-            crew = Crew(
-                agents=used,
-                tasks=list(tasks.values()),
-                process=Process.sequential,
-                memory=False,
-                verbose=False,
-            )
+            crew = _crew(config.team, agents, list(tasks.values()), models)
     except ValueError as error:
         raise BadCrew(" ".join(str(error).split())) from error
-    return Job(lambda given: crew.kickoff(inputs=given), crew, choice.label)
+    first = for_crew((agent.llm for agent in config.agents.values()), choice, os.environ)
+    return Job(lambda given: crew.kickoff(inputs=given), crew, first.label)
 
 
 def make_agents(config: CrewConfig, choice: ModelChoice) -> dict[str, Agent]:
     """By name. Raises ValueError for what CrewAI refuses."""
-    models = Models(choice, os.environ)
-    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
+    return _agents(config, Models(choice, os.environ))
 
 
-def from_target(target: str, choice: ModelChoice) -> Job:
-    """The user's `package.module:attribute`: a @CrewBase class, Crew, Flow, or function.
-
-    A function is called without arguments and returns one of the others. The working directory is
-    importable. Raises BadCrew with what was found instead.
-    """
-    module_name, _, path = target.partition(":")
-    if not module_name or not path:
-        raise BadCrew(f"{target!r} must look like package.module:attribute")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise BadCrew(
-                f"there is no module {module_name!r} (looked in {os.getcwd()} and the installed "
-                "packages)"
-            ) from error
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    except (Exception, SystemExit) as error:
-        raise BadCrew(f"importing {module_name!r} failed: {_one_line(error)}") from error
-    for name in path.split("."):
-        if not hasattr(found, name):
-            raise BadCrew(f"{module_name!r} has no {path!r}")
-        found = getattr(found, name)
-    return _job(found, target, choice)
-
-
-def attach(starting: Any, step: StepCallback, choice: ModelChoice) -> None:
-    """Make a crew, or an agent without one, that is about to start stream and report its steps.
-
-    The user's own callbacks are kept and called as well. Models that can't work are replaced by
-    the offline model: all of them when `CREW_MODEL=offline` says so, and CrewAI's default OpenAI
-    model where there is no key for it.
-    """
-    for agent in agents_of(starting):
-        _attach_model(agent, "llm", choice)
+def attach(starting: Any, step: StepCallback) -> None:
+    """Make a crew that is about to start report its steps; the user's own callbacks are kept and
+    called as well."""
     if not isinstance(starting, Crew):
         return
-    _attach_model(starting, "manager_llm", choice)
     starting.step_callback = _both(step, starting.step_callback)
     for agent in agents_of(starting):
         own = getattr(agent, "step_callback", None)
@@ -173,9 +145,31 @@ def fill(text: str, inputs: Mapping[str, Any]) -> str:
     return re.sub(r"\{([A-Za-z_][\w-]*)\}", lambda match: str(inputs.get(match[1], match[0])), text)
 
 
+def _agents(config: CrewConfig, models: Models) -> dict[str, Agent]:
+    return {name: _agent(agent, models, config.toolbox) for name, agent in config.agents.items()}
+
+
+def _crew(team: Team, agents: Mapping[str, Agent], tasks: list[Task], models: Models) -> Crew:
+    options = known_to(Crew, resolved(team.options))
+    options |= {name: models.of(llm) for name, llm in team.llms.items()}
+    if team.planning:
+        # CrewAI's default is an OpenAI model, for which there may be no key.
+        options.setdefault("planning_llm", models.of(None))
+    manager = team.manager_agent
+    # All of them, as the agents of a @CrewBase class: one may delegate to one without a task.
+    workers: list[BaseAgent] = [agent for name, agent in agents.items() if name != manager]
+    return Crew(
+        agents=workers,
+        tasks=tasks,
+        process=Process(team.process),
+        manager_agent=agents[manager] if manager else None,
+        **{"memory": False, "verbose": False, **options},
+    )
+
+
 def _agent(config: AgentConfig, models: Models, toolbox: Toolbox) -> Agent:
     with placed(f"agents.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Agent, resolved(config.options))
         if config.function_calling_llm is not None:
             options["function_calling_llm"] = models.of(config.function_calling_llm)
         return Agent(
@@ -197,7 +191,7 @@ def _task(
     toolbox: Toolbox,
 ) -> Task:
     with placed(f"tasks.{config.name}"):
-        options = resolved(config.options)
+        options = known_to(Task, resolved(config.options))
         if config.context is not None:
             options["context"] = [before[name] for name in config.context]
         if config.callback is not None:
@@ -210,7 +204,7 @@ def _task(
             name=config.name,
             description=config.description,
             expected_output=config.expected_output,
-            agent=agents[config.agent],
+            agent=agents[config.agent] if config.agent else None,
             tools=tools_of(config.tools, toolbox),
             **options,
         )
@@ -230,64 +224,18 @@ def _writer(directory: Path, path: str) -> Callable[[Any], None]:
     return write
 
 
-def _job(found: Any, target: str, choice: ModelChoice) -> Job:
-    try:
-        if inspect.isfunction(found) or inspect.ismethod(found):
-            found = found()
-        if inspect.isclass(found) and getattr(found, "is_crew_class", False):
-            decorated: Any = found
-            found = decorated().crew()
-        elif inspect.isclass(found) and issubclass(found, Flow):
-            found = found()
-    except Exception as error:
-        raise BadCrew(f"{target} failed to make a crew: {_one_line(error)}") from error
-    if isinstance(found, Crew):
-        crew = found
-        # Streaming output is an iterator that somebody must drain; the tap has it all anyway.
-        crew.stream = False
-        return Job(lambda inputs: crew.kickoff(inputs=inputs), crew, _model(crew, choice))
-    if isinstance(found, Flow):
-        flow = found
-        flow.stream = False
-        return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None)
-    if inspect.iscoroutine(found):
-        found.close()
-    raise BadCrew(
-        f"{target} is {_described(found)}; it must be a @CrewBase class, a Crew, a Flow, or a "
-        "function that returns one"
-    )
-
-
-def _model(crew: Crew, choice: ModelChoice) -> str | None:
+def model_of(crew: Crew, choice: ModelChoice) -> str | None:
     """What the first agent's model will be, in the manner of `ModelChoice.label`."""
     llms = [getattr(agent, "llm", None) for agent in crew.agents]
     llm: Any = next((llm for llm in llms if llm is not None), None)
     if llm is None or isinstance(llm, str):
         return llm
-    if _hopeless(llm, choice):
+    if hopeless(llm, choice):
         return OFFLINE
     provider = getattr(llm, "provider", None)
     model = str(getattr(llm, "model", "") or "")
     bare = not provider or provider == model or model.startswith(f"{provider}/")
     return model if bare else f"{provider}/{model}"
-
-
-def _attach_model(owner: Any, name: str, choice: ModelChoice) -> None:
-    llm = getattr(owner, name, None)
-    if llm is None or isinstance(llm, str):
-        return
-    if _hopeless(llm, choice):
-        setattr(owner, name, create(named(OFFLINE)))
-
-
-def _hopeless(llm: Any, choice: ModelChoice) -> bool:
-    """Whether the offline model must stand in for `llm`."""
-    if not choice.offline or getattr(llm, "llm_type", "") == OFFLINE:
-        return False
-    if os.environ.get("CREW_MODEL", "").strip().lower() == OFFLINE:
-        return True
-    keyless = not getattr(llm, "api_key", None) and not getattr(llm, "base_url", None)
-    return type(llm).__module__.startswith("crewai.llms.providers.openai.") and keyless
 
 
 def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
@@ -302,14 +250,6 @@ def _both(first: StepCallback, second: StepCallback | None) -> StepCallback:
     return both
 
 
-def _described(value: Any) -> str:
-    if inspect.iscoroutine(value):
-        return "an async function"
-    if inspect.isclass(value):
-        return f"the class {value.__name__}"
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

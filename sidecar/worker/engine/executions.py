@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ class Executions:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._own: Any = None
+        self._kept_told = True
         self._own_plan: Mapping[str, Planned] = {}
         self.words: Final[Mapping[str, Callable[[Any, Any], list[Fact]]]] = {
             "crew_kickoff_started": self._crew_started,
@@ -64,8 +66,12 @@ class Executions:
             "method_execution_failed": self._method_failed,
         }
 
-    def own(self, crew: Any, tids: Sequence[str]) -> None:
-        """The run's own crew, before its kickoff, and the tids that its tasks were told with."""
+    def own(self, crew: Any, tids: Sequence[str], *, kept_told: bool = True) -> None:
+        """The run's own crew, before its kickoff, and the tids that its tasks were told with.
+
+        `kept_told` is whether it was told then which of them are kept.
+        """
+        self._kept_told = kept_told
         self._own, self._own_plan = crew, _plan(crew.tasks, iter(tids).__next__)
         self._places.learn(self._own_plan)
 
@@ -75,18 +81,30 @@ class Executions:
         if crew is self._own:
             # Kicked off once more, as from a callback, it is a crew like any other.
             self._own = None
-            self._places.open(event, Place(plan=self._own_plan), key)
-            return []
+            place = self._places.open(event, Place(plan=self._own_plan), key)
+            return [] if self._kept_told else self._kept(crew, place)
         plan = _plan(crew.tasks, self._places.new_tid)
         self._places.learn(plan)
         place = self._places.open(event, self._inside(around, plan=plan), key)
         tasks = [{"name": p.name, "agent": p.agent, "tid": p.tid} for p in plan.values()]
-        return [place.fact("crew.started", {"name": event.crew_name, "tasks": tasks})]
+        started = place.fact("crew.started", {"name": event.crew_name, "tasks": tasks})
+        return [started, *self._kept(crew, place)]
+
+    def _kept(self, crew: Any, place: Place) -> list[Fact]:
+        """Tasks that an earlier attempt finished, which CrewAI tells nothing of."""
+        if getattr(crew, "checkpoint_kickoff_event_id", None) is None:
+            return []
+        facts = []
+        for task in itertools.takewhile(lambda task: task.output is not None, crew.tasks):
+            planned = place.plan[str(task.id)]
+            planned.begun = True
+            of = Place(planned.name, planned.agent, place.method, planned.tid, place.tid)
+            data = {"name": planned.name, "output": _text(task.output.raw), "kept": True}
+            facts.append(of.fact("task.completed", data))
+        return facts
 
     def _crew_completed(self, crew: Any, event: Any) -> list[Fact]:
-        return self._ended(
-            event, ("crew", id(crew)), "crew.completed", output=_text(event.output)
-        )
+        return self._ended(event, ("crew", id(crew)), "crew.completed", output=_text(event.output))
 
     def _crew_failed(self, crew: Any, event: Any) -> list[Fact]:
         return self._ended(event, ("crew", id(crew)), "crew.failed", error=event.error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from crewai import Crew, Task
 from crewai.tasks.output_format import OutputFormat
@@ -20,7 +20,10 @@ from pydantic import BaseModel
 from sidecar.worker.engine.build import fill
 from sidecar.worker.engine.executions import task_names
 
-__all__ = ["put_back"]
+__all__ = ["put_back", "take_back"]
+
+_MARK: Final = "kept"
+"""Any; that there is one is what counts."""
 
 
 def put_back(crew: Crew, kept: Mapping[str, str], inputs: Mapping[str, Any]) -> None:
@@ -33,9 +36,15 @@ def put_back(crew: Crew, kept: Mapping[str, str], inputs: Mapping[str, Any]) -> 
     for name, task in zip(task_names(crew.tasks), crew.tasks, strict=True):
         if name in kept:
             task.output = _output(crew, task, kept[name], inputs)
-    crew.checkpoint_kickoff_event_id = "kept"  # any; that there is one is what counts
+    crew.checkpoint_kickoff_event_id = _MARK
     if len(kept) == len(crew.tasks):
         crew.planning = False  # it would ask a model for a plan of nothing
+
+
+def take_back(crew: Crew) -> None:
+    """Its kickoff is over, and the next one of the same crew is not to skip anything."""
+    if crew.checkpoint_kickoff_event_id == _MARK:
+        crew.checkpoint_kickoff_event_id = None
 
 
 def _output(crew: Crew, task: Task, raw: str, inputs: Mapping[str, Any]) -> TaskOutput:

@@ -73,14 +73,14 @@ class Mapper:
         """CrewAI's, that have a word of their own or are noise."""
         return frozenset(self._words)
 
-    def own(self, crew: Any, tids: Sequence[str]) -> None:
+    def own(self, crew: Any, tids: Sequence[str], *, kept_told: bool = True) -> None:
         """The run's own crew, before its kickoff, and the tids that its tasks were told with."""
-        self.executions.own(crew, tids)
+        self.executions.own(crew, tids, kept_told=kept_told)
 
-    def name_of(self, task: Any) -> str | None:
-        """The name of one of CrewAI's tasks, once its crew has been kicked off."""
+    def known_as(self, task: Any) -> tuple[str, ...]:
+        """Name and tid of one of CrewAI's tasks, once its crew has been kicked off."""
         planned = self.places.planned(task)
-        return planned.name if planned else None
+        return (planned.name, planned.tid) if planned else ()
 
     def said(self, type: str, data: dict[str, Any], cause: str | None) -> Fact:
         """A fact of the calling thread's place that no event stands for."""

@@ -6,7 +6,7 @@ Pure, except for `create`, which makes CrewAI's LLM for the choice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from sidecar.worker.environment import setting
 if TYPE_CHECKING:
     from crewai import BaseLLM
 
-__all__ = ["OFFLINE", "ModelChoice", "Models", "choose", "create", "for_agent", "named"]
+__all__ = ["OFFLINE", "ModelChoice", "Models", "choose", "create", "for_agent", "for_crew", "named"]
 
 OFFLINE: Final = "offline"
 _DEFAULT_OPENAI: Final = "gpt-4o-mini"
@@ -140,6 +140,14 @@ def for_agent(llm: str | None, choice: ModelChoice, environ: Mapping[str, str]) 
     known = _PROVIDERS.get(_ALIASES.get(prefix := llm.partition("/")[0], prefix))
     may_work = made.source or (known and not known.keys) or not choice.offline
     return made if may_work else choice
+
+
+def for_crew(
+    llms: Iterable[Mapping[str, Any] | None], choice: ModelChoice, environ: Mapping[str, str]
+) -> ModelChoice:
+    """The model of the first of a crew's agents, whose `llm`s these are: what a run says it has."""
+    first = next(iter(llms), None)
+    return for_agent(first["model"] if first else None, choice, environ)
 
 
 class Models:

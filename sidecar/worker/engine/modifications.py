@@ -12,7 +12,7 @@ from typing import Any
 
 from crewai.hooks import InterceptionPoint, register_hook
 
-from sidecar.worker.engine.asking import asking, install
+from sidecar.worker.engine.asking import asking
 from sidecar.worker.engine.build import fill
 from sidecar.worker.engine.gates import Change, Gates
 
@@ -22,19 +22,19 @@ __all__ = ["Modifications"]
 class Modifications:
     """Applies the changes that `gates` keeps, where they apply, and says so.
 
-    `say(type, data, cause)` tells a fact of the calling thread's place in the crew; `name_of`
-    gives the name by which the outside knows one of CrewAI's tasks.
+    `say(type, data, cause)` tells a fact of the calling thread's place in the crew; `known_as`
+    gives what the outside knows one of CrewAI's tasks by, its name and its tid.
     """
 
     def __init__(
         self,
         gates: Gates,
         say: Callable[[str, dict[str, Any], str | None], None],
-        name_of: Callable[[Any], str | None],
+        known_as: Callable[[Any], tuple[str, ...]],
     ) -> None:
         self._gates = gates
         self._say = say
-        self._name_of = name_of
+        self._known_as = known_as
         self._inputs: dict[str, Any] = {}
         """Inputs that were modified; they hold for every task to come."""
         self._given: dict[str, list[str]] = {}
@@ -43,7 +43,6 @@ class Modifications:
     def install(self) -> None:
         """Register with CrewAI's hooks; after the gates, so that what is ordered during a pause
         is applied by the call that the pause held up."""
-        install()
         register_hook(InterceptionPoint.PRE_MODEL_CALL, self._before_model_call)
         register_hook(InterceptionPoint.PRE_STEP, self._before_step)
 
@@ -73,8 +72,8 @@ class Modifications:
 
     def _said_to(self, task: Any) -> Callable[[Mapping[str, Any]], bool]:
         """Which changes are instructions for a conversation of `task`, or of none."""
-        name = None if task is None else self._name_of(task)
-        return lambda body: "instruction" in body and body.get("task") in (None, name)
+        names = (None, *(() if task is None else self._known_as(task)))
+        return lambda body: "instruction" in body and body.get("task") in names
 
     def _instruct(self, messages: list[Any], task: Any, changes: list[Change]) -> None:
         given = self._given.setdefault(str(task.id), []) if task is not None else []
@@ -91,9 +90,9 @@ class Modifications:
     def _before_step(self, context: Any) -> None:
         if context.kind != "task":
             return
-        task, name = context.task, self._name_of(context.task)
+        task, names = context.task, self._known_as(context.task)
         # Of several descriptions the last one holds; the others were never applied.
-        described = self._gates.take(lambda body: "description" in body and body["task"] == name)[
+        described = self._gates.take(lambda body: "description" in body and body["task"] in names)[
             -1:
         ]
         inputs = self._gates.take(lambda body: "inputs" in body)

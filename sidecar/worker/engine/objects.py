@@ -12,8 +12,9 @@ from crewai.tools import tool as as_tool
 from pydantic import BaseModel, ValidationError
 
 from sidecar.worker.config import Reference, Toolbox
+from sidecar.worker.engine import versions
 
-__all__ = ["placed", "resolved", "tools_of"]
+__all__ = ["known_to", "placed", "resolved", "tools_of"]
 
 _SHAPES: Final = frozenset({"output_json", "output_pydantic", "response_model"})
 """Options that say what an output looks like."""
@@ -47,6 +48,18 @@ def resolved(options: Mapping[str, Any]) -> dict[str, Any]:
                 # CrewAI takes anything, and then gives text instead.
                 raise ValueError(f"{value} must be a class of pydantic's BaseModel")
     return made
+
+
+def known_to(kind: type[BaseModel], options: dict[str, Any]) -> dict[str, Any]:
+    """`options`, all of which this release's `kind` takes. Raises ValueError that names one that it
+    would ignore without a word: our list of keys is that of the newest release."""
+    for name in options:
+        if name not in kind.model_fields:
+            raise ValueError(
+                f"{name}: crewai {versions.installed()} has none; leave it out, or take a newer "
+                f"one: pip install -U 'crewai{versions.NEEDED}'"
+            )
+    return options
 
 
 def tools_of(names: Sequence[str], toolbox: Toolbox) -> list[BaseTool]:

@@ -140,7 +140,8 @@ class Places:
         """
         began = event.started_event_id
         if key is None:
-            entry = self._open.pop(began, None)
+            # Of an execution it is no end: a method that pauses, or an end that has gone astray.
+            entry = self._open.pop(began, None) or self._executions.get(began)
         else:
             entry = self._executions.get(began)
             if entry is None or entry[1] != key:

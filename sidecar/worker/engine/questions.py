@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import functools
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from crewai.flow.flow_config import flow_config
 from crewai.hooks import HookAborted
 
 from sidecar.channel import now_ms
+from sidecar.worker.engine.finished import Finished
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.outputs import json_of, text_of
 
@@ -43,14 +45,17 @@ class Questions:
         say: Callable[[str, dict[str, Any], str | None], None],
         timeout: float,
         attempt: int,
+        finished: Finished,
     ) -> None:
-        """`timeout` in seconds is only told; the gateway keeps the time. 0 = none."""
+        """`timeout` in seconds is only told; the gateway keeps the time. 0 = none. What a person
+        has said to the same question in an earlier attempt, `finished` knows."""
         self._gates = gates
         self._say = say
         self._timeout = timeout
         # With the attempt in it, so that it names one question in the whole log of a run.
         self._ids = (f"in_{attempt}_{number}" for number in itertools.count(1))
         self._turn = threading.Lock()
+        self._finished = finished
 
     def install(self) -> None:
         """Be whom CrewAI and `input()` ask; on the thread that will kick off, and once."""
@@ -71,6 +76,18 @@ class Questions:
         `patience` is the asker's own, in seconds; `also` goes into input.requested as far as it is
         not None: `options` to choose from, a flow's `method` and `metadata`.
         """
+        key = self._finished.question(prompt, output, str(also.get("method") or ""))
+        if (before := self._finished.answer_to(key)) is not None:
+            return before
+        answer = self._ask(prompt, output, patience, also)
+        if answer is not None:
+            with contextlib.suppress(OSError):  # a full disk: a later attempt asks again
+                self._finished.answered(key, answer)
+        return answer
+
+    def _ask(
+        self, prompt: str, output: str, patience: float | None, also: Mapping[str, Any]
+    ) -> str | None:
         until = None if patience is None else time.monotonic() + patience
         if not self._turn.acquire(timeout=-1 if patience is None else max(patience, 0)):
             return None  # it was never shown

@@ -22,6 +22,7 @@ __all__ = ["Tap"]
 
 _CHUNKS: Final = frozenset({"llm_stream_chunk", "llm_thinking_chunk"})
 _STARTS: Final = frozenset({"crew_kickoff_started", "lite_agent_execution_started"})
+_ENDS: Final = frozenset({"task_completed", "crew_kickoff_completed", "crew_kickoff_failed"})
 _TOOL_ENDS: Final = frozenset({"tool_usage_finished", "tool_usage_error"})
 _MAX_COMPLAINTS: Final = 20
 
@@ -46,19 +47,24 @@ class Tap:
         self._fatal = fatal
         self._lock = threading.RLock()
         self._complaints = 0
-        self._prepare: Callable[[Any], None] = lambda _source: None
+        self._prepare: Callable[[Any, Any], None] = lambda _source, _event: None
         self._interrupt: Callable[[], None] = lambda: None
+        self._ended: Callable[[Any, Any], None] = lambda _source, _event: None
 
     def install(
-        self, prepare: Callable[[Any], None], interrupt: Callable[[], None] = lambda: None
+        self,
+        prepare: Callable[[Any, Any], None],
+        interrupt: Callable[[], None] = lambda: None,
+        ended: Callable[[Any, Any], None] = lambda _source, _event: None,
     ) -> None:
         """Listen to this process, and trim what CrewAI does for every chunk of a model.
 
-        Call it once. `prepare` is given each crew, and each
-        agent that works without one, just before it starts. `interrupt` is called at each chunk
-        that has passed its gate, on the model's thread, and may raise HookAborted.
+        Call it once. `prepare` is given each crew, and each agent that works without one, with its
+        event just before it starts; `ended` each task and crew that has ended, before that is told.
+        `interrupt` is called at each chunk that has passed its gate, on the model's thread, and may
+        raise HookAborted.
         """
-        self._prepare, self._interrupt = prepare, interrupt
+        self._prepare, self._interrupt, self._ended = prepare, interrupt, ended
         _listen(self._sink)
         self._gates.install()
         _trim_chunk_handling()
@@ -87,7 +93,9 @@ class Tap:
         elif type in _TOOL_ENDS:
             self._gates.tool(-1)
         elif type in _STARTS:
-            self._guard(lambda: self._prepare(source))
+            self._guard(lambda: self._prepare(source, event))
+        elif type in _ENDS:
+            self._guard(lambda: self._ended(source, event))
         if isinstance(getattr(event, "error", None), MemoryError):
             self._fatal(event.error)
         with self._lock:

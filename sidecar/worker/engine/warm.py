@@ -15,10 +15,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sidecar.worker.engine import versions
+
 if TYPE_CHECKING:
     from sidecar.worker.config import CrewConfig
 
-__all__ = ["rehearse", "up"]
+__all__ = ["executor_class", "rehearse", "up"]
 
 _LAZY: Final = (
     # What CrewAI and the OpenAI client import during their first call, found by comparing
@@ -47,8 +49,12 @@ _spare: CrewConfig | None = None
 
 
 def up() -> None:
-    """Import crewai and everything a run imports lazily, and build one crew to throw away."""
+    """Import crewai and everything a run imports lazily, and build one crew to throw away.
+
+    Raises Unsupported before it imports a release that this does not work with.
+    """
     global _spare
+    versions.require()
     before = os.environ.get("CREWAI_STORAGE_DIR")
     # Importing crewai makes the directory for its storage; one that is there needs no removing,
     # and this takes seconds, in any of which this process may be killed.
@@ -101,10 +107,9 @@ def _make_executor_state() -> None:
     is, and derives a class for any other, 8 ms each time: half of the time from a start to its
     first task, for a state that the executor drops at once. tests/worker/contracts pins it.
     """
-    from crewai.agents import agent_executor
     from crewai.flow.runtime import FlowState
 
-    executor: Any = agent_executor.AgentExecutor
+    executor = executor_class()
     executor.flow_definition()  # kept by CrewAI, with the name of the type as it was
     plain = executor._initial_state_t
     if issubclass(plain, FlowState):
@@ -114,6 +119,16 @@ def _make_executor_state() -> None:
         pass
 
     executor._initial_state_t = ExecutorState
+
+
+def executor_class() -> Any:
+    """What runs an agent's task; it moved out of `experimental` in 1.15.29."""
+    try:
+        from crewai.agents.agent_executor import AgentExecutor
+    except ImportError:
+        module: Any = importlib.import_module("crewai.experimental.agent_executor")
+        return module.AgentExecutor
+    return AgentExecutor
 
 
 def _import() -> None:

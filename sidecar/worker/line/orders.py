@@ -13,6 +13,7 @@ from sidecar.channel import LineSplitter, Order, RunSpec
 __all__ = ["Orders"]
 
 _RECEIVE: Final = 64 * 1024
+_BEFORE: Final = ("prepare", "describe", "start")
 
 
 class Orders:
@@ -24,10 +25,17 @@ class Orders:
         self._lines: deque[bytes] = deque()
 
     def spec(self) -> RunSpec:
-        """Wait for `start`, the first order; its spec. Raises EOFError as `take` does."""
-        while (order := self.take(None)) is None or order["order"] != "start":
+        """Wait for `start`; its spec. Raises EOFError as `take` does."""
+        while (order := self.first())["order"] != "start":
             continue
         return order["spec"]
+
+    def first(self) -> Order:
+        """Wait for the next order that is one before a run, or its start. Raises EOFError as `take`
+        does."""
+        while (order := self.take(None)) is None or order["order"] not in _BEFORE:
+            continue
+        return order
 
     def take(self, timeout: float | None) -> Order | None:
         """The next order, or None when none has come within `timeout` seconds (None = for ever).
@@ -50,4 +58,4 @@ class Orders:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether something arrives within `timeout` seconds; takes nothing."""
-        return bool(select.select([self._sock], [], [], timeout)[0])
+        return bool(self._lines) or bool(select.select([self._sock], [], [], timeout)[0])

@@ -48,7 +48,7 @@ def problems(folder: Path, agents: str = AGENTS, tasks: str = TASKS) -> list[str
 
 def test_the_crew_that_comes_with_the_project_loads() -> None:
     crew = load(PROJECT / "config", TOOLS)
-    assert [(task.name, crew.agents[task.agent].role) for task in crew.tasks] == [
+    assert [(task.name, crew.role_of(task)) for task in crew.tasks] == [
         ("create_content_plan", "Content Planner"),
         ("analyze_sentiment", "Sentiment Analyst"),
         ("research_trends", "Trend Researcher"),
@@ -144,6 +144,51 @@ def test_a_task_without_an_agent_is_told_whom_it_may_name(tmp_path: Path) -> Non
     assert problems(tmp_path, several, TASKS.replace("    agent: writer\n", "")) == [
         "tasks.yaml:2:3: tasks.draft.agent: missing; write who does it: one of editor, writer"
     ]
+
+
+def test_crew_yaml_says_who_manages_and_then_tasks_need_no_agent(tmp_path: Path) -> None:
+    (tmp_path / "crew.yaml").write_text(
+        "process: hierarchical\nmanager_llm: openai\nmemory: true\nmax_rpm: 9\n"
+        "before_kickoff_callbacks: team.hooks:before\n"
+    )
+    crew = load_texts(tmp_path, tasks=TASKS.replace("    agent: writer\n", ""))
+    assert (crew.team.process, crew.team.llms) == (
+        "hierarchical",
+        {"manager_llm": {"model": "openai"}},
+    )
+    assert crew.team.options == {
+        "before_kickoff_callbacks": (Reference("team.hooks", "before"),),
+        "max_rpm": 9,
+        "memory": True,
+    }
+    assert [(task.agent, crew.role_of(task)) for task in crew.tasks] == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "process: hierarchical\n",
+            "crew.yaml:1:10: process: needs a manager; add manager_llm: with a model, or "
+            "manager_agent: with a name of agents.yaml",
+        ),
+        (
+            "process: parallel\n",
+            "crew.yaml:1:10: process: must be 'sequential' or 'hierarchical', not 'parallel'",
+        ),
+        (
+            "manager_agent: boss\n",
+            "crew.yaml:1:16: manager_agent: unknown agent 'boss'; agents.yaml has writer",
+        ),
+        ("proces: x\n", "crew.yaml:1:1: proces: unknown key; did you mean 'process'?"),
+        ("[a]\n", "crew.yaml:1:1: expected the keys of a crew, not a list"),
+    ],
+)
+def test_a_mistake_in_crew_yaml_is_told_like_any_other(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    (tmp_path / "crew.yaml").write_text(text)
+    assert problems(tmp_path) == [problem]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""What this project takes for granted about CrewAI 1.15.30, run against the real one.
+"""What this project takes for granted about CrewAI, run against the real one.
 
 `python -m tests.worker.contracts` runs every check and prints {name: null or traceback}.
 test_contract.py runs that in a process of its own and reports each check. The docstrings say what
-breaks when a check fails after an upgrade, and what to do.
+breaks when a check fails after an upgrade, and what to do. What fails in an older release is `of`
+something that sidecar/worker/engine/versions.py says it lacks, and `make crewai` sees to that.
 
 CrewAI is imported inside the functions only, so that the names can be listed without it.
 """
@@ -12,16 +13,51 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import metadata
+from typing import Any, Final
 
-__all__ = ["all_checks", "check", "kickoff", "make_crew", "shout"]
+__all__ = [
+    "EXAMINED",
+    "all_checks",
+    "check",
+    "is_examined",
+    "kickoff",
+    "lack_of",
+    "make_crew",
+    "of",
+    "shout",
+]
+
+EXAMINED: Final = "1.15.30"
+"""The release that our lists are complete for: classes of events, providers, keys of a config. In
+any other, what is on them may be missing, and what is not may be new."""
 
 _checks: dict[str, Callable[[], None]] = {}
+_lacks: dict[str, str] = {}
 
 
 def check(function: Callable[[], None]) -> Callable[[], None]:
     _checks[function.__name__] = function
     return function
+
+
+def of(lack: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Of a check that fails where a release has that lack of versions.LACKS."""
+
+    def mark(function: Callable[[], None]) -> Callable[[], None]:
+        _lacks[function.__name__] = lack
+        return function
+
+    return mark
+
+
+def lack_of(name: str) -> str | None:
+    """What the check of that name is `of`."""
+    return _lacks.get(name)
+
+
+def is_examined() -> bool:
+    return metadata.version("crewai") == EXAMINED
 
 
 def all_checks() -> Mapping[str, Callable[[], None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.contracts import check, kickoff, make_crew, shout
+from tests.worker.contracts import check, kickoff, make_crew, of, shout
 
 
 @check
@@ -118,6 +118,7 @@ def check_a_flow_knows_its_routers() -> None:
 
 
 @check
+@of("abort")
 def check_abort_from_a_chunk_stops_the_crew_within_one_token() -> None:
     """gates.py: `HookAborted` raised in the sink must pass every retry layer. If it is
     retried or swallowed, cancelling costs money: find what CrewAI lets through now."""
@@ -138,6 +139,7 @@ def check_abort_from_a_chunk_stops_the_crew_within_one_token() -> None:
 
 
 @check
+@of("abort")
 def check_abort_from_hooks_stops_the_crew() -> None:
     """gates.py: PRE_STEP and PRE_MODEL_CALL must exist, be reached, and let `HookAborted`
     through; a missing point leaves a gap in which a cancelled crew runs on."""
@@ -239,7 +241,21 @@ def check_tool_events_are_paired() -> None:
     assert finished.started_event_id == started.event_id
     assert started.tool_name == finished.tool_name == "shout"
     assert started.tool_args == {"text": "On tea"}
-    assert finished.failure is None
+
+
+@check
+@of("failure")
+def check_a_tool_that_gave_up_says_why() -> None:
+    """mapping.py `_tool_ended`: a tool that reports a failure instead of raising one has it in
+    `failure` of its ending. If that is gone, such a tool is told as one that succeeded."""
+    ended: list[Any] = []
+
+    def sink(_source: Any, event: Any) -> None:
+        if event.type == "tool_usage_finished":
+            ended.append(event)
+
+    kickoff(make_crew(tools=[shout()]), sink)
+    assert [event.failure for event in ended] == [None]
 
 
 @check

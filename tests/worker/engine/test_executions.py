@@ -224,3 +224,20 @@ def test_a_crews_planner_is_none_of_its_tasks(worker: Child, tmp_path: Path) -> 
     assert told == [("planning", "1.3"), ("first", "1.1"), ("second", "1.2")]
     lines = (tmp_path / "run" / "journal.ndjson").read_text().splitlines()
     assert len(lines) == 2
+
+
+def test_crews_in_the_users_threads_stand_still_and_stop_like_any(
+    worker: Child, tmp_path: Path
+) -> None:
+    worker.start(spec_for(tmp_path, target=f"{TARGETS}:SlowThreads"))
+    writing: set[str] = set()
+    while writing != {"One", "Two"}:
+        writing.add(worker.until("llm.delta")["agent"])
+    worker.order(order="pause", cause="c-p")
+    assert worker.until("run.paused")["data"] == {"boundary": "token"}
+    assert worker.silent(0.5)
+    worker.order(order="resume", cause="c-r")
+    worker.until("llm.delta")
+    worker.order(order="cancel", cause="c-c")
+    last = worker.rest()
+    assert (last["type"], last["cause"]) == ("run.cancelled", "c-c")

@@ -258,3 +258,14 @@ def test_a_guardrail_tells_why_a_task_is_tried_again() -> None:
     (fact,) = Mapper().facts(None, ended)
     assert fact["type"] == "guardrail.completed"
     assert fact["data"] == {"call": "e1", "retry": 1, "success": False, "error": "too short"}
+
+
+def test_a_method_that_pauses_is_told_where_it_is_and_has_not_ended() -> None:
+    mapper, flow = Mapper(), SimpleNamespace(_is_router=lambda _name: False)
+    of: dict[str, Any] = {"flow_name": "Ask", "method_name": "draft", "result": "a draft"}
+    (begun,) = mapper.facts(flow, event("method_execution_started", event_id="m", **of))
+    paused = event("method_execution_paused", started_event_id="m", message="good?", **of)
+    (fact,) = mapper.facts(flow, paused)
+    assert (fact["type"], fact["tid"], fact["method"]) == ("event", begun["tid"], "draft")
+    end = event("method_execution_finished", started_event_id="m", **of)
+    assert mapper.facts(flow, end)[0]["tid"] == begun["tid"]

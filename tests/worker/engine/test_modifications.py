@@ -265,15 +265,19 @@ def test_a_crew_on_an_event_loop_is_steered_like_any_other(
     assert [cause for cause, _ in modified(openai_worker)] == ["c-1", "c-2"]
 
 
-def test_an_instruction_for_one_task_reaches_no_other(worker: Child, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["name", "tid"])
+def test_an_instruction_for_one_task_reaches_no_other(
+    worker: Child, tmp_path: Path, by: str
+) -> None:
     worker.start(spec_for(tmp_path, target=f"{TARGETS}:parallel"))
     worker.until("task.started", name="task_2")
-    modify(worker, "c-3", instruction="Third.", task="task_3")
-    modify(worker, "c-2", instruction="Second.", task="task_2", now=True)
+    tasks = {task["name"]: task[by] for task in worker.of("run.started")[0]["data"]["tasks"]}
+    modify(worker, "c-3", instruction="Third.", task=tasks["task_3"])
+    modify(worker, "c-2", instruction="Second.", task=tasks["task_2"], now=True)
     assert worker.rest()["type"] == "run.completed"
     said = {
         name: [text for text in ("Second.", "Third.") if f"asked for: {text}" in worker.text(name)]
-        for name in ("task_1", "task_2", "task_3")
+        for name in tasks
     }
     assert said == {"task_1": [], "task_2": ["Second."], "task_3": ["Third."]}
     assert [(fact["task"], fact["cause"]) for fact in worker.of("run.modified")] == [

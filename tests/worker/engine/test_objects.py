@@ -53,11 +53,29 @@ def mentions_tea(output):
     return ("Tea" in output.raw, output.raw if "Tea" in output.raw else "say Tea")
 
 
+def into_a_cup(inputs):
+    return {**inputs, "message": inputs["message"] + " in a cup"}
+
+
 def done(output):
     print("done with", output.name)
 
 
 limit = 3
+'''
+THEIR_TOOLS: Final = '''
+from crewai.tools import BaseTool, tool
+
+
+def clap(times: int) -> str:
+    """Applaud."""
+    return "clap " * times
+
+
+@tool("take a bow")
+def bow(times: int) -> str:
+    """Bow."""
+    return "bow " * times
 '''
 PLAN: Final = '{"title": "Tea", "points": 3}'
 
@@ -118,16 +136,61 @@ def test_a_guardrail_of_the_users_own_has_the_task_done_again(
 def test_tools_are_functions_tools_and_classes_of_them_wherever_they_stand(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path, whose: str
 ) -> None:
-    tools = "  tools: [clap, 'team.parts:shout', 'team.parts:whisper', 'team.parts:Search']\n"
+    tools = "  tools: [clap, bow, 'team.parts:shout', 'team.parts:whisper', 'team.parts:Search']\n"
     said = project(
         tmp_path,
         **{whose: tools},
-        tools='def clap(times: int) -> str:\n    """Applaud."""\n    return "clap " * times\n',
+        tools=THEIR_TOOLS,
     )
     last = openai_worker.run(spec_for(tmp_path, **said))
     assert last["data"] == {"output": "A real client heard this."}
     offered = [one["function"]["name"] for one in openai_server.requests[0]["body"]["tools"]]
-    assert offered == ["clap", "shout", "whisper", "search"]
+    assert offered == ["clap", "take_a_bow", "shout", "whisper", "search"]
+
+
+def test_crew_yaml_makes_a_crew_whose_manager_decides(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(tmp_path, "editor:\n  role: Editor\n  goal: Edit\n  backstory: Edits.\n")
+    (tmp_path / "config" / "crew.yaml").write_text(
+        "process: hierarchical\nmanager_llm: {model: openai, temperature: 0.5}\n"
+        "before_kickoff_callbacks: team.parts:into_a_cup\n"
+    )
+    last = openai_worker.run(spec_for(tmp_path, **said))
+    assert last["data"] == {"output": "A real client heard this."}
+    [task] = openai_worker.of("run.started")[0]["data"]["tasks"]
+    assert (task["name"], task["agent"]) == ("draft", None)
+    [asked] = [one["body"] for one in openai_server.requests]
+    assert (asked["model"], asked["temperature"]) == ("any-model", 0.5)
+    offered = {one["function"]["name"]: one["function"] for one in asked["tools"]}
+    assert offered.keys() == {"delegate_work_to_coworker", "ask_question_to_coworker"}
+    assert "Writer, Editor" in offered["delegate_work_to_coworker"]["description"]
+    assert "in a cup" in json.dumps(asked["messages"])
+
+
+def test_a_manager_from_agents_yaml_is_none_of_the_workers(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(tmp_path, "boss:\n  role: Boss\n  goal: Lead\n  backstory: Leads.\n")
+    (tmp_path / "config" / "crew.yaml").write_text("process: hierarchical\nmanager_agent: boss\n")
+    assert openai_worker.run(spec_for(tmp_path, **said))["type"] == "run.completed"
+    [asked] = [one["body"] for one in openai_server.requests]
+    assert "You are Boss" in json.dumps(asked["messages"])
+    coworkers = json.dumps(asked["tools"])
+    assert "Writer" in coworkers
+    assert "Boss" not in coworkers
+
+
+def test_an_agent_may_delegate_to_one_without_a_task(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    said = project(
+        tmp_path,
+        "  allow_delegation: true\neditor:\n  role: Editor\n  goal: Edit\n  backstory: Edits.\n",
+        "  agent: writer\n",
+    )
+    assert openai_worker.run(spec_for(tmp_path, **said))["type"] == "run.completed"
+    assert "Editor" in json.dumps(openai_server.requests[0]["body"]["tools"])
 
 
 @pytest.mark.parametrize(
@@ -201,3 +264,8 @@ def test_a_model_of_an_agents_own_that_cannot_be_made_is_told_with_the_agent(
     assert last["data"]["error"]["message"].startswith(
         "agents.writer: the model 'openrouter/a/b' can't be used: "
     )
+
+
+def test_an_agent_with_a_memory_of_its_own_works_offline_too(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, **project(tmp_path, "  memory: true\n")))
+    assert last["type"] == "run.completed", last

@@ -213,6 +213,20 @@ def test_an_agent_that_names_a_bare_provider_gets_the_environments_model_of_it(
     assert [one["body"]["model"] for one in openai_server.requests] == ["any-model"]
 
 
+def test_a_run_says_the_model_that_its_first_agent_has(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "agents.yaml").write_text(
+        "a: {role: A, goal: G, backstory: B, llm: {model: openai/other, temperature: 1}}"
+    )
+    (config / "tasks.yaml").write_text("t: {description: D, expected_output: E}")
+    openai_worker.run(spec_for(tmp_path, config=str(config)))
+    assert openai_worker.of("run.started")[0]["data"]["model"] == "openai/other"
+    assert [one["body"]["model"] for one in openai_server.requests] == ["other"]
+
+
 def test_the_server_lists_its_requests_and_answers_whole_when_not_asked_to_stream(
     openai_server: OpenAIServer,
 ) -> None:

@@ -134,7 +134,7 @@ def test_every_provider_s_tokens_are_counted(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize("name", ["openai", "anthropic", "gemini"])
 def test_three_instructions_now_never_hang_a_run(
     worker_of: Make, server: WireServer, tmp_path: Path, name: str

@@ -9,6 +9,7 @@ import pytest
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.targets"
+ENTRIES = "tests.worker.entries"
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,101 @@ def test_a_target_that_is_no_crew_says_why(
     assert last["type"] == "run.failed"
     assert last["data"]["error"]["code"] == "bad_crew"
     assert message in last["data"]["error"]["message"]
+
+
+def planned(child: Child) -> list[tuple[str, str]]:
+    tasks = child.of("run.started")[0]["data"]["tasks"]
+    return [(task["name"], task["agent"]) for task in tasks]
+
+
+def say(child: Child) -> str:
+    return "".join(fact["data"]["text"] for fact in child.of("llm.delta"))
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["an_async_factory", "with_inputs", "with_keywords", "with_a_name", "Plain", "a_class"],
+)
+def test_a_factory_gets_the_inputs_that_it_takes(
+    worker: Child, tmp_path: Path, target: str
+) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:{target}"))
+    assert last["type"] == "run.completed", last
+    assert "tulips" in last["data"]["output"]
+    assert planned(worker) == [("first", "Writer")]
+
+
+def test_an_agent_is_asked_the_brief(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:an_agent"))
+    assert last["type"] == "run.completed", last
+    assert last["data"]["output"] == say(worker)
+    assert "tulips" in say(worker)
+
+
+@pytest.mark.parametrize(
+    ("target", "output"),
+    [("kicks_off", "{}"), ("kicks_off_silently", "{}"), ("kicks_off_later", "wrapped: {}")],
+)
+def test_a_function_that_kicks_off_by_itself_is_heard_from_its_first_line(
+    worker: Child, tmp_path: Path, target: str, output: str
+) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:{target}"))
+    assert last["type"] == "run.completed", last
+    types = [fact["type"] for fact in worker.facts if fact["type"] != "log"]
+    assert types[1] == "run.started"
+    assert {"task.started", "llm.delta", "task.completed"} <= set(types)
+    assert planned(worker) == [("first", "Writer")]
+    assert "tulips" in say(worker)
+    assert last["data"]["output"] == output.format(say(worker))
+
+
+def test_so_is_one_that_kicks_off_a_flow(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:kicks_off_a_flow"))
+    types = [fact["type"] for fact in worker.facts if fact["type"] != "log"]
+    assert types[1] == "run.started"
+    assert {"flow.started", "method.completed"} <= set(types)
+    assert last["type"] == "run.completed"
+
+
+def test_what_such_a_function_raises_is_its_own(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:kicks_off_and_fails"))
+    assert last["data"]["error"] == {
+        "code": "error",
+        "message": "RuntimeError: nowhere to put it",
+    }
+
+
+def test_such_a_function_stops_at_its_next_token(worker: Child, tmp_path: Path) -> None:
+    worker.start(spec_for(tmp_path, target=f"{ENTRIES}:kicks_off_silently"))
+    worker.until("llm.delta")
+    worker.order(order="cancel", cause="c-1")
+    assert worker.rest()["type"] == "run.cancelled"
+    assert not worker.of("task.completed")
+
+
+def test_the_one_text_that_a_crew_wants_is_the_brief(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, "tulips", target=f"{ENTRIES}:one_text"))
+    assert "tulips" in last["data"]["output"], last
+
+
+def test_inputs_that_are_wanted_and_were_not_sent_are_named(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:two_texts"))
+    assert last["data"]["error"] == {
+        "code": "bad_crew",
+        "message": "this crew wants {subject}, {reader}; you sent {message}",
+    }
+
+
+def test_what_a_crew_adds_itself_is_not_missing(worker: Child, tmp_path: Path) -> None:
+    spec = spec_for(tmp_path, target=f"{ENTRIES}:with_a_callback", inputs={"subject": "tulips"})
+    assert worker.run(spec)["type"] == "run.completed"
+
+
+def test_a_flow_with_a_typed_state_gets_its_fields(worker: Child, tmp_path: Path) -> None:
+    spec = spec_for(tmp_path, target=f"{ENTRIES}:Typed", inputs={"user_input": "tulips"})
+    assert worker.run(spec)["data"]["output"] == "on tulips"
+
+
+def test_a_mistake_in_a_users_file_is_told_with_its_line(worker: Child, tmp_path: Path) -> None:
+    last = worker.run(spec_for(tmp_path, target="tests.worker.broken_target:x"))
+    assert last["data"]["error"]["message"].endswith("(tests/worker/broken_target.py, line 3)")

@@ -74,7 +74,15 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
             {...(work.length > 0 && { work, show })}
           />
         ) : (
-          <Group key={item.tid} group={item} look={look} round={rounds.get(item.tid)} depth={depth}>
+          <Group
+            key={item.tid}
+            group={item}
+            look={look}
+            round={rounds.get(item.tid)}
+            // What failed in it says so itself.
+            error={work.some(({ error }) => error === item.error) ? null : item.error}
+            depth={depth}
+          >
             <Steps
               steps={item.steps}
               notes={notes}
@@ -161,12 +169,13 @@ interface GroupProps {
   readonly look: Look;
   /** Which time it is, if there are several. */
   readonly round: number | undefined;
+  readonly error: string | null;
   readonly depth: number;
   readonly children: ReactNode;
 }
 
 /** A flow, a method of it, or a crew: a headed section around all that is in it. */
-function Group({ group, look, round, depth, children }: GroupProps) {
+function Group({ group, look, round, error, depth, children }: GroupProps) {
   const [open, setOpen] = useState(true);
   const body = useId();
   // Below the page's own heading, and no deeper than HTML goes.
@@ -194,7 +203,7 @@ function Group({ group, look, round, depth, children }: GroupProps) {
       </Heading>
       <div id={body} className="group-body" hidden={!open}>
         {children}
-        {group.error && <p className="task-error">{group.error}</p>}
+        {error && <p className="task-error">{error}</p>}
       </div>
     </li>
   );

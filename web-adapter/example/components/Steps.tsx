@@ -124,7 +124,7 @@ function Tool({ tool }: { tool: ToolView }) {
 }
 
 function Aside({ aside }: { readonly aside: AsideView }) {
-  const { title, text, wrong } = wordsOf(aside);
+  const { title, text, wrong, rest } = wordsOf(aside);
   return (
     <details
       className="tool aside"
@@ -140,11 +140,18 @@ function Aside({ aside }: { readonly aside: AsideView }) {
         <span className="aside-title">{title}</span>
         {text && <span className="aside-text">{text}</span>}
       </summary>
-      <dl>
-        <dd>
-          <pre>{JSON.stringify(aside.data, null, 2)}</pre>
-        </dd>
-      </dl>
+      {rest.length > 0 && (
+        <dl>
+          {rest.map(([name, value]) => (
+            <Fragment key={name}>
+              <dt>{name.replaceAll("_", " ")}</dt>
+              <dd>
+                <pre>{value}</pre>
+              </dd>
+            </Fragment>
+          ))}
+        </dl>
+      )}
     </details>
   );
 }

@@ -5,6 +5,8 @@ export interface AsideWords {
   /** One line at most is shown of it, unless it says why something was not good enough. */
   readonly text: string;
   readonly wrong: boolean;
+  /** All that was told, as name and text. */
+  readonly rest: readonly (readonly [string, string])[];
 }
 
 const TITLES: Record<AsideView["word"], string> = {
@@ -18,19 +20,28 @@ const TITLES: Record<AsideView["word"], string> = {
   event: "",
 };
 
-/** An aside in a line. */
+/** What of the data says most, in this order. */
+const TELLING = ["error", "query", "tool", "skill", "text", "plan", "value", "prompt", "content", "server", "endpoint"];
+/** What pairs an end with its beginning, and what the title says already. */
+const KNOWN = ["call", "operation", "kind"];
+
+/** An aside in words. */
 export function wordsOf({ word, state, data }: AsideView): AsideWords {
-  const error = data["error"];
-  const wrong = state === "failed" || data["success"] === false || (word !== "event" && typeof error === "string");
-  const text = typeof error === "string" && error ? error : gist(data);
-  if (word === "event") return { title: String(data["kind"]).replaceAll("_", " "), text: "", wrong: false };
-  if (word === "guardrail") {
-    if (state === "running") return { title: "Guardrail checks", text: "", wrong: false };
-    return { title: wrong ? "Guardrail sent it back" : "Guardrail passed", text: wrong ? text : "", wrong };
-  }
-  return { title: wrong ? `${TITLES[word]} failed` : TITLES[word], text, wrong };
+  const wrong = word !== "event" && (state === "failed" || data["success"] === false || !!data["error"]);
+  const rest = Object.entries(data).flatMap(([name, value]) =>
+    KNOWN.includes(name) || value === null ? [] : [[name, textOf(value)] as const],
+  );
+  const gist = TELLING.map((name) => data[name]).find((value) => typeof value === "string" && value !== "");
+  const text = typeof gist === "string" && word !== "event" ? gist : "";
+  return { title: titleOf(word, state, data, wrong), text, wrong, rest };
 }
 
-/** The first words among the data: a query, a name, a plan. */
-const gist = (data: AsideView["data"]): string =>
-  (Object.values(data).find((value) => typeof value === "string" && value !== "") as string | undefined) ?? "";
+function titleOf(word: AsideView["word"], state: AsideView["state"], data: AsideView["data"], wrong: boolean): string {
+  if (word === "event") return inWords(data["kind"]);
+  if (word === "guardrail")
+    return state === "running" ? "Guardrail checks" : `Guardrail ${wrong ? "sent it back" : "passed"}`;
+  return [TITLES[word], inWords(data["operation"]), wrong && "failed"].filter(Boolean).join(" ");
+}
+
+const inWords = (name: unknown): string => (typeof name === "string" ? name.replaceAll("_", " ") : "");
+const textOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
