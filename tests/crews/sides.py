@@ -48,6 +48,7 @@ class Sides:
     def __init__(self, zygote: Zygote, model: Model) -> None:
         self._zygote = zygote
         self.model = model
+        self._known: dict[str, Direct] = {}
         self._program = subprocess.Popen(
             [sys.executable, "-m", "tests.crews.direct"],
             env=clean_environment(**_QUIET),
@@ -88,6 +89,12 @@ class Sides:
         assert code == "0", (code, file.with_suffix(".log").read_text())
         came = json.loads(file.read_text())
         return Direct(**came, asked=self.model.asked("direct"))
+
+    def known(self, target: str, folder: Path) -> Direct:
+        """The same, run once."""
+        if target not in self._known:
+            self._known[target] = self.directly(target, folder)
+        return self._known[target]
 
     def worker(self, word: str, folder: Path) -> Child:
         """One that has said it is ready; its run's model knows it by `word`."""

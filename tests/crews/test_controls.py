@@ -41,7 +41,7 @@ class Stage:
 
     def __init__(self, sides: Sides, folder: Path, target: str) -> None:
         self._sides, self._folder, self._target = sides, folder, target
-        self.direct: Direct = sides.directly(target, folder)
+        self.direct: Direct = sides.known(target, folder)
         self._workers: list[Child] = []
 
     def worker(self) -> Child:
