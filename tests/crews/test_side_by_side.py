@@ -13,7 +13,7 @@ from tests.crews.registry import CREWS, FAILING
 from tests.crews.sides import Answers, Sides
 
 _SAMPLE: Final = (
-    *("processes.hierarchical", "processes.at_once", "agents.folded_role", "tasks.guarded"),
+    *("processes.hierarchical", "processes.at_once", "agents.skilled", "tasks.guarded"),
     *("outputs.of_pydantic", "flows.Joined", "people.reviewed", "threads.Pooled"),
 )
 """Those of `make test`; `make test-long` has them all."""
