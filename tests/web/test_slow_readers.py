@@ -15,7 +15,7 @@ from sidecar.web.connections import Connection
 from sidecar.web.peer import Peer
 from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
-from tests.support.served import Served, until_stuck
+from tests.support.served import Served, until_still, until_stuck
 from tests.support.vanished import vanish
 
 UPGRADE = (
@@ -126,6 +126,7 @@ async def test_what_only_the_kernel_has_for_a_reader_that_takes_nothing_does_not
     async with small(served, run, path, headers) as (_, connection):
         worker.say("llm.delta", {"text": "x" * 60_000})
         await settle()
+        await until_still(lambda: connection.taken)
         assert connection._socket.get_write_buffer_size() == 0
         for _ in range(3):
             await clock.turn(7)
