@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.sidecar import ROOT, Sidecar
+from tests.support.sidecar import BOUND, ROOT, Sidecar
 
 TEAM = """
     {first}
@@ -134,3 +135,28 @@ async def test_an_import_that_ends_its_process_ends_no_worker_again_and_again(
     sidecar.wait_until_ready()
     assert len((tmp_path / "tries").read_text().split()) <= 2
     assert (await start(http, sidecar, "s-1", inputs={"message": "tea"}))[0] == 201
+
+
+def until_imported(tally: Path, times: int) -> None:
+    """Look at the file that a module adds a line to, as another process leaves no other trace."""
+    deadline = time.monotonic() + BOUND
+    while len(tally.read_text().splitlines()) < times:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+async def test_a_run_finds_its_modules_imported_before_it_was_asked_for(
+    serve: Callable[..., Sidecar], http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    write(tmp_path, first="import os, time; os.system('echo once >> done'); print(time.time())")
+    sidecar = serve(SIDECAR_CREW="team:crew")
+    await crews(http, sidecar)
+    # By the one that looked, and by the one that is kept ready.
+    until_imported(tmp_path / "done", 2)
+    asked = time.time()
+    async with sidecar.client() as client:
+        run = await client.start({"topic": "tea", "city": "Ulm"})
+        events = [event async for event in client.follow(run)]
+    assert events[-1]["type"] == "run.completed"
+    (said,) = [e["data"]["text"] for e in events if e["type"] == "log" and "." in e["data"]["text"]]
+    assert float(said) < asked

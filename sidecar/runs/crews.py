@@ -136,6 +136,8 @@ class Crews:
             return
         except WorkerLost as error:
             self._names = None
+            if isinstance(error, CannotImport):
+                return  # of which the sidecar ends, saying so itself
             logger.warning("the crews could not be looked at: %s", error)
             return
         try:

@@ -46,8 +46,8 @@ def change_bytes(change: dict[str, Any]) -> int:
 _MAX_APPLIED: Final = 1_000
 """Applied modifications kept for another attempt; the oldest go first."""
 
-_QUIET: Final = frozenset({"llm.delta", "log", "step"})
-"""Types that move nothing but the position."""
+_MOVING: Final = frozenset({"run", "task", "input"})
+"""Nouns of types that move more than the position, beside `llm.completed`."""
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ class Run:
     @staticmethod
     def is_quiet(event: Draft) -> bool:
         """Whether it changes nothing but the position."""
-        return event.type in _QUIET
+        return event.type.partition(".")[0] not in _MOVING and event.type != "llm.completed"
 
     def apply(self, event: Draft, seq: int) -> bool:
         """Take one event in; True when the snapshot changed by more than its position.
@@ -186,7 +186,7 @@ class Run:
         Raises IllegalTransition, and changes nothing, when the table has no such step.
         """
         self.state = step(self.state, event.type)
-        if event.type in _QUIET:
+        if self.is_quiet(event):
             return False
         noun, _, verb = event.type.partition(".")
         if noun == "run":
@@ -197,10 +197,8 @@ class Run:
             self.input = dict(event.data) if verb == "requested" else None
             if verb == "answered":
                 self.answered.append(str(event.data.get("input")))
-        elif event.type == "llm.completed":
-            self._count(event.data.get("usage"))
         else:
-            return False
+            self._count(event.data.get("usage"))
         return True
 
     def _on_run(self, verb: str, event: Draft, seq: int) -> None:

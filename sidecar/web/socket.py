@@ -31,7 +31,16 @@ _HIGH_WATER: Final = 16_384
 class PeerSocket(asyncio.Protocol, Transport):
     """Bytes to one peer, with flow control. What they mean is the subclass's."""
 
-    __slots__ = ("_draining", "_given", "_paused", "_seen", "_socket", "_stall", "_still")
+    __slots__ = (
+        "_draining",
+        "_given",
+        "_paused",
+        "_seen",
+        "_socket",
+        "_stall",
+        "_still",
+        "lags",
+    )
 
     _socket: asyncio.Transport
 
@@ -41,6 +50,8 @@ class PeerSocket(asyncio.Protocol, Transport):
         self._given = self._seen = 0
         """Bytes: written, and of those acknowledged at the last look."""
         self._still = 0
+        self.lags = False
+        """Something was on its way at the last two looks, and some of it taken in between."""
         self._stall: Stall | None = None
         """While it takes no more."""
 
@@ -99,10 +110,9 @@ class PeerSocket(asyncio.Protocol, Transport):
         which nothing was acknowledged from one to the next; 0 if nothing is on its way."""
         waiting, before = untaken(self._socket), self._seen
         self._seen = self._given - waiting
-        if waiting:
-            self._still = self._still + 1 if self._seen == before else 1
-        else:
-            self._still = 0
+        moved = self._seen != before
+        self.lags = moved and waiting > 0 and self._still > 0
+        self._still = 0 if not waiting else 1 if moved else self._still + 1
         return self._still
 
     async def drain(self) -> None:

@@ -55,6 +55,9 @@ that streams reaches one at its next token. PROTOCOL.md promises the end within 
 _CANCEL_TOOL_SECONDS: Final = 2.5
 """The same while a tool is at work, so that it isn't cut off in the middle of a write; PROTOCOL.md
 promises the end within 3.5 s."""
+_OF_MAKING: Final = "skill."
+"""What an agent already says as it is made (crewai/agent/core.py): nothing has begun by that."""
+_MAX_EARLY: Final = 1_000
 _DRAIN_SECONDS: Final = 2.0
 """Limit for hearing the rest of what the crew printed, which is in the pipe already."""
 _CANCEL_DRAIN_SECONDS: Final = 0.05
@@ -126,6 +129,8 @@ class _Run:
         self._journal = Journal(self._directory, self._redactor.text)
         self._told = False
         """Whether it has started, as far as anybody knows."""
+        self._early: list[Fact] = []
+        """Told of while the crew was being made; said once it has started."""
         self._begin: Callable[[], None] = lambda: None
         """Says so where something else is told first: a function kicks off by itself."""
         self._unasked = set(spec["review"])
@@ -216,7 +221,6 @@ class _Run:
         made = targets.make(found, target, choice, spec["inputs"], begun)
         if isinstance(made, targets.Over):
             last = targets.last_output(crews[-1]) if crews else None
-            self._say_unasked()
             return output_of(last if made.result is None else made.result)
         named = task_list(made.tasks)
         if named:  # a Flow's tasks are known only when it comes to them
@@ -284,9 +288,7 @@ class _Run:
             whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
             put_back(job.crew, whole, inputs)
         self._stand()
-        output = output_of(job.run(dict(inputs)))
-        self._say_unasked()
-        return output
+        return output_of(job.run(dict(inputs)))
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
@@ -305,9 +307,15 @@ class _Run:
         known = planned(tasks, self._kept, tap.mapper.places.new_tid)
         self._planned = [task["tid"] for task in known]
         self._tell(started(self._spec, model, known, self._kept))
+        early, self._early = self._early, []
+        for said in early:
+            self._tell(said)
 
     def _tell(self, said: Fact) -> None:
         if not self._told and said["type"] not in ("log", "run.started"):
+            if said["type"].startswith(_OF_MAKING) and len(self._early) < _MAX_EARLY:
+                self._early.append(said)
+                return
             self._begin()
         if said["type"] == "task.completed" and said.get("tid") in self._planned:
             # Before the fact: what the gateway takes for finished can be restored.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import os
 import random
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from sidecar.channel import WORKER_BROKEN, WORKER_READY, encode_line, fact
+from sidecar.channel import WORKER_BROKEN, WORKER_READY, Look, encode_line, fact
 from sidecar.pool import CannotImport, Pool, Worker
 from sidecar.pool import pool as module
 from sidecar.pool.pool import Process, WorkerLost
@@ -471,3 +472,40 @@ async def test_launches_of_the_same_moment_that_fail_are_one_failure(
     assert len([one for one in caplog.records if one.levelno == logging.ERROR]) == 1
     await clock.turn(0.2)
     assert pool.launched == 10
+
+
+async def test_an_idle_worker_is_told_what_to_import_until_one_dies_of_it(make: Make) -> None:
+    pool = make()
+    look: Look = {"folder": "f", "environ": {}, "crews": []}
+    pool.brief = lambda: {"order": "prepare", "look": look}
+    pool.start()
+    (first,) = await idle_of(pool)
+    assert json.loads(pool.ends[0].recv(4096)) == {"order": "prepare", "look": look}
+    pool.leave(0, 7)
+    await settle()
+    (second,) = await idle_of(pool)
+    assert second is not first
+    pool.ends[1].setblocking(False)
+    with pytest.raises(BlockingIOError):
+        pool.ends[1].recv(4096)
+
+
+async def test_a_worker_for_something_else_is_none_of_those_that_are_kept(make: Make) -> None:
+    pool = make()
+    pool.start()
+    await settle()
+    worker = await pool.make()
+    assert worker not in await idle_of(pool)
+    assert pool.launched == 2
+    worker.close()
+
+
+async def test_none_is_made_for_something_else_while_none_can_be(make: Make) -> None:
+    pool = make(WorkerLost("no luck"))
+    pool.start()
+    await settle()
+    assert pool.launched == 1
+    for _ in range(3):
+        with pytest.raises(WorkerLost, match="no luck"):
+            await pool.make()
+    assert pool.launched == 1

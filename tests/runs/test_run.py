@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import IllegalTransition
 from sidecar.protocol.events import Draft
-from sidecar.protocol.states import FINAL_STATES, FINAL_TYPES, LIVE_STATES, State, step
+from sidecar.protocol.states import FINAL_STATES, FINAL_TYPES, LIVE_STATES, TABLE, State, step
 from sidecar.runs.run import Run
 from tests.support.long import examples
 
@@ -91,6 +91,18 @@ def test_a_cancel_that_was_logged_is_not_overtaken_by_the_crew() -> None:
 def test_nothing_of_the_crew_appears_while_paused() -> None:
     for type in ("llm.delta", "task.completed", "tool.started", "step", "log"):
         assert not _allowed("paused", type)
+
+
+def test_what_is_quiet_changes_nothing_and_needs_no_copy_of_the_run() -> None:
+    quiet = {type for row in TABLE.values() for type in row if Run.is_quiet(Draft(type, 1.0, {}))}
+    assert {"llm.delta", "agent.started", "crew.completed", "memory.failed", "event"} <= quiet
+    assert not quiet & {"task.started", "llm.completed", "run.modified", "input.requested"}
+    for state in LIVE_STATES:
+        run = Run("r", "default", created=0.0, state=state)
+        before = run.record(epoch="e", seq=1)
+        for type in quiet & TABLE[state].keys():
+            assert not run.apply(Draft(type, 1.0, {"name": "n"}, task="t", tid="1.1"), 2)
+            assert run.record(epoch="e", seq=1) == before
 
 
 def test_a_step_off_the_table_changes_nothing() -> None:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Awaitable, Iterator
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from aiohttp import web
 
@@ -71,7 +71,7 @@ class OpenAIServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="openai-server", daemon=True)
 
-    def __enter__(self) -> OpenAIServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):
             raise TimeoutError("the OpenAI server did not start")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.support.clock import settle
 from tests.support.commands import command
 from tests.support.scripted import STARTED, ScriptedPool, ScriptedWorker
 
-__all__ = ["Served", "blocks", "serve", "until_stuck"]
+__all__ = ["Served", "blocks", "serve", "until_still", "until_stuck"]
 
 
 class Served:
@@ -105,12 +106,24 @@ async def serve(folder: Path, **chosen: Any) -> AsyncIterator[Served]:
         await served.close()
 
 
-async def until_stuck(connection: Connection) -> None:
-    """Until its peer takes no more: what waits for it does not get less, nor more."""
-    before, now = -1, 0
-    while connection.writable or now != before:
+async def until_still(taken: Callable[[], int]) -> None:
+    """Until what a peer has acknowledged stands still for twice as long as the kernel waits before
+    it sends the part of a segment that fits a small window (TCP_RTO_MIN in net/tcp.h, 0.2 s); that
+    goes by the kernel's clock, and nothing tells of it."""
+    last, since = -1, 0.0
+    while time.monotonic() < since + 0.4:
         await settle()
-        before, now = now, connection._socket.get_write_buffer_size()
+        if (now := taken()) != last:
+            last, since = now, time.monotonic()
+        await asyncio.to_thread(time.sleep, 0.02)
+
+
+async def until_stuck(connection: Connection) -> None:
+    """Until its peer takes no more, from when on its stall is timed."""
+    while connection.writable:
+        await settle()
+    await until_still(lambda: connection.taken)
+    connection.pause_writing()
 
 
 async def blocks(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str | None, Any]]:

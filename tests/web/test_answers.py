@@ -15,8 +15,9 @@ import pytest
 from aiohttp import web
 
 from sidecar.web.stall import STALL_SECONDS
+from sidecar.web.untaken import untaken
 from tests.support.clock import Clock, settle
-from tests.support.served import Served
+from tests.support.served import Served, until_still
 
 LONG = b"GET /runs/%b/events?limit=10000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
@@ -63,6 +64,7 @@ async def unread(served: Served) -> tuple[asyncio.Transport, asyncio.StreamWrite
         for _ in range(20):
             await settle()
         before, now = now, transport.get_write_buffer_size()
+    await until_still(lambda: -untaken(transport))
     return transport, writer
 
 
@@ -70,9 +72,11 @@ async def test_an_answer_that_is_not_taken_ends_its_connection(
     served: Served, clock: Clock
 ) -> None:
     transport, writer = await unread(served)
-    await clock.turn(STALL_SECONDS - 1)
+    # The first look takes in what was acknowledged since it was told to pause.
+    await clock.turn(3)
+    await clock.turn(STALL_SECONDS - 4)
     assert not transport.is_closing()
-    await clock.turn(1)
+    await clock.turn(4)
     assert transport.is_closing()
     assert transport.get_write_buffer_size() == 0
     writer.transport.abort()

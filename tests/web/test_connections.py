@@ -14,7 +14,7 @@ from sidecar.protocol import Draft, Piece
 from sidecar.web.connections import Connection, Connections
 from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
-from tests.support.served import until_stuck
+from tests.support.served import until_still, until_stuck
 
 PING = 10.0
 MUCH = 24_000_000
@@ -143,6 +143,7 @@ async def test_one_that_is_leaving_and_does_not_take_what_is_left_is_cut_off(
     while not visitor._socket.get_write_buffer_size():
         visitor.send(b"x" * 4_096)
         await settle()
+    await until_still(lambda: visitor.taken)
     visitor.close()
     for _ in range(3):
         await clock.turn(7)

@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sidecar.web.connections import Connection
+from sidecar.web.peer import Peer
 from sidecar.web.stall import STALL_SECONDS
 from tests.support.clock import Clock, settle
-from tests.support.served import Served, until_stuck
+from tests.support.served import Served, until_still, until_stuck
 from tests.support.vanished import vanish
 
 UPGRADE = (
@@ -100,6 +101,23 @@ async def test_what_is_slow_is_told_by_what_a_reader_acknowledges(
         assert connection._stall is not None
 
 
+async def test_who_has_yet_to_read_up_to_our_pings_is_not_silent(
+    served: Served, clock: Clock
+) -> None:
+    # Behind 100 KB in the kernel, at 2 KB/s.
+    run, worker = await served.running()
+    async with small(served, run, "/ws", UPGRADE) as (sock, connection):
+        worker.say("llm.delta", {"text": "x" * 100_000})
+        await settle()
+        assert connection.writable
+        for _ in range(6):
+            await clock.turn(7)
+            assert await take(sock, 14_336) == 14_336
+            await settle()
+        assert isinstance(connection, Peer)
+        assert not connection._dismissed
+
+
 @both
 async def test_what_only_the_kernel_has_for_a_reader_that_takes_nothing_does_not_keep_it(
     served: Served, clock: Clock, path: str, headers: str
@@ -108,6 +126,7 @@ async def test_what_only_the_kernel_has_for_a_reader_that_takes_nothing_does_not
     async with small(served, run, path, headers) as (_, connection):
         worker.say("llm.delta", {"text": "x" * 60_000})
         await settle()
+        await until_still(lambda: connection.taken)
         assert connection._socket.get_write_buffer_size() == 0
         for _ in range(3):
             await clock.turn(7)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from crewai.tasks.llm_guardrail import LLMGuardrail
 from crewai.tools import tool
 
 from sidecar.worker.engine.models import choose, create
-from tests.worker import nested
+from sidecar.worker.engine.offline import OfflineLLM
+from tests.worker import nested, targets
+from tests.worker.nested import Forgetful
 
 _names = vars(event_bus)
 _publish = _names["publish_stream_event"]
@@ -139,6 +142,81 @@ def alone() -> Any:
     return Alone()
 
 
+def streaming() -> Any:
+    """A crew that gives its chunks to the flow that kicks it off."""
+
+    class Streaming(Forgetful):
+        @start()
+        def write(self) -> str:
+            made = _crew(stream=True)
+            chunks: Any = made.kickoff(inputs={"message": "tea"})
+            return str(len(list(chunks)))
+
+    return Streaming()
+
+
+def each_at_once() -> Any:
+    class EachAtOnce(Forgetful):
+        @start()
+        async def write(self) -> str:
+            made = _crew()
+            items = [{"message": f"item {number}"} for number in range(3)]
+            outputs: Any = await made.kickoff_for_each_async(items)
+            return str(len(outputs))
+
+    return EachAtOnce()
+
+
+def checked_agent() -> Any:
+    refusals = iter([False])
+
+    def guardrail(output):  # type: ignore[no-untyped-def]
+        return (True, output.raw) if next(refusals, True) else (False, "It is too short.")
+
+    class Checked(Forgetful):
+        @start()
+        def write(self) -> str:
+            lone = Agent(
+                role="Loner", goal="Write", backstory="W.", llm=_llm(), guardrail=guardrail
+            )
+            return str(lone.kickoff("Write about tea"))
+
+    return Checked()
+
+
+def repeated() -> Any:
+    """One crew object, kicked off again and again, and at last by two threads at the same time."""
+
+    class Repeated(Forgetful):
+        @start()
+        def write(self) -> str:
+            made = _crew()
+            outputs = [made.kickoff(inputs={"message": "tea"}) for _ in range(2)]
+            with ThreadPoolExecutor(2) as pool:
+                outputs += pool.map(lambda _: made.kickoff(inputs={"message": "tea"}), range(2))
+            return str(len(outputs))
+
+    return Repeated()
+
+
+def fails() -> Crew:
+    """Its model breaks in the middle of the second task."""
+
+    class Breaking(OfflineLLM):
+        def _stream_text(self, words: Any, task: Any, agent: Any) -> int:
+            if task is not None and task.name == "second":
+                raise RuntimeError("the model broke")
+            return super()._stream_text(words, task, agent)
+
+    llm = Breaking(model="offline")
+    writer = Agent(role="Writer", goal="W", backstory="W.", llm=llm, max_retry_limit=0)
+    tasks = [
+        Task(name=name, description="On {message}", expected_output="T", agent=writer)
+        for name in ("first", "second")
+    ]
+    return Crew(agents=[writer], tasks=list(tasks))
+
+
 Branches, Parallel, ForEach, Threads, Outer, Broken = (
     nested.Branches,
     nested.Parallel,
@@ -148,3 +226,6 @@ Branches, Parallel, ForEach, Threads, Outer, Broken = (
     nested.Broken,
 )
 asks_a_critic, plans, folded_role = nested.asks_a_critic, nested.plans, nested.folded_role
+managed, delegates, asks_in_a_thread = nested.managed, nested.delegates, nested.asks_in_a_thread
+parallel, conditional, talks_react = targets.parallel, targets.conditional, targets.talks_react
+Remembering = targets.Remembering

@@ -88,12 +88,12 @@ def test_a_module_that_imports_slowly_is_there_when_its_run_comes(
         worker.kill()
 
 
-def test_a_module_that_has_changed_is_imported_again(worker: Child, tmp_path: Path) -> None:
+def test_a_module_that_has_changed_is_imported_again(either: Child, tmp_path: Path) -> None:
     team(tmp_path, first=announce(tmp_path))
-    worker.order(order="prepare", look=look(tmp_path))
+    either.order(order="prepare", look=look(tmp_path))
     await_announcement(tmp_path)
     team(tmp_path, text="Sing of")
-    last = worker.run(spec(tmp_path))
+    last = either.run(spec(tmp_path))
     assert "Sing of" in last["data"]["output"]
 
 

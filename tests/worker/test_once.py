@@ -24,7 +24,7 @@ FAST = {"CREW_MODEL": "offline", "OFFLINE_TOKEN_MS": "0"}
 
 
 def crew_run(
-    *arguments: str, stdin: str | None = None, **environment: str
+    *arguments: str, stdin: str | None = None, folder: Path = PROJECT, **environment: str
 ) -> tuple[int, dict[str, Any], list[str]]:
     """Exit code, the JSON on stdout (which must be all of it), and stderr's lines."""
     done = subprocess.run(
@@ -34,7 +34,7 @@ def crew_run(
         text=True,
         encoding="utf-8",
         timeout=60,
-        cwd=PROJECT,
+        cwd=folder,
         env=clean_environment(**{**FAST, **environment}),
         check=False,
     )
@@ -73,6 +73,25 @@ def test_json_in_json_out_with_progress_on_stderr() -> None:
     ]
     times = [datetime.datetime.fromisoformat(line["timestamp"]) for line in progress]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("target", ["kicks_off", "kicks_off_silently", "one_text", "an_agent"])
+def test_any_way_in_that_the_sidecar_takes_is_taken_here(target: str) -> None:
+    code, answer, _ = crew_run("tulips", "--crew", f"tests.worker.entries:{target}")
+    assert (code, answer["status"]) == (0, "complete"), answer
+    assert "tulips" in answer["output"]
+
+
+def test_a_projects_crew_is_found_here_too(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.crewai]\ntype = "crew"\n')
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.py").write_text(
+        "import crewai\nfrom tests.worker.entries import kicks_off\n\n"
+        "def run(message):\n    return kicks_off(message)\n"
+    )
+    code, answer, _ = crew_run("tulips", folder=tmp_path, PYTHONPATH=str(PROJECT))
+    assert (code, answer["status"]) == (0, "complete"), answer
+    assert "tulips" in answer["output"]
 
 
 def test_what_the_crew_prints_stays_off_stdout() -> None:

@@ -40,8 +40,9 @@ _WHOLE: Final = frozenset({"inputs", "input", "kwargs", "data", "payload", "para
 """What a lone parameter without a type is called where it takes all inputs as one dict."""
 _KICKOFFS: Final = tuple(
     (owner, name)
-    for owner in (Crew, Flow, Agent)
+    for kind in (Crew, Flow, Agent)
     for name in ("kickoff", "kickoff_async", "akickoff")
+    for owner in kind.__mro__
     if name in vars(owner)
 )
 

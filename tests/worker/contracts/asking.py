@@ -35,16 +35,18 @@ def check_every_class_of_models_can_be_wrapped_when_it_is_made() -> None:
     from crewai import BaseLLM
     from crewai.llms.providers.openai.completion import OpenAICompletion
 
+    from sidecar.worker.engine.asking import _created
+
     assert {"call", "acall"} <= vars(OpenAICompletion).keys()
-    assert "__init_subclass__" in vars(BaseLLM)
-    made: list[Any] = []
-    original = BaseLLM.__init_subclass__
+    base: Any = BaseLLM
+    own = vars(base).get("__init_subclass__")
+    created, made = _created(base), []
 
     def noticed(model: Any, /, **kwargs: Any) -> None:
-        original.__func__(model, **kwargs)  # type: ignore[attr-defined]
+        created(model, **kwargs)
         made.append((model.__name__, "call" in vars(model)))
 
-    BaseLLM.__init_subclass__ = classmethod(noticed)  # type: ignore[assignment]
+    base.__init_subclass__ = classmethod(noticed)
     try:
 
         class Own(BaseLLM):
@@ -52,7 +54,10 @@ def check_every_class_of_models_can_be_wrapped_when_it_is_made() -> None:
                 return "text"
 
     finally:
-        BaseLLM.__init_subclass__ = original  # type: ignore[method-assign]
+        if own is None:
+            del base.__init_subclass__
+        else:
+            base.__init_subclass__ = own
     assert made == [("Own", True)]
     assert Own(model="own").call("hi") == "text"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from sidecar.worker.engine.noise import NOISE
 from sidecar.worker.engine.words import WORDS
+from tests.worker.executions import well_formed
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.features"
@@ -34,6 +35,7 @@ OURS: Final = {
     "tool_usage_finished": "tool.completed",
     "tool_usage_error": "tool.failed",
 }
+FAILING: Final = ("Broken", "fails")
 BESIDE: Final = ("run.", "worker.", "log", "step", "llm.delta", "input.")
 """What is told of something else, or, as deltas are, merged."""
 
@@ -49,7 +51,9 @@ def expected(bus: Path, own_crew: bool) -> Counter[str]:
             word = line.replace("_", ".") if line.count("_") == 1 else None
         told[word or f"event {line}"] += 1
     if own_crew:
-        told -= Counter(["crew.started", "crew.completed"])
+        told -= Counter(
+            ["crew.started", "crew.completed" if told["crew.completed"] else "crew.failed"]
+        )
     return told
 
 
@@ -81,15 +85,28 @@ def told(worker: Child) -> Counter[str]:
         ("failing_tool", {"tool"}),
         ("over_mcp", {"mcp"}),
         ("alone", {"agent", "method"}),
+        ("streaming", {"crew"}),
+        ("each_at_once", {"crew"}),
+        ("checked_agent", {"guardrail"}),
+        ("repeated", {"crew"}),
+        ("fails", {"task"}),
+        ("managed", {"tool"}),
+        ("delegates", {"tool"}),
+        ("asks_in_a_thread", {"crew"}),
+        ("parallel", {"task"}),
+        ("conditional", {"task"}),
+        ("talks_react", {"tool"}),
+        ("Remembering", {"flow"}),
     ],
 )
-def test_each_event_of_the_bus_is_told_once(
-    worker: Child, tmp_path: Path, monkeypatch: Any, target: str, words: set[str]
+def test_each_event_of_the_bus_is_told_once_and_in_its_place(
+    worker: Child, tmp_path: Path, target: str, words: set[str]
 ) -> None:
     worker._environment = {**worker._environment, "BUS": str(tmp_path)}
     last = worker.run(spec_for(tmp_path, target=f"{TARGETS}:{target}"))
-    assert last["type"] == ("run.failed" if target == "Broken" else "run.completed"), last
+    assert last["type"] == ("run.failed" if target in FAILING else "run.completed"), last
     own_crew = bool(worker.of("run.started")[0]["data"]["tasks"])
     assert told(worker) == expected(tmp_path / "bus", own_crew)
+    well_formed(worker, background=target == "remembering")
     assert words <= {fact["type"].partition(".")[0] for fact in worker.facts}
     assert [fact for fact in worker.of("log") if fact["data"]["stream"] == "sidecar"] == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.openai_server import OpenAIServer, Script
+from tests.worker.executions import outputs, path, well_formed
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.nested"
@@ -21,56 +22,6 @@ def run(worker: Child, directory: Path, target: str, **more: Any) -> str:
     last = worker.run(spec_for(directory, "tea", target=f"{TARGETS}:{target}", **more))
     assert last["type"] == "run.completed", last
     return str(last["data"]["output"])
-
-
-def by_tid(worker: Child) -> dict[str, list[Fact]]:
-    """What the crew's facts are of; each has a tid."""
-    found: dict[str, list[Fact]] = {}
-    for fact in worker.facts:
-        if fact["type"].startswith(OF_THE_CREW):
-            found.setdefault(fact["tid"], []).append(fact)
-    return found
-
-
-def path(worker: Child, tid: str | None) -> list[str]:
-    """The names of the executions that one is inside of, from the outermost."""
-    names: list[str] = []
-    first = {tid: facts[0] for tid, facts in by_tid(worker).items()}
-    while tid is not None:
-        begin = first[tid]
-        assert begin["type"].endswith(".started"), begin
-        names.insert(0, begin["data"]["name"])
-        tid = begin.get("in")
-    return names
-
-
-def outputs(worker: Child) -> set[tuple[str, str]]:
-    """Of each task's execution: who, and what was written for it, by tid."""
-    told = set()
-    for tid, facts in by_tid(worker).items():
-        ended = [fact for fact in facts if fact["type"] == "task.completed"]
-        if ended:
-            (end,) = ended
-            agents = {fact["agent"] for fact in facts}
-            assert agents == {end["agent"]}, "another's are among them"
-            text = "".join(
-                fact["data"]["text"]
-                for fact in facts
-                if fact["type"] == "llm.delta" and fact["data"]["kind"] == "text"
-            )
-            assert text == end["data"]["output"], tid
-            told.add((tid, end["agent"]))
-    return told
-
-
-def well_formed(worker: Child) -> None:
-    """Each execution begins with its first fact and ends with its last, and is told once."""
-    for tid, facts in by_tid(worker).items():
-        noun = facts[0]["type"].partition(".")[0]
-        own = [fact["type"] for fact in facts if fact["type"].startswith(f"{noun}.")]
-        assert own == [f"{noun}.started", f"{noun}.completed"], (tid, own)
-        assert facts[-1]["type"] == f"{noun}.completed"
-        assert len({fact.get("in") for fact in facts}) == 1
 
 
 def test_parallel_branches_of_a_flow_do_not_mix(worker: Child, tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ export function SteerNote({ note }: { readonly note: SteerView }) {
 }
 
 function said(change: SteerView["change"]): string {
-  if ("instruction" in change) return `You steered: ${change.instruction}`;
+  if ("instruction" in change) {
+    const to = change.task === undefined ? "" : ` ${change.task.replaceAll("_", " ")}`;
+    return `You steered${to}: ${change.instruction}`;
+  }
   if ("task" in change) return `You changed ${change.task.replaceAll("_", " ")}: ${change.description}`;
   return `You changed the brief’s inputs: ${Object.keys(change.inputs).join(", ")}`;
 }

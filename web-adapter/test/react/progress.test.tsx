@@ -145,6 +145,13 @@ describe("a crew", () => {
     expect([...place.querySelectorAll(".who")].map(({ textContent }) => textContent)).toEqual(["Ben", "Ann"]);
   });
 
+  test("says which task an instruction was for, where it was for one alone", () => {
+    const steers = (change: object): Told => ["run.modifying", { ...at, cause: "c-1" }, change];
+    expect(shown(planned, begins, steers({ instruction: "Shorter" })).text).toContain("You steered: Shorter");
+    const { text } = shown(planned, begins, steers({ instruction: "Shorter", task: "write_it" }));
+    expect(text).toContain("You steered write it: Shorter");
+  });
+
   test("says why a guardrail sent work back, and keeps a class without a word as it was told", () => {
     shown(
       planned,
