@@ -24,7 +24,7 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
-    {"terminal", "compare"},
+    {"terminal", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
     {
@@ -40,7 +40,7 @@ FLOORS: Final = (
     {"worker/engine", "worker/synthetic"},
     {"worker/ahead", "worker/work"},
     {"worker/main"},
-    {"worker/once", "worker/zygote"},
+    {"worker/once", "worker/zygote", "worker/doctor"},
     {"worker/__main__"},
 )
 DOORLESS: Final = frozenset({"worker/engine", "worker/line"})
