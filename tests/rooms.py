@@ -30,6 +30,7 @@ FLOORS: Final = (
     {
         "worker",
         "worker/environment",
+        "worker/memory",
         "worker/outputs",
         "worker/process",
         "worker/project",
@@ -37,7 +38,7 @@ FLOORS: Final = (
     },
     {"worker/journal", "worker/started", "worker/line", "worker/config"},
     {"worker/engine", "worker/synthetic"},
-    {"worker/ahead"},
+    {"worker/ahead", "worker/work"},
     {"worker/main"},
     {"worker/once", "worker/zygote", "worker/doctor"},
     {"worker/__main__"},
