@@ -7,6 +7,7 @@ none is kicked off.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -126,7 +127,7 @@ def _of_crew(crew: dict[str, Any]) -> Iterator[Finding]:
         return
     yield Finding("crew", "ok", told)
     if crew["model"] == "offline":
-        says = f"crew {crew['name']} has no key: its replies are made up, and say so"
+        says = f"{crew['name']} has the offline model: its replies are made up, and say so"
         fix = "put OPENAI_API_KEY=… or OPENROUTER_API_KEY=… into the environment or into .env"
         yield Finding("model", "note", says, fix)
 
@@ -160,11 +161,12 @@ def _unwritable(folder: Path) -> str | None:
 async def _port(settings: Settings) -> Finding:
     host, port = settings.host, settings.port
     try:
-        free = port == 0 or _is_free(host, port)
-    except socket.gaierror as error:
-        return Finding("port", "wrong", f"{host}: {error.strerror}", "use --host 127.0.0.1")
-    if free:
-        return Finding("port", "ok", "any that is free" if port == 0 else f"{port} is free")
+        _listen(host, port)
+        return Finding("port", "ok", f"{port} is free" if port else "any that is free")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            why = f"cannot listen on {host}:{port}: {error.strerror}"
+            return Finding("port", "wrong", why, "choose another with --host or --port")
     timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
     try:
         async with (
@@ -182,14 +184,11 @@ async def _port(settings: Settings) -> Finding:
     return Finding("port", "note", why, "wait, or stop it and start it again")
 
 
-def _is_free(host: str, port: int) -> bool:
+def _listen(host: str, port: int) -> None:
+    """For a moment, as the gateway does. Raises OSError."""
     info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(info[0], info[1], info[2]) as sock:
         if sys.platform != "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(info[4])
-            sock.listen(1)
-        except OSError:
-            return False
-    return True
+        sock.bind(info[4])
+        sock.listen(1)
