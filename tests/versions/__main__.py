@@ -1,5 +1,6 @@
 """`python -m tests.versions [VERSION …]`: contracts and runs on several releases of CrewAI, into
-docs/CREWAI.md, or with --check nowhere.
+docs/CREWAI.md, or with --check nowhere. With releases named, those of the page that are not among
+them stay as they are on it.
 
 Exit code 1 when a release does not do what versions.py says of it.
 """
@@ -10,14 +11,13 @@ import argparse
 import datetime
 import platform
 import sys
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from sidecar.worker.engine import versions
 from tests.support.sidecar import ROOT
 from tests.versions.install import InstallError, installed, newest
-from tests.versions.report import Result, as_markdown, problems
+from tests.versions.report import Result, as_markdown, merged, problems, read
 
 _PAGE: Final = ROOT / "docs" / "CREWAI.md"
 _INTRODUCTION: Final = ROOT / "tests" / "versions" / "introduction.md"
@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("version", nargs="*", help="default: the newest eight, and the turns")
     parser.add_argument("--check", action="store_true", help="the newest eight, no page")
     options = parser.parse_args(words)
-    began = time.monotonic()
+    before = read(_PAGE.read_text(encoding="utf-8")) if options.version and _PAGE.exists() else []
     results: list[Result] = []
     try:
         chosen = options.version or newest(_NEWEST)
@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
             results.append(_tried(version))
             _say(results[-1])
             if not options.check:  # after each, as an hour's work may be interrupted
-                _write(results, time.monotonic() - began)
+                _write(merged(before, results))
     except InstallError as error:
         print(error, file=sys.stderr)
         return 1
@@ -49,11 +49,10 @@ def main(words: list[str]) -> int:
     return 1 if found else 0
 
 
-def _write(results: Sequence[Result], seconds: float) -> None:
+def _write(results: Sequence[Result]) -> None:
     facts = {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "last": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "on": f"Python {platform.python_version()}, {platform.system()}",
-        "took": f"{seconds / 60:.0f} min",
     }
     introduction = _INTRODUCTION.read_text(encoding="utf-8")
     _PAGE.write_text(f"{introduction}\n{as_markdown(results, facts)}", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidecar.worker.engine import versions
 from tests.versions.crews import RUNS
-from tests.versions.report import Result, as_markdown, problems
+from tests.versions.report import Result, as_markdown, merged, problems, read
 from tests.worker.contracts import all_checks, lack_of
 
 GOOD = dict.fromkeys(all_checks())
@@ -51,3 +51,27 @@ def test_the_page_has_a_column_for_each_release_and_a_row_for_each_check() -> No
     )
     assert all(line.count("|") == 4 for line in lines if line.endswith(("✓ |", "– |")))
     assert "| took | 1 min |" in lines
+
+
+def test_releases_that_are_not_tried_again_stay_as_the_page_has_them() -> None:
+    oldest = versions.turns()[-1]
+    page = as_markdown(
+        [
+            Result("1.15.30", GOOD, {**RAN, "extra": "no"}),
+            Result(oldest, LACKING, RAN),
+            Result("1.14.7", trouble=versions.trouble("1.14.7")),
+        ],
+        {},
+    )
+    newest, older, refused = read(page)
+    assert [newest.version, older.version, refused.version] == ["1.15.30", oldest, "1.14.7"]
+    assert newest.contracts == GOOD
+    assert [name for name, why in newest.runs.items() if why] == ["extra"]
+    assert {name for name, why in older.contracts.items() if why} == {
+        name for name in GOOD if lack_of(name)
+    }
+    assert as_markdown([newest, older, refused], {}) == page
+    again = merged([newest, older, refused], [Result("1.15.9", GOOD, RAN), Result(oldest, GOOD)])
+    assert [one.version for one in again] == ["1.15.30", "1.15.9", oldest, "1.14.7"]
+    assert again[2].contracts == GOOD
+    assert again[2].runs == {}

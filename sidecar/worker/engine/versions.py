@@ -22,6 +22,7 @@ __all__ = [
     "installed",
     "is_untried",
     "lacks",
+    "release",
     "require",
     "trouble",
     "turns",
@@ -88,19 +89,19 @@ def trouble(version: str | None) -> str | None:
     install = f"pip install -U 'crewai{NEEDED}'"
     if version is None:
         return f"crewai is not installed for {sys.executable}: {install}"
-    if _OLDEST <= _release(version) < _BELOW:
+    if _OLDEST <= release(version) < _BELOW:
         return None
     return f"crewai {version} is installed; crew-sidecar needs {NEEDED}: {install}"
 
 
 def lacks(version: str) -> dict[str, Lack]:
     """What that version can't do."""
-    return {name: lack for name, lack in LACKS.items() if _release(version) < lack.since}
+    return {name: lack for name, lack in LACKS.items() if release(version) < lack.since}
 
 
 def is_untried(version: str) -> bool:
     """Whether it is newer than any that was tried."""
-    return _release(version) > _release(EXAMINED)
+    return release(version) > release(EXAMINED)
 
 
 def turns() -> list[str]:
@@ -109,7 +110,7 @@ def turns() -> list[str]:
     return [".".join(map(str, release)) for release in sorted(releases, reverse=True)]
 
 
-def _release(version: str) -> Release:
+def release(version: str) -> Release:
     """PEP 440's release segment: 1.15.30rc1 is nearest to 1.15.30."""
     found = re.match(r"\s*v?(?:\d+!)?(\d+(?:\.\d+)*)", version)
     return tuple(map(int, found[1].split("."))) if found else ()
