@@ -5,6 +5,7 @@ both (`python -m tests.rooms` draws them as they are)::
 
     __main__             the command line
     terminal  compare/   a run, and a measurement, in a terminal
+    doctor               what keeps a crew from being served here
     client/              a program's way in
     gateway              opens and closes everything
     web/                 aiohttp routes, transports, who may enter

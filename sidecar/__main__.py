@@ -20,6 +20,7 @@ from sidecar import __version__
 from sidecar.client import Disconnected
 from sidecar.clock import now_ms
 from sidecar.compare import add_arguments, compare
+from sidecar.doctor import doctor
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
 from sidecar.settings import SETTINGS, Settings, markdown
@@ -31,7 +32,8 @@ _FLAGS: Final = tuple(setting for setting in SETTINGS if setting.flag)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 after a graceful stop, 1 when the sidecar can't start, 2 for a wrong flag;
-    `run` gives that of its run, `compare` 1 when an event was lost."""
+    `run` gives that of its run, `compare` 1 when an event was lost, `doctor` 1 when something is
+    wrong."""
     arguments = _parse(sys.argv[1:] if argv is None else argv)
     if arguments.version or arguments.command == "settings":
         print(_versions() if arguments.version else markdown())
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = {setting.name: vars(arguments).get(setting.name) for setting in _FLAGS}
     try:
         settings = Settings.load(os.environ, flags, platform=sys.platform)
+        if arguments.command == "doctor":
+            return _on_loop(doctor(settings, as_json=arguments.json))
         if arguments.command == "compare":
             return _on_loop(compare(settings, arguments))
         if arguments.command == "run":
@@ -99,6 +103,10 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     add_arguments(
         commands.add_parser("compare", help="measure WebSocket against SSE, side by side")
     )
+    examine = commands.add_parser(
+        "doctor", parents=[flags], help="say what keeps a crew from being served here"
+    )
+    examine.add_argument("--json", action="store_true", help="as JSON, for a program")
     commands.add_parser("settings", help="list all settings, as a Markdown table")
     return parser
 

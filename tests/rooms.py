@@ -24,12 +24,13 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
-    {"terminal", "compare"},
+    {"terminal", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
     {
         "worker",
         "worker/environment",
+        "worker/memory",
         "worker/outputs",
         "worker/process",
         "worker/project",
@@ -37,9 +38,9 @@ FLOORS: Final = (
     },
     {"worker/journal", "worker/started", "worker/line", "worker/config"},
     {"worker/engine", "worker/synthetic"},
-    {"worker/ahead"},
+    {"worker/ahead", "worker/work"},
     {"worker/main"},
-    {"worker/once", "worker/zygote"},
+    {"worker/once", "worker/zygote", "worker/doctor"},
     {"worker/__main__"},
 )
 DOORLESS: Final = frozenset({"worker/engine", "worker/line"})

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sidecar.pool.child import KILL, Worker
 from sidecar.pool.fork import ForkPool
-from sidecar.pool.pool import CannotImport, Pool, WorkerLost
+from sidecar.pool.pool import CannotImport, Pool, WorkerLost, command
 from sidecar.pool.spawn import SpawnPool
 from sidecar.settings import Settings
 
@@ -23,6 +23,7 @@ __all__ = [
     "Pool",
     "Worker",
     "WorkerLost",
+    "command",
     "make_pool",
     "make_synthetic_pool",
 ]

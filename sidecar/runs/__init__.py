@@ -14,6 +14,7 @@ supervisor   owner of all runs; every command ends there
 
 from __future__ import annotations
 
+from sidecar.runs.crews import look_of, said
 from sidecar.runs.supervisor import Supervisor
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "look_of", "said"]

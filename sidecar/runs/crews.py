@@ -24,7 +24,7 @@ from sidecar.protocol import Start
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
 
-__all__ = ["Crews", "said"]
+__all__ = ["Crews", "look_of", "said"]
 
 logger = logging.getLogger("sidecar.crews")
 
@@ -85,8 +85,7 @@ class Crews:
 
     def config(self, crew: str) -> str:
         """The folder of its agents.yaml and tasks.yaml, absolute."""
-        config = self._settings.config
-        return str((config if crew == "default" else config / crew).resolve())
+        return _config(self._settings, crew)
 
     async def all(self) -> list[dict[str, Any]]:
         """As `GET /crews` has them; waits for what is being looked up."""
@@ -126,7 +125,7 @@ class Crews:
 
     async def _look_up(self) -> None:
         names = self.names
-        look = self._look()
+        look = look_of(self._settings)
         if not look["crews"]:
             self._names = names
             return
@@ -175,18 +174,25 @@ class Crews:
         }
 
     def _brief(self) -> Order:
-        return {"order": "prepare", "look": self._look()}
+        return {"order": "prepare", "look": look_of(self._settings)}
 
-    def _look(self) -> Look:
-        return {
-            "folder": os.getcwd(),
-            "environ": dict(os.environ),
-            "crews": [
-                {"crew": name, "config": self.config(name), "target": self.target(name)}
-                for name in self.names
-                if name != SYNTHETIC
-            ],
-        }
+
+def look_of(settings: Settings) -> Look:
+    """All crews of those settings, with the environment and the working folder as they are now."""
+    return {
+        "folder": os.getcwd(),
+        "environ": dict(os.environ),
+        "crews": [
+            {"crew": name, "config": _config(settings, name), "target": settings.targets.get(name)}
+            for name in settings.crews
+            if name != SYNTHETIC
+        ],
+    }
+
+
+def _config(settings: Settings, crew: str) -> str:
+    config = settings.config
+    return str((config if crew == "default" else config / crew).resolve())
 
 
 def said(crew: Mapping[str, Any]) -> str:

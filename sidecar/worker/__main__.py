@@ -2,7 +2,7 @@
 
 By path and not by `-m`, so that this very package is the one that runs: neither the working folder
 (`-P`) nor PYTHONPATH can put another `sidecar` in its place, whatever a user's project has there.
-PROGRAM is one of `zygote`, `main` and `synthetic`; each says in its module what it takes.
+PROGRAM is one of `zygote`, `main`, `synthetic` and `doctor`; each says in its module what it takes.
 """
 
 import os
@@ -38,7 +38,11 @@ def _main(arguments: list[str]) -> int:
         from sidecar.worker.synthetic import spawned
 
         spawned(arguments[1:])
-    print(f"usage: {sidecar.worker.__name__} zygote | main | synthetic …", file=sys.stderr)
+    if program == "doctor":
+        from sidecar.worker.doctor import main as doctor
+
+        doctor()
+    print(f"usage: {sidecar.worker.__name__} zygote | main | synthetic | doctor …", file=sys.stderr)
     return 2
 
 

@@ -110,7 +110,7 @@ async def until_still(taken: Callable[[], int]) -> None:
     """Until what a peer has acknowledged stands still for twice as long as the kernel waits before
     it sends the part of a segment that fits a small window (TCP_RTO_MIN in net/tcp.h, 0.2 s); that
     goes by the kernel's clock, and nothing tells of it."""
-    last, since = -1, 0.0
+    last, since = taken(), time.monotonic()
     while time.monotonic() < since + 0.4:
         await settle()
         if (now := taken()) != last:

@@ -141,9 +141,10 @@ async def test_one_that_is_leaving_and_does_not_take_what_is_left_is_cut_off(
     visitor, reader, _ = await hall.enter()
     # A little more than the kernel takes, and not so much that it counts as a stall.
     while not visitor._socket.get_write_buffer_size():
-        visitor.send(b"x" * 4_096)
-        await settle()
-    await until_still(lambda: visitor.taken)
+        while not visitor._socket.get_write_buffer_size():
+            visitor.send(b"x" * 4_096)
+            await settle()
+        await until_still(lambda: visitor.taken)
     visitor.close()
     for _ in range(3):
         await clock.turn(7)

@@ -12,7 +12,7 @@ from importlib import metadata
 import pytest
 
 from sidecar.worker.engine import versions
-from tests.worker.contracts import EXAMINED, all_checks, lack_of
+from tests.worker.contracts import all_checks, lack_of
 from tests.worker.harness import PROJECT, clean_environment
 
 CHECKS = all_checks()
@@ -45,10 +45,10 @@ def test_crewai_still_keeps_the_contract(name: str, results: dict[str, str | Non
 def test_we_develop_with_the_release_that_was_examined() -> None:
     """An upgrade is deliberate: change the pin and EXAMINED together, then read the failures, and
     see with `make crewai` what the wheel's range is."""
-    assert metadata.version("crewai") == EXAMINED
-    assert f"crewai=={EXAMINED}" in (PROJECT / "requirements.in").read_text()
-    assert versions.trouble(EXAMINED) is None
-    assert versions.lacks(EXAMINED) == {}
+    assert metadata.version("crewai") == versions.EXAMINED
+    assert f"crewai=={versions.EXAMINED}" in (PROJECT / "requirements.in").read_text()
+    assert versions.trouble(versions.EXAMINED) is None
+    assert versions.lacks(versions.EXAMINED) == {}
 
 
 def test_what_a_release_may_lack_is_held_by_checks() -> None:

@@ -14,11 +14,13 @@ from importlib import metadata
 from typing import Final
 
 __all__ = [
+    "EXAMINED",
     "LACKS",
     "NEEDED",
     "Lack",
     "Unsupported",
     "installed",
+    "is_untried",
     "lacks",
     "require",
     "trouble",
@@ -34,6 +36,11 @@ _BELOW: Final[Release] = (1, 16)
 
 NEEDED: Final = f">={'.'.join(map(str, _OLDEST))},<{'.'.join(map(str, _BELOW))}"
 """As pyproject.toml says it to pip."""
+
+
+EXAMINED: Final = "1.15.30"
+"""The newest that was tried, and the one that our lists are complete for: classes of events,
+providers, keys of a config. In any other, what is on them may be missing, and what is not new."""
 
 
 class Unsupported(Exception):
@@ -89,6 +96,11 @@ def trouble(version: str | None) -> str | None:
 def lacks(version: str) -> dict[str, Lack]:
     """What that version can't do."""
     return {name: lack for name, lack in LACKS.items() if _release(version) < lack.since}
+
+
+def is_untried(version: str) -> bool:
+    """Whether it is newer than any that was tried."""
+    return _release(version) > _release(EXAMINED)
 
 
 def turns() -> list[str]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from importlib import metadata
-from typing import Any, Final
+from typing import Any
+
+from sidecar.worker.engine import versions
 
 __all__ = [
-    "EXAMINED",
     "all_checks",
     "check",
     "is_examined",
@@ -27,10 +27,6 @@ __all__ = [
     "of",
     "shout",
 ]
-
-EXAMINED: Final = "1.15.30"
-"""The release that our lists are complete for: classes of events, providers, keys of a config. In
-any other, what is on them may be missing, and what is not may be new."""
 
 _checks: dict[str, Callable[[], None]] = {}
 _lacks: dict[str, str] = {}
@@ -57,7 +53,8 @@ def lack_of(name: str) -> str | None:
 
 
 def is_examined() -> bool:
-    return metadata.version("crewai") == EXAMINED
+    """Whether our lists have to be complete for it."""
+    return versions.installed() == versions.EXAMINED
 
 
 def all_checks() -> Mapping[str, Callable[[], None]]:

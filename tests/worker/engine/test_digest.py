@@ -21,6 +21,8 @@ class Hidden:
     def __str__(self) -> str:
         return "sk-a-secret-of-the-users"
 
+    __repr__ = __str__
+
 
 @pytest.mark.parametrize(
     ("value", "told"),
