@@ -88,6 +88,8 @@ def words(events: Iterable[Mapping[str, Any]], own_crew: bool) -> Counter[str]:
         type = event["type"]
         if type not in _UNTOLD and not type.endswith("_chunk") and not _is_internal(event):
             word = _OURS.get(type) or (WORDS[type].type if type in WORDS else f"event {type}")
+            if word == "tool.completed" and event.get("failed"):
+                word = "tool.failed"  # it came back, with a failure
             told[word] += 1
     if own_crew:
         told -= Counter(["crew.started", "crew.failed", "crew.completed"][: 1 + _ended(told)])

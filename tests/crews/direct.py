@@ -4,7 +4,7 @@ A program: `python -m tests.crews.direct`, one JSON line per run on stdin, {targ
 answers, folder, file}; each runs in a fork, which writes what came of it into `file`:
 
     {"output", "json", "error", "events": [{"type", "source", "strand", "task", "agent", "usage",
-                                            "reply", "error"}]}
+                                            "reply", "failed", "error"}]}
 
 `events` is every event of CrewAI's bus, in the order of emission. One line with the exit code
 answers each run. Imports nothing of the sidecar's.
@@ -55,6 +55,7 @@ def _seen(source: Any, event: Any) -> dict[str, Any]:
         "method": str(event.method_name) if hasattr(event, "method_name") else None,
         "usage": usage if isinstance(usage, dict) else None,
         "reply": reply if isinstance(reply, str) else None,
+        "failed": getattr(event, "failure", None) is not None,
         "error": str(event.error) if getattr(event, "error", None) else None,
     }
 
