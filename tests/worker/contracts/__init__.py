@@ -11,8 +11,12 @@ CrewAI is imported inside the functions only, so that the names can be listed wi
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sidecar.worker.engine import versions
@@ -26,6 +30,7 @@ __all__ = [
     "make_crew",
     "of",
     "shout",
+    "storage",
 ]
 
 _checks: dict[str, Callable[[], None]] = {}
@@ -86,6 +91,22 @@ def kickoff(crew: Any, sink: Callable[[Any, Any], None], message: str = "tea") -
 
     add_stream_sink(sink)
     return crew.kickoff(inputs={"message": message, "kind": "Tea"})
+
+
+@contextmanager
+def storage() -> Iterator[Path]:
+    """A folder of its own that CrewAI keeps things in. Its handlers still write there when a
+    kickoff has returned, so it goes once they are done."""
+    from crewai.events.event_bus import crewai_event_bus
+
+    before = os.environ["CREWAI_STORAGE_DIR"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CREWAI_STORAGE_DIR"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            assert crewai_event_bus.flush(timeout=30)
+            os.environ["CREWAI_STORAGE_DIR"] = before
 
 
 def shout() -> Any:

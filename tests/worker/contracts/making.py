@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.worker.contracts import check, is_examined, kickoff, make_crew, shout
+from tests.worker.contracts import check, is_examined, kickoff, make_crew, shout, storage
 
 
 @check
@@ -20,12 +20,10 @@ def check_storage_is_looked_up_at_each_use() -> None:
     from crewai_core.paths import db_storage_path
 
     for _ in range(2):
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["CREWAI_STORAGE_DIR"] = folder
-            assert Path(db_storage_path()) == Path(folder)
+        with storage() as folder:
+            assert Path(db_storage_path()) == folder
             make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
-            assert list(Path(folder).glob("*.db"))
-    os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+            assert list(folder.glob("*.db"))
 
 
 @check
@@ -35,16 +33,16 @@ def check_a_kickoff_empties_the_outputs_that_its_crew_was_made_with() -> None:
     from crewai.memory.storage.kickoff_task_outputs_storage import KickoffTaskOutputsSQLiteStorage
     from crewai_core import lock_store
 
-    from sidecar.worker.engine import storage
+    from sidecar.worker.engine import storage as storages
 
     own = KickoffTaskOutputsSQLiteStorage.__init__
     before = make_crew()
-    with tempfile.TemporaryDirectory() as folder:
-        storage.keep_in(Path(folder))
-        storage.attach(before)
+    with storage() as folder:
+        storages.keep_in(folder)
+        storages.attach(before)
         for crew in (before, make_crew()):
             path = Path(crew._task_output_handler.storage.db_path)
-            assert path.parent == Path(folder)
+            assert path.parent == folder
             crew.kickoff(inputs={"message": "tea", "kind": "Tea"})
             assert len(crew._task_output_handler.load()) == 1
     KickoffTaskOutputsSQLiteStorage.__init__ = own  # type: ignore[method-assign]
@@ -59,12 +57,10 @@ def check_a_backend_takes_every_lock_of_a_run_and_their_names_are_paths() -> Non
 
     system = Path(tempfile.gettempdir())
     before = set(system.glob("crewai:*"))
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["CREWAI_STORAGE_DIR"] = folder
-        locks.keep_in(Path(folder))
+    with storage() as folder:
+        locks.keep_in(folder)
         make_crew().kickoff(inputs={"message": "tea", "kind": "Tea"})
-        assert list(Path(folder).glob("crewai:*.lock"))
-    os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp()
+        assert list(folder.glob("crewai:*.lock"))
     assert not set(system.glob("crewai:*")) - before
 
 
