@@ -7,9 +7,9 @@ none is kicked off.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
-import platform
 import re
 import socket
 import subprocess
@@ -99,12 +99,12 @@ async def _installed(settings: Settings) -> list[Finding]:
         *command("doctor"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # of the user's modules, and nobody has looked for keys in it
     )
     look = json.dumps(look_of(settings)).encode()
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
-            answer, complaints = await process.communicate(look)
+            answer, _ = await process.communicate(look)
         told: dict[str, Any] = json.loads(answer)
     except TimeoutError:
         process.kill()
@@ -112,8 +112,8 @@ async def _installed(settings: Settings) -> list[Finding]:
         why = f"importing crewai and your modules takes more than {_LOOK_SECONDS:g} s"
         return [Finding("crewai", "wrong", why, "see what they do while they are imported")]
     except ValueError:
-        why = f"the process that imports crewai ended with exit code {process.returncode}"
-        return [Finding("crewai", "wrong", why, complaints.decode(errors="replace")[-_SAID:])]
+        why = "importing crewai and your modules ended the process that did it, with exit code "
+        return [Finding("crewai", "wrong", f"{why}{process.returncode}", _BY_HAND)]
     found = [Finding(**finding) for finding in told["findings"]]
     for crew in told["crews"]:
         found += _of_crew(crew)
@@ -127,11 +127,12 @@ def _of_crew(crew: dict[str, Any]) -> Iterator[Finding]:
         return
     yield Finding("crew", "ok", told)
     if crew["model"] == "offline":
-        says = f"crew {crew['name']} has no key: its replies are made up, and say so"
+        says = f"{crew['name']} has the offline model: its replies are made up, and say so"
         fix = "put OPENAI_API_KEY=… or OPENROUTER_API_KEY=… into the environment or into .env"
         yield Finding("model", "note", says, fix)
 
 
+_BY_HAND: Final = "import them by hand, python -c 'import crewai' first: that says more"
 _NO_CREW: Final = "mend that, or name another one: --crew package.module:name, or SIDECAR_CREW"
 
 
@@ -159,8 +160,13 @@ def _unwritable(folder: Path) -> str | None:
 
 async def _port(settings: Settings) -> Finding:
     host, port = settings.host, settings.port
-    if port == 0 or _is_free(host, port):
-        return Finding("port", "ok", "any that is free" if port == 0 else f"{port} is free")
+    try:
+        _listen(host, port)
+        return Finding("port", "ok", f"{port} is free" if port else "any that is free")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            why = f"cannot listen on {host}:{port}: {error.strerror}"
+            return Finding("port", "wrong", why, "choose another with --host or --port")
     timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
     try:
         async with (
@@ -178,14 +184,11 @@ async def _port(settings: Settings) -> Finding:
     return Finding("port", "note", why, "wait, or stop it and start it again")
 
 
-def _is_free(host: str, port: int) -> bool:
+def _listen(host: str, port: int) -> None:
+    """For a moment, as the gateway does. Raises OSError."""
     info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(info[0], info[1], info[2]) as sock:
-        if platform.system() != "Windows":
+        if sys.platform != "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(info[4])
-            sock.listen(1)
-        except OSError:
-            return False
-    return True
+        sock.bind(info[4])
+        sock.listen(1)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidecar.doctor import Finding, as_text
+from sidecar.doctor import Finding, _python, as_text
 from sidecar.worker.engine.versions import NEEDED
 from tests.support.releases import another_crewai
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
@@ -77,6 +79,26 @@ def test_a_crew_that_cannot_be_built_is_told_with_file_and_line(tmp_path: Path) 
     assert crew["state"] == "wrong"
     assert "agents.yaml:3" in crew["says"] or "line 3" in crew["says"], crew
     assert "gaol" in crew["says"]
+
+
+def test_a_module_that_ends_its_process_is_told_and_what_it_printed_is_not(tmp_path: Path) -> None:
+    (tmp_path / "bakery.py").write_text(
+        f"import os, sys\nprint({KEY!r}, file=sys.stderr)\nos._exit(3)"
+    )
+    code, found, said = doctor(tmp_path, "--crew", "bakery:bakery", "--port", "0")
+    assert code == 1
+    (told,) = found["crewai"]
+    assert told["says"].endswith("with exit code 3")
+    assert KEY not in said
+
+
+def test_the_pythons_are_those_of_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    low, high = (int(minor) for minor in re.findall(r"3\.(\d+)", project["requires-python"]))
+    states = {minor: _python((3, minor, 0)).state for minor in range(low - 1, high + 1)}
+    good = dict.fromkeys(range(low, high), "ok")
+    assert states == {low - 1: "wrong", **good, high: "wrong"}
+    assert _python((3, high, 0)).fix.endswith(f"python3.{high - 1} -m venv .venv")
 
 
 def test_without_a_key_it_says_what_answers_instead_and_what_to_do() -> None:

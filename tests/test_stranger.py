@@ -13,11 +13,13 @@ import textwrap
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
 
 from sidecar.client import CrewClient
+from sidecar.worker.engine.versions import NEEDED
 from tests.support.sidecar import BOUND, ROOT, assert_whole, clean_environment
 
 THEIR_RUN = '''
@@ -150,6 +152,15 @@ def test_the_wheel_has_one_top_level_name(wheel: Path) -> None:
         ["git", "ls-files", "sidecar"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert {name for name in tracked if (ROOT / name).is_file()} <= names
+
+
+def test_the_wheel_takes_the_crewai_that_is_there(wheel: Path) -> None:
+    """Whatever release that is, within what has been tried."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        said = HeaderParser().parsestr(archive.read(name).decode())
+    (asked,) = (one for one in said.get_all("Requires-Dist", []) if one.startswith("crewai"))
+    assert sorted(asked.removeprefix("crewai").split(",")) == sorted(NEEDED.split(","))
 
 
 OWN = ("--crew", "crew.run:build_crew")

@@ -11,6 +11,7 @@ import datetime
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from sidecar.worker.engine import versions
@@ -29,7 +30,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="the newest eight, no page")
     options = parser.parse_args(words)
     began = time.monotonic()
-    results = []
+    results: list[Result] = []
     try:
         chosen = options.version or newest(_NEWEST)
         if not options.version and not options.check:
@@ -37,22 +38,25 @@ def main(words: list[str]) -> int:
         for version in chosen:
             results.append(_tried(version))
             _say(results[-1])
+            if not options.check:  # after each, as an hour's work may be interrupted
+                _write(results, time.monotonic() - began)
     except InstallError as error:
         print(error, file=sys.stderr)
         return 1
-    if not options.check:
-        facts = {
-            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-            "on": f"Python {platform.python_version()}, {platform.system()}",
-            "took": f"{(time.monotonic() - began) / 60:.0f} min",
-        }
-        introduction = _INTRODUCTION.read_text(encoding="utf-8")
-        _PAGE.write_text(f"{introduction}\n{as_markdown(results, facts)}", encoding="utf-8")
-        print(f"{_PAGE.relative_to(ROOT)} has the result")
     found = problems(results)
     for problem in found:
         print(problem, file=sys.stderr)
     return 1 if found else 0
+
+
+def _write(results: Sequence[Result], seconds: float) -> None:
+    facts = {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "on": f"Python {platform.python_version()}, {platform.system()}",
+        "took": f"{seconds / 60:.0f} min",
+    }
+    introduction = _INTRODUCTION.read_text(encoding="utf-8")
+    _PAGE.write_text(f"{introduction}\n{as_markdown(results, facts)}", encoding="utf-8")
 
 
 def _tried(version: str) -> Result:
