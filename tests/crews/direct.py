@@ -51,7 +51,7 @@ def _seen(source: Any, event: Any) -> dict[str, Any]:
         "source": type(source).__module__,
         "strand": _strand(),
         "task": getattr(task, "name", None),
-        "agent": getattr(agent, "role", None) or info.get("role"),
+        "agent": getattr(agent, "role", None) or info.get("role") or event.agent_role,
         "method": str(event.method_name) if hasattr(event, "method_name") else None,
         "usage": usage if isinstance(usage, dict) else None,
         "reply": reply if isinstance(reply, str) else None,
