@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +58,7 @@ async def run_in_terminal(
     async with _sidecar(settings, url, console) as address, CrewClient(address) as crew:
         run = await crew.start({"message": brief}, review=review)
         last = await _Session(crew, run, console).follow()
-    if piped and last["type"] == "run.completed":
+    if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
         print(last["data"]["output"])
     return _EXIT_CODES.get(last["type"], 1)
 
@@ -99,7 +101,8 @@ class _Session:
         """Whose words are being printed: the execution's key and the agent."""
         self._aside = ""
         """The last line of this kind: an end mostly says what its beginning said."""
-        self._question: str | None = None
+        self._question: Frame | None = None
+        """The data of the open one."""
         self._in_trouble = False
         self._call: str | None = None
         self._at_line_start = True
@@ -167,9 +170,7 @@ class _Session:
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
         elif type == "input.requested":
-            self._question = data["input"]
-            self._say(f"\n[yellow]? {escape(data['prompt'])}[/yellow]")
-            self._say(f"[dim]{self._how_to_answer(data['input'])}[/dim]")
+            self._ask(data)
         elif type in ("input.answered", "input.expired"):
             self._question = None
             self._say(f"[yellow]{_ANSWERS[type](data)}[/yellow]")
@@ -207,14 +208,31 @@ class _Session:
         kept = ", ".join(data.get("kept") or ()) or "nothing"
         self._say(f"\n[yellow]carried on, attempt {attempt}; kept: {escape(kept)}[/yellow]")
 
-    def _how_to_answer(self, question: str) -> str:
+    def _ask(self, question: Frame) -> None:
+        self._question = question
+        # A task's words have just been written; what a flow's method made was not seen so far.
+        if question.get("method") and question.get("output"):
+            self._say(f"\n{escape(question['output'])}")
+        self._say(f"\n[yellow]? {escape(question['prompt'])}[/yellow]")
+        for number, option in enumerate(question.get("options") or (), 1):
+            self._say(f"[yellow]  {number} {escape(option)}[/yellow]")
+        until = question.get("expires")
+        limit = f"; open until {time.strftime('%X', time.localtime(until / 1000))}" if until else ""
+        self._say(f"[dim]{self._how_to_answer(question)}{limit}[/dim]")
+
+    def _how_to_answer(self, question: Frame) -> str:
+        options = question.get("options")
         if _has_keys():
-            return "Enter accepts; anything else is feedback"
+            if options:
+                return "a number, or your own words, and Enter"
+            accepts = "Enter accepts; anything else is feedback"
+            return accepts if question.get("output") else "your answer, and Enter"
         # A crew may ask of its own accord, and then waits for whoever answers.
-        fields = f'"cmd": "answer", "run": "{self._run}", "input": "{question}", "text": ""'
+        said = {"id": "a-1", "cmd": "answer", "run": self._run, "input": question["input"]}
+        text = options[0] if options else ""
         return escape(
             "there is no terminal to answer from; another program can, with a POST of "
-            f'{{"id": "a-1", {fields}}} to {self._crew.url}/control'
+            f"{json.dumps(said | {'text': text})} to {self._crew.url}/control"
         )
 
     def _stream(self, call: str, text: str) -> None:
@@ -237,7 +255,7 @@ class _Session:
     def _on_keys(self, typed: str) -> None:
         for key in typed:
             if self._question is not None:
-                self._on_answer_key(key)
+                self._on_answer_key(self._question, key)
             elif key == "p":
                 self._do(self._crew.pause(self._run))
             elif key == "r":
@@ -245,13 +263,13 @@ class _Session:
             elif key == "c":
                 self._cancel()
 
-    def _on_answer_key(self, key: str) -> None:
+    def _on_answer_key(self, question: Frame, key: str) -> None:
         """Echo by hand: the terminal gives us keys, not lines."""
         if key in "\r\n":
-            question, text = self._question or "", self._typed
+            text = _chosen(self._typed, question.get("options") or ())
             self._typed, self._question = "", None
             self._console.out("")
-            self._do(self._crew.answer(self._run, question, text))
+            self._do(self._crew.answer(self._run, question["input"], text))
         elif key in "\x7f\b":
             if self._typed:
                 self._typed = self._typed[:-1]
@@ -289,7 +307,7 @@ _NOTES: Final = {
     "run.cancelling": "cancelling…",
 }
 _ANSWERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "input.answered": lambda data: f"feedback: {escape(data['text'])}" if data["text"] else "ok",
+    "input.answered": lambda data: f"answer: {escape(data['text'])}" if data["text"] else "ok",
     "input.expired": lambda data: "nobody answered in time; going on",
 }
 
@@ -307,6 +325,14 @@ _ASIDES: Final = ("guardrail", "memory", "knowledge", "mcp", "reasoning", "skill
 
 _TELLING: Final = ("query", "tool", "skill", "text", "plan", "value", "prompt", "content", "server")
 """What of an aside's data says most, in this order."""
+
+
+def _chosen(typed: str, options: Sequence[str]) -> str:
+    """The option of that number; what was typed where there is none, or where it is one itself."""
+    number = typed.strip()
+    if typed in options or not number.isdecimal() or not 1 <= int(number) <= len(options):
+        return typed
+    return options[int(number) - 1]
 
 
 def _spot(event: Frame) -> tuple[str | None, str]:

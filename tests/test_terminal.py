@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 
 from sidecar.client import CrewClient
-from sidecar.terminal import _Session
+from sidecar.terminal import _chosen, _Session
 from tests.conftest import StartSidecar
 from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
@@ -103,7 +103,7 @@ def test_a_question_is_a_prompt_and_feedback_has_it_asked_again(slow: Sidecar) -
     try:
         terminal.expect(r"Enter accepts")
         terminal.type("Shorter, pleasx\x7fe\r")
-        terminal.expect(r"feedback: .*Shorter, please")
+        terminal.expect(r"answer: .*Shorter, please")
         terminal.expect(r"Enter accepts")
         terminal.type("\r")
         terminal.expect(r"done")
@@ -186,7 +186,7 @@ async def test_a_run_that_was_carried_on_says_so_and_asks_its_open_question_agai
             await asyncio.to_thread(terminal.expect, r"Enter accepts")
             terminal.type("Shorter\r")
             # Without what was typed for the question that is void.
-            told = await asyncio.to_thread(terminal.expect, r"feedback: [^\r\n]*\r")
+            told = await asyncio.to_thread(terminal.expect, r"answer: [^\r\n]*\r")
             assert "Shorter" in told
             assert "half" not in told
             await asyncio.to_thread(terminal.expect, r"Enter accepts")
@@ -257,6 +257,10 @@ def events_that_attack() -> list[dict[str, Any]]:
             ("tool.started", {"tool": evil, "args": {"a": evil}}),
             ("log", {"text": evil}),
             ("input.requested", {"input": "in_1", "prompt": evil}),
+            (
+                "input.requested",
+                {"input": "in_1", "prompt": "?", "output": evil, "options": [evil], "method": "m"},
+            ),
             ("input.answered", {"text": evil}),
             ("run.failed", end),
         )
@@ -390,6 +394,74 @@ def test_a_question_of_the_crews_own_that_nobody_here_can_answer_says_who_can(
     assert "in_1" in shown
     assert "r_1" in shown
     assert "Enter accepts" not in shown
+
+
+def test_a_question_with_options_lists_them_with_what_it_is_about_and_until_when(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sidecar.terminal._has_keys", lambda: True)
+    question = {
+        "input": "in_1", "prompt": "Is it good?", "output": "A draft", "method": "write",
+        "options": ["approved", "rejected"], "expires": 1_763_841_600_120.125,
+    }  # fmt: skip
+    until = time.strftime("%X", time.localtime(1_763_841_600))
+    assert shown({"type": "input.requested", "data": question}) == [
+        "A draft",
+        "? Is it good?",
+        "  1 approved",
+        "  2 rejected",
+        f"a number, or your own words, and Enter; open until {until}",
+    ]
+    asked = {"input": "in_2", "prompt": "Which colour?", "output": "", "expires": None}
+    assert shown({"type": "input.requested", "data": asked}) == [
+        "? Which colour?",
+        "your answer, and Enter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("2", "rejected"),
+        (" 1 ", "approved"),
+        ("rejected", "rejected"),
+        ("0", "0"),
+        ("4", "4"),
+        ("-1", "-1"),
+        ("2 of them", "2 of them"),
+        ("3", "3"),
+        ("", ""),
+    ],
+)
+async def test_a_number_is_the_option_of_that_number_and_all_else_is_what_was_typed(
+    typed: str, text: str
+) -> None:
+    assert _chosen(typed, ["approved", "rejected", "3"]) == text
+
+
+def test_a_flow_is_answered_by_number_and_in_words_and_not_at_all(
+    start_sidecar: StartSidecar,
+) -> None:
+    sidecar = start_sidecar(SIDECAR_CREW="tests.browser.crews:Judged")
+    terminal = Terminal("tea", "--url", sidecar.url)
+    try:
+        terminal.expect(r"a draft")
+        terminal.expect(r"1 approved")
+        terminal.expect(r"2 rejected")
+        terminal.expect(r"a number, or your own words")
+        terminal.type("2\r")
+        terminal.expect(r"answer: rejected")
+        terminal.expect(r"\? What is wrong with it\?")
+        terminal.expect(r"your answer, and Enter")
+        terminal.type("2\r")
+        terminal.expect(r"answer: 2")
+        terminal.expect(r"\? Anything else\?")
+        terminal.expect(r"open until \d\d:\d\d:\d\d")
+        terminal.expect(r"nobody answered in time")
+        terminal.expect(r"done")
+        assert terminal.process.wait(BOUND) == 0
+    finally:
+        terminal.close()
 
 
 def test_a_sidecar_that_is_not_there_is_said_in_one_line() -> None:

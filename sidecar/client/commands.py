@@ -51,19 +51,22 @@ class Commands:
         if link is None or not link.up:
             link = await asyncio.shield(self._open_link())
         try:
-            async with asyncio.timeout(self._reach.answer):
+            async with asyncio.timeout(self._patience(body)):
                 return await link.ask(body)
         except TimeoutError:
             link.close()
             raise
 
     async def _post(self, body: Frame) -> Frame:
-        timeout = aiohttp.ClientTimeout(total=self._reach.answer)
+        timeout = aiohttp.ClientTimeout(total=self._patience(body))
         async with self._reach.http.post(
             f"{self._reach.url}/control", json=body, timeout=timeout
         ) as response:
             answer = await answer_of(response)
             return answer if "ok" in answer else {"ok": False, **answer}
+
+    def _patience(self, body: Frame) -> float:
+        return self._reach.start if body["cmd"] == "start" else self._reach.answer
 
     def _open_link(self) -> asyncio.Task[_Link]:
         if self._opening is None or self._opening.done():

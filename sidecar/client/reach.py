@@ -38,6 +38,8 @@ UNREACHED: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 """What a connection that is no use raises; ValueError: what came was not of this protocol."""
 
 _ANSWER_SECONDS: Final = 5.0
+_START_SECONDS: Final = 20.0
+"""The same for a start, which waits up to 15 s until what its crew wants is known (P51)."""
 _CLOSE_SECONDS: Final = 1.0
 _MAX_MESSAGE: Final = 16 * 1024 * 1024
 
@@ -69,6 +71,7 @@ class Reach:
         self.probe = probe
         self.answer = min(_ANSWER_SECONDS, silence)
         """Longest wait for a connection's first frame, or for an ack."""
+        self.start = max(_START_SECONDS, self.answer)
         self.tasks = Tasks()
         self._sockets: set[Socket] = set()
         """Open ones: a task that is cancelled may not have come to close its own."""

@@ -29,8 +29,8 @@ _SHARED: Final = 8
 """
 
 _SHARED_BYTES: Final = 1_048_576
-"""JSON in pieces that were read, kept for those who come by later: a crowd that lags at different
-lengths. Each in both framings at most, so that a log with such a crowd costs 3 MB."""
+"""JSON in such pieces, and again in those that were read, kept for who comes by later: a crowd that
+lags at different lengths. Each in both framings at most, so that a log with both costs 6 MB."""
 
 UNREADABLE: Final = "the log can't be read"
 
@@ -94,11 +94,9 @@ class Feed:
         self.log = log
         self.state = state
         self._readers: set[Subscription] = set()
-        self._published: OrderedDict[int, Piece] = OrderedDict()
-        """By the cursor of a reader that lacks it."""
-        self._read: OrderedDict[int, Piece] = OrderedDict()
-        """The same, of those that were read. None for one reader alone."""
-        self._read_bytes = 0
+        self._published = _Shared(_SHARED)
+        self._read = _Shared()
+        """Empty for one reader alone."""
 
     def publish(self, events: Sequence[Event]) -> None:
         """Show committed events: straight to readers that kept up, a wake for the others."""
@@ -127,18 +125,13 @@ class Feed:
     def _cut(self, events: Sequence[Event]) -> list[Piece]:
         fresh = list(pieces(events, WRITE_BYTES))
         for piece in fresh[:_SHARED]:
-            self._published[piece.before] = piece
-        while len(self._published) > _SHARED:
-            self._published.popitem(last=False)
+            self._published.put(piece)
         return fresh
 
     def _share(self, piece: Piece) -> Piece:
         if len(self._readers) < 2:
             return piece
-        self._read[piece.before] = piece
-        self._read_bytes += piece.size
-        while self._read_bytes > _SHARED_BYTES:
-            self._read_bytes -= self._read.popitem(last=False)[1].size
+        self._read.put(piece)
         return piece
 
     def ping(self) -> None:
@@ -153,7 +146,31 @@ class Feed:
         self._readers.discard(reader)
         if len(self._readers) < 2:
             self._read.clear()
-            self._read_bytes = 0
+
+
+class _Shared:
+    """Pieces by the cursor of a reader that lacks them; the oldest go, beyond so many or
+    `_SHARED_BYTES`."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._pieces: OrderedDict[int, Piece] = OrderedDict()
+        self.bytes = 0
+
+    def get(self, after: int) -> Piece | None:
+        return self._pieces.get(after)
+
+    def put(self, piece: Piece) -> None:
+        if (before := self._pieces.pop(piece.before, None)) is not None:
+            self.bytes -= before.size
+        self._pieces[piece.before] = piece
+        self.bytes += piece.size
+        while self.bytes > _SHARED_BYTES or (self._most and len(self._pieces) > self._most):
+            self.bytes -= self._pieces.popitem(last=False)[1].size
+
+    def clear(self) -> None:
+        self._pieces.clear()
+        self.bytes = 0
 
 
 class Subscription:

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from crewai import Agent, Crew, Flow, Task, TaskOutput
 from crewai.flow.flow import listen, or_, router, start
+from crewai.flow.human_feedback import human_feedback
 from crewai.lite_agent_output import LiteAgentOutput
+from pydantic import BaseModel
 
 from sidecar.worker.engine.offline import OfflineLLM
 
@@ -60,3 +62,34 @@ class Book(Flow[dict[str, Any]]):
     def _check(self, output: TaskOutput | LiteAgentOutput) -> tuple[bool, Any]:
         refused, self.state["refused"] = self.state["refused"], True
         return (True, output.raw) if refused else (False, "Fewer words, please")
+
+
+class Verdict(BaseModel):
+    verdict: str
+    reasons: list[str]
+
+
+class Judged(Flow[dict[str, Any]]):
+    """Asks with options; of a draft that is refused why, and at last what nobody answers."""
+
+    @start()
+    @human_feedback(
+        message="Is it good?",
+        emit=["approved", "rejected"],
+        llm=OfflineLLM(model="offline"),
+        metadata={"who": "the boss"},
+    )
+    def write(self) -> dict[str, str]:
+        return {"draft": "a draft"}
+
+    @listen("approved")
+    def publish(self) -> LiteAgentOutput:
+        verdict = Verdict(verdict="good", reasons=["short"])
+        return LiteAgentOutput(
+            raw="It is good, for it is short.", pydantic=verdict, agent_role="Judge"
+        )
+
+    @listen("rejected")
+    def drop(self) -> None:
+        self.state["why"] = self.ask("What is wrong with it?")
+        self.state["more"] = self.ask("Anything else?", timeout=4)

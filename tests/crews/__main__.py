@@ -21,6 +21,7 @@ _WIDTH = 2_000
 def main() -> int:
     wanted = [name for name in CREWS if any(word in name for word in sys.argv[1:] or [""])]
     equal, events = 0, 0
+    types: set[str] = set()
     with Model() as model, Zygote(clean_environment()) as zygote, Sides(zygote, model) as sides:
         for name in wanted:
             began = time.monotonic()
@@ -36,6 +37,7 @@ def main() -> int:
             found = differences(direct, worker.facts, model.asked("sidecar"))
             told = sum(words(direct.events, own_crew=False).values())
             equal, events = equal + (not found), events + told
+            types |= {event["type"] for event in direct.events}
             verdict = ", ".join(found) if found else "equal"
             if (direct.error is not None) != (name in FAILING):
                 verdict += f"; by CrewAI alone: {direct.error}"
@@ -44,7 +46,7 @@ def main() -> int:
             for what, (theirs, ours) in found.items():
                 print(f"    {what}\n      crewai  {theirs!s:.{_WIDTH}}", flush=True)
                 print(f"      sidecar {ours!s:.{_WIDTH}}", flush=True)
-    print(f"{len(wanted)} crews, {equal} equal, {events} events", flush=True)
+    print(f"{len(wanted)} crews, {equal} equal, {events} events of {len(types)} types", flush=True)
     return 0 if equal == len(wanted) else 1
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
-from crewai import LLM, Agent, Crew
+from crewai import LLM, Agent, BaseLLM, Crew
 from crewai.agent.planning_config import PlanningConfig
 
-from tests.crews.making import agent, shout, solo, task, team
+from tests.crews.making import agent, shout, skill_folder, solo, stumble, task, team
 
 
 def folded_role() -> Crew:
@@ -110,11 +108,7 @@ def careful_with_context() -> Crew:
 
 
 def skilled() -> Crew:
-    folder = Path(os.environ["CREWAI_STORAGE_DIR"]) / "skills" / "tea"
-    folder.mkdir(parents=True, exist_ok=True)
-    text = "---\nname: tea\ndescription: How tea is poured.\n---\nPour slowly.\n"
-    (folder / "SKILL.md").write_text(text)
-    return solo(who={"skills": [folder.parent]})
+    return solo(who={"skills": [skill_folder()]})
 
 
 def several_sides() -> Crew:
@@ -123,3 +117,41 @@ def several_sides() -> Crew:
 
 def of_a_config() -> Crew:
     return solo(who={"config": {"verbose": False, "max_iter": 7}})
+
+
+class _Parrot(BaseLLM):
+    """A model of the user's own, which says nothing to CrewAI's bus."""
+
+    def call(self, messages: Any, *_args: Any, **_more: Any) -> str:
+        return f"I have heard {len(messages)} things."
+
+
+def model_of_its_own() -> Crew:
+    return team(who={"llm": _Parrot(model="parrot")})
+
+
+def guarded_in_a_crew() -> Crew:
+    return Crew(agents=[writer := guarded()], tasks=[task("write", writer)])
+
+
+def stumbling() -> Crew:
+    return solo(who={"tools": [stumble], "tool_failure_policy": "warn"})
+
+
+def strict() -> Crew:
+    """Fails, as its tool reports a failure."""
+    return solo(who={"tools": [stumble], "tool_failure_policy": "raise"})
+
+
+def two_models() -> Crew:
+    one, other = (agent(role, llm=LLM(model=model)) for role, model in _MODELS.items())
+    return Crew(agents=[one, other], tasks=[task("plan", one), task("write", other)])
+
+
+_MODELS = {"Planner": "gpt-4o", "Writer": "gpt-4.1-mini"}
+
+
+def failing_model() -> Crew:
+    """Fails, as nobody answers where its model is said to be."""
+    llm = LLM(model="gpt-4o", base_url="http://127.0.0.1:9/v1", max_retries=0, stream=True)
+    return solo(who={"llm": llm})

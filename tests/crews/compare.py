@@ -49,6 +49,7 @@ _BESIDE: Final = ("run.", "worker.", "log", "step", "llm.delta", "input.")
 _IN_THE_TERMINAL: Final = frozenset({"human_feedback_requested", "human_feedback_received"})
 """What CrewAI emits where it asks at its own terminal and no provider does (crewai/flow/runtime);
 ours does, and it is told as input.requested."""
+_CALLS: Final = ("llm_call_started", "llm_call_completed", "tool_usage_started")
 _UNTOLD: Final = _IN_THE_TERMINAL | NOISE.keys()
 _PLACED: Final = ("task.started", "task.completed", "agent.started", "agent.completed")
 
@@ -74,6 +75,9 @@ def differences(direct: Direct, facts: Sequence[Fact], asked: Sequence[Any]) -> 
     if " ".join((direct.error or "").split()) not in message:  # ours may say what it was at
         found["error"] = (direct.error, message)
     found |= _out_of_order(direct.events, facts)
+    hidden = _workers(direct.events) - _workers_told(facts)
+    if hidden:
+        found["workers"] = (hidden, _workers_told(facts))
     strange = sorted(set(_replies(facts)) - {one["reply"] for one in direct.events})
     if strange:
         found["replies"] = ([one["reply"] for one in direct.events if one["reply"]], strange)
@@ -88,6 +92,8 @@ def words(events: Iterable[Mapping[str, Any]], own_crew: bool) -> Counter[str]:
         type = event["type"]
         if type not in _UNTOLD and not type.endswith("_chunk") and not _is_internal(event):
             word = _OURS.get(type) or (WORDS[type].type if type in WORDS else f"event {type}")
+            if word == "tool.completed" and event.get("failed"):
+                word = "tool.failed"  # it came back, with a failure
             told[word] += 1
     if own_crew:
         told -= Counter(["crew.started", "crew.failed", "crew.completed"][: 1 + _ended(told)])
@@ -158,6 +164,20 @@ def _labels(events: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str | Non
 
 def _labels_told(facts: Iterable[Fact]) -> Counter[tuple[str, str | None, str | None]]:
     return Counter(_label_told(fact) for fact in facts if fact["type"] in _PLACED)
+
+
+def _workers(events: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+    """(what, agent) of each call of a model or a tool, as far as CrewAI says whose it is."""
+    return Counter(
+        (_OURS[event["type"]], event["agent"].strip())
+        for event in events
+        if event["type"] in _CALLS and event["agent"]
+    )
+
+
+def _workers_told(facts: Iterable[Fact]) -> Counter[tuple[str, str]]:
+    words = {_OURS[type] for type in _CALLS}
+    return Counter((fact["type"], fact.get("agent", "")) for fact in facts if fact["type"] in words)
 
 
 def _label(word: str, task: str | None, agent: str | None) -> tuple[str, str | None, str | None]:

@@ -4,7 +4,7 @@ A program: `python -m tests.crews.direct`, one JSON line per run on stdin, {targ
 answers, folder, file}; each runs in a fork, which writes what came of it into `file`:
 
     {"output", "json", "error", "events": [{"type", "source", "strand", "task", "agent", "usage",
-                                            "reply", "error"}]}
+                                            "reply", "failed", "error"}]}
 
 `events` is every event of CrewAI's bus, in the order of emission. One line with the exit code
 answers each run. Imports nothing of the sidecar's.
@@ -51,10 +51,11 @@ def _seen(source: Any, event: Any) -> dict[str, Any]:
         "source": type(source).__module__,
         "strand": _strand(),
         "task": getattr(task, "name", None),
-        "agent": getattr(agent, "role", None) or info.get("role"),
+        "agent": getattr(agent, "role", None) or info.get("role") or event.agent_role,
         "method": str(event.method_name) if hasattr(event, "method_name") else None,
         "usage": usage if isinstance(usage, dict) else None,
         "reply": reply if isinstance(reply, str) else None,
+        "failed": getattr(event, "failure", None) is not None,
         "error": str(event.error) if getattr(event, "error", None) else None,
     }
 

@@ -171,3 +171,63 @@ class Streams(Plain):
     @start()
     def write(self) -> str:
         return _write()
+
+
+class CrewsInTurn(Plain):
+    """One crew, kicked off again and again."""
+
+    @start()
+    def write(self) -> str:
+        crew = solo()
+        return " | ".join(str(crew.kickoff(inputs={"message": f"cup {n}"})) for n in range(2))
+
+
+class RoutedByAModel(Plain):
+    """Several ways out, and a method that two of them lead to."""
+
+    @start()
+    def write(self) -> str:
+        return _write()
+
+    @router(write)
+    def decide(self) -> str:
+        return "good" if "sum" in str(LLM(model="gpt-4o").call("Is it?")) else "bad"
+
+    @listen(or_("good", "fair"))
+    def keep(self) -> str:
+        return _write("Keeper")
+
+    @listen("bad")
+    def drop(self) -> str:
+        return "dropped"
+
+
+class CatchesAFailure(Plain):
+    @start()
+    def write(self) -> str:
+        try:
+            return str(solo(what={"callback": _raise}).kickoff(inputs={"message": "tea"}))
+        except ValueError as error:
+            return f"caught: {error}"
+
+
+def _raise(_output: Any) -> None:
+    raise ValueError("no tea today")
+
+
+class ManyListeners(Plain):
+    @start()
+    def write(self) -> str:
+        return _write()
+
+    @listen(write)
+    def first(self, text: str) -> str:
+        return _write("First")
+
+    @listen(write)
+    def second(self, text: str) -> str:
+        return _write("Second")
+
+    @listen(and_(first, second))
+    def last(self) -> str:
+        return "both"

@@ -3,12 +3,15 @@ most crews there are."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
 from crewai.tools import tool
+from crewai.tools.tool_failure import ToolFailure
 
-__all__ = ["Plain", "agent", "shout", "solo", "task", "team"]
+__all__ = ["Plain", "agent", "shout", "skill_folder", "solo", "stumble", "task", "team"]
 
 Options = dict[str, Any] | None
 
@@ -50,3 +53,18 @@ class Plain(Flow[dict[str, Any]]):
     """Without the memory that CrewAI makes for every flow, whose database takes 1.6 s to import."""
 
     _skip_auto_memory: bool = True
+
+
+@tool("stumble")
+def stumble(text: str) -> Any:
+    """Reports that it could not do it."""
+    return ToolFailure(message=f"could not do {text}")
+
+
+def skill_folder() -> Path:
+    """With one skill in it, in the folder of CrewAI's own files."""
+    folder = Path(os.environ["CREWAI_STORAGE_DIR"]) / "skills"
+    (folder / "tea").mkdir(parents=True, exist_ok=True)
+    text = "---\nname: tea\ndescription: How tea is poured.\n---\nPour slowly.\n"
+    (folder / "tea" / "SKILL.md").write_text(text)
+    return folder

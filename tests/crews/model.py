@@ -23,6 +23,9 @@ __all__ = ["Model", "usage"]
 
 _MAX_TOOL_CALLS: Final = 4
 """Of one conversation; an agent that is offered more tools does without the rest."""
+_PACE: Final = 0.05
+"""Seconds before each further piece of a reply that was held: a worker has the time to hear what it
+was ordered meanwhile."""
 _REACT: Final = re.compile(r"only one name of \[(.*?)\]")
 _COWORKERS: Final = re.compile(r"coworkers?: (.+)")
 
@@ -107,6 +110,8 @@ class Model(OpenAIServer):
             if hold and number == 1:
                 self.held.set()
                 await self._go.wait()
+            elif hold:
+                await asyncio.sleep(_PACE)
             await send([{"index": 0, "delta": delta, "finish_reason": None}])
         finish = "tool_calls" if message.get("tool_calls") else "stop"
         await send([{"index": 0, "delta": {}, "finish_reason": finish}])
@@ -201,7 +206,7 @@ def _deltas(message: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"role": "assistant", "tool_calls": [first]},
             *({"tool_calls": [{"index": 0, "function": {"arguments": one}}]} for one in pieces),
         ]
-    pieces = re.findall(r"\S{1,8}\s*", message["content"])
+    pieces = re.findall(r"\S{1,4}\s*", message["content"])
     return [{"role": "assistant", "content": piece} for piece in pieces]
 
 

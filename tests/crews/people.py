@@ -8,7 +8,7 @@ from crewai import LLM, Crew
 from crewai.flow import human_feedback
 from crewai.flow.flow import listen, start
 
-from tests.crews.making import Plain, solo, team
+from tests.crews.making import Plain, shout, solo, team
 
 
 def reviewed() -> Crew:
@@ -62,3 +62,27 @@ class Chosen(Plain):
     @listen("rejected")
     def drop(self) -> str:
         return "dropped"
+
+
+class AsksInTime(Plain):
+    @start()
+    def write(self) -> str:
+        return f"asked: {self.ask('Which colour?', timeout=60, metadata={'why': 'paint'})}"
+
+
+def reviewed_with_tools() -> Crew:
+    return solo(who={"tools": [shout]}, what={"human_input": True})
+
+
+def reviewed_and_guarded() -> Crew:
+    def guardrail(output):  # type: ignore[no-untyped-def]
+        # Without annotations: CrewAI reads them, and here they would be text.
+        return True, output.raw.upper()
+
+    return solo(what={"human_input": True, "guardrail": guardrail})
+
+
+class ReviewedInside(Plain):
+    @start()
+    def write(self) -> str:
+        return str(solo(what={"human_input": True}).kickoff(inputs={"message": "tea"}))

@@ -10,9 +10,10 @@ from typing import Any
 
 import crewai
 from crewai import LLM, Crew, Process
+from crewai.security import Fingerprint, SecurityConfig
 from crewai.tasks.conditional_task import ConditionalTask
 
-from tests.crews.making import agent, shout, solo, task, team
+from tests.crews.making import agent, shout, skill_folder, solo, stumble, task, team
 
 
 def sequential() -> Crew:
@@ -167,3 +168,41 @@ def other_model_for_tools() -> Crew:
 
 def checkpointed() -> Crew:
     return team(checkpoint=True)
+
+
+def skilled() -> Crew:
+    return solo(skills=[skill_folder()])
+
+
+def embedded() -> Crew:
+    embedder = {"provider": "openai", "config": {"model_name": "text-embedding-3-small"}}
+    return solo(memory=True, embedder=embedder)
+
+
+def strict_with_tools() -> Crew:
+    """Fails, as its tool reports a failure."""
+    return solo(who={"tools": [stumble]}, tool_failure_policy="raise")
+
+
+def fingerprinted() -> Crew:
+    security = SecurityConfig(fingerprint=Fingerprint.generate(seed="tea"))
+    return team(
+        security_config=security,
+        who={"security_config": security},
+        what={"security_config": security},
+    )
+
+
+def asked_by_chat() -> Crew:
+    return solo(chat_llm="gpt-4o", tracing=False, share_crew=False)
+
+
+def hierarchical_planned() -> Crew:
+    helper = agent("Helper")
+    return Crew(
+        agents=[helper],
+        tasks=[task("deliver", None), task("deliver", helper)],
+        process=Process.hierarchical,
+        manager_llm="gpt-4o",
+        planning=True,
+    )

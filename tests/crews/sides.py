@@ -125,11 +125,15 @@ class Sides:
 
 
 class Answers:
-    """What a person says, from the `first` of ANSWERS on; it also hears workers."""
+    """A person who hears a worker and has ANSWERS for it, one after the other; one who has seen
+    an `earlier` attempt says the same again where the same is asked."""
 
-    def __init__(self, worker: Child, first: int = 0) -> None:
+    def __init__(self, worker: Child, earlier: Answers | None = None) -> None:
         self._worker = worker
-        self._answers = iter(ANSWERS[first:])
+        self._before = dict(earlier.given) if earlier else {}
+        self.given: dict[tuple[str, str], str] = {}
+        """By prompt and output."""
+        self._answers = iter(ANSWERS[len(self._before) :])
 
     def until(self, type: str, count: int = 1) -> dict[str, Any]:
         """The `count`-th fact of that type from now. Raises AssertionError at the end."""
@@ -148,6 +152,10 @@ class Answers:
     def _heard(self) -> Iterator[dict[str, Any]]:
         for said in self._worker:
             if said["type"] == "input.requested":
-                text = next(self._answers, "")
-                self._worker.order(order="answer", input=said["data"]["input"], text=text)
+                asked = (said["data"]["prompt"], said["data"]["output"])
+                text = self._before.pop(asked, None)
+                self.given[asked] = next(self._answers, "") if text is None else text
+                self._worker.order(
+                    order="answer", input=said["data"]["input"], text=self.given[asked]
+                )
             yield said

@@ -9,8 +9,10 @@ from typing import Any
 
 from crewai import LLM, Crew
 from crewai.tasks.llm_guardrail import LLMGuardrail
+from crewai.utilities.converter import Converter
+from pydantic import BaseModel
 
-from tests.crews.making import agent, shout, solo, task
+from tests.crews.making import agent, shout, solo, stumble, task
 
 
 def in_context() -> Crew:
@@ -113,3 +115,31 @@ def called_back_badly() -> Crew:
         raise ValueError("no tea today")
 
     return solo(what={"callback": done})
+
+
+def indulgent_with_tools() -> Crew:
+    return solo(who={"tools": [stumble]}, what={"tool_failure_policy": "ignore"})
+
+
+def of_files() -> Crew:
+    file = Path(os.environ["CREWAI_STORAGE_DIR"]) / "tea.txt"
+    file.write_text("Tea grows on hills.")
+    return solo(what={"input_files": {"notes": str(file)}})
+
+
+class _Shouting(Converter):
+    def to_pydantic(self, current_attempt: int = 1) -> Any:
+        return _Said(text=self.text.upper())
+
+
+class _Said(BaseModel):
+    text: str
+
+
+def converted() -> Crew:
+    return solo(what={"output_pydantic": _Said, "converter_cls": _Shouting})
+
+
+def without_an_agent() -> Crew:
+    """Fails, as nobody is there to do it."""
+    return Crew(agents=[agent()], tasks=[task("write", None)])

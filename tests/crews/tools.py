@@ -8,6 +8,7 @@ from typing import Any
 from crewai import Crew
 from crewai.mcp import MCPServerStdio
 from crewai.tools import BaseTool, tool
+from crewai.tools.tool_failure import ToolFailure, ToolFailurePolicy
 from pydantic import BaseModel, Field
 
 from tests.crews.making import agent, shout, solo, task
@@ -148,3 +149,15 @@ def asking_an_agent() -> Crew:
         return str(agent("Friend").kickoff(f"What about {text}?"))
 
     return solo(who={"tools": [friend]})
+
+
+def strict() -> Crew:
+    """Fails, as its tool reports a failure and is not to be forgiven."""
+
+    @tool("strict")
+    def strict_one(text: str) -> Any:
+        """Reports a failure."""
+        return ToolFailure(message="no")
+
+    strict_one.tool_failure_policy = ToolFailurePolicy.RAISE
+    return solo(who={"tools": [strict_one]})

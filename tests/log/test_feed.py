@@ -234,7 +234,7 @@ async def test_readers_that_lag_at_different_lengths_share_what_they_are_given()
         assert reader.seqs == list(range(37 * n + 1, 5_002))
     made = {id(piece) for reader in readers for piece in reader.pieces}
     assert len(made) * 10 < sum(len(reader.pieces) for reader in readers)
-    assert feed._read_bytes == 0
+    assert feed._read.bytes == 0
 
 
 async def test_what_is_shared_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,10 +245,22 @@ async def test_what_is_shared_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatc
     tasks = [asyncio.create_task(Subscription(feed, reader, None).run()) for reader in readers]
     while readers[0].seqs[-1:] != [5_000]:
         await asyncio.sleep(0)
-        held = sum(len(event.json) for piece in feed._read.values() for event in piece.events)
-        assert held == feed._read_bytes <= 100_000
+        pieces = feed._read._pieces.values()
+        held = sum(len(event.json) for piece in pieces for event in piece.events)
+        assert held == feed._read.bytes <= 100_000
     for task in tasks:
         task.cancel()
+
+
+async def test_what_was_just_published_is_kept_up_to_so_many_bytes() -> None:
+    log = new_log()
+    feed, reader = Feed(log, lambda: "running"), Reader()
+    following = asyncio.create_task(Subscription(feed, reader, None).run())
+    for _ in range(12):
+        feed.publish(await log.append(texts(1, 200_000)))
+        held = sum(piece.size for piece in feed._published._pieces.values())
+        assert held == feed._published.bytes <= 1_048_576
+    following.cancel()
 
 
 async def test_a_reader_that_takes_everything_lets_the_others_have_their_turn() -> None:

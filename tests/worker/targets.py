@@ -115,6 +115,12 @@ def shout(text: str) -> str:
     return text.upper()
 
 
+def talkative() -> Crew:
+    made = _crew(tools=[shout], verbose=True)
+    made.agents[0].verbose = True
+    return made
+
+
 def prints() -> Crew:
     @tool("noisy")
     def noisy(text: str) -> str:

@@ -288,6 +288,14 @@ def test_an_input_cant_lead_an_output_file_where_it_must_not_be(
     assert not (tmp_path / "escaped.md").exists()
 
 
+@pytest.mark.parametrize("target", ["talkative", "AFlow"])
+def test_crewais_panels_are_no_output_of_the_crews(
+    worker: Child, tmp_path: Path, target: str
+) -> None:
+    worker.run(spec_for(tmp_path, target=f"tests.worker.targets:{target}"))
+    assert not [fact for fact in worker.of("log") if "╭" in fact["data"]["text"]]
+
+
 def test_crewais_own_files_stay_in_the_runs_directory(worker: Child, tmp_path: Path) -> None:
     worker.run(spec_for(tmp_path))
     assert list((tmp_path / "run" / "crewai").glob("*.db"))

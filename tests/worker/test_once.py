@@ -230,7 +230,7 @@ THEIR_TASK = """\
 
 
 def their_folder(folder: Path) -> Path:
-    """An app's folder with the config that findings U5 is about."""
+    """An app's folder with a config that was made for CrewAI alone."""
     (folder / "config").mkdir()
     agents = (("content_planner", "Planner"), ("sentiment", "Analyst"), ("trends", "Researcher"))
     tasks = (

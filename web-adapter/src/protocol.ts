@@ -31,6 +31,7 @@ export interface TaskName {
 
 /** Carried by every final event, whichever way the run ended. */
 export interface Ending {
+  /** null: it gave none. */
   readonly output: string | null;
   readonly tasks: readonly (TaskName & { readonly output: string | null })[];
   readonly usage: Usage;
@@ -46,12 +47,20 @@ export interface Failure {
   readonly message: string;
 }
 
-/** A question that the crew waits on. `expires`: Unix ms, null for never. */
+/** A question that the crew waits on. */
 export interface OpenInput {
   readonly input: string;
   readonly prompt: string;
+  /** What the question is about; empty where it is about nothing that was made. */
   readonly output: string | null;
+  /** Unix ms; null for never. */
   readonly expires: number | null;
+  /** Texts that a flow knows where to go on with; any other text may be the answer too. */
+  readonly options?: readonly string[];
+  /** The flow's method that wants to know. */
+  readonly method?: string;
+  /** What whoever asks has put beside it, in words of their own. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -93,7 +102,8 @@ interface NamedData {
   "run.modifying": Change;
   "run.modified": Change & { readonly applied: "model_call" | "task" };
   "run.cancelling": { readonly reason?: string | null };
-  "run.completed": Ending;
+  /** `json`: an object or a list, there only where the output is structured. */
+  "run.completed": Ending & { readonly json?: unknown };
   "run.failed": Ending & { readonly error: Failure };
   "run.cancelled": Ending & { readonly reason?: string | null };
   "run.interrupted": Ending;

@@ -68,16 +68,8 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "run.modified":
       return amend(view, event.cause, { state: "applied" });
     case "input.requested": {
-      const { input, prompt, output, expires } = event.data;
-      const asked = note(view, event, {
-        kind: "question",
-        id: input,
-        state: "open",
-        prompt,
-        output,
-        expires,
-        text: null,
-      });
+      const { input, ...said } = event.data;
+      const asked = note(view, event, { ...said, kind: "question", id: input, state: "open", text: null });
       return move(asked, { state: "waiting", input: event.data });
     }
     case "input.answered":
@@ -178,6 +170,7 @@ function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["sta
     state: type.slice("run.".length),
     output: data.output,
     ...("error" in data && { error: data.error }),
+    ...("json" in data && { json: data.json }),
   } as Ended;
   const cut = ended.state === "completed" ? "completed" : "failed";
   return move(

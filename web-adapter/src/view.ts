@@ -88,15 +88,10 @@ export interface SteerView extends Place {
  * A question of the crew's, and what became of it: `closed` when the run was cancelled or ended over
  * it, or began another attempt, where the crew asks again under another id.
  */
-export interface QuestionView extends Place {
+export interface QuestionView extends Place, Omit<OpenInput, "input"> {
   readonly kind: "question";
   readonly id: string;
   readonly state: "open" | "answered" | "expired" | "closed";
-  readonly prompt: string;
-  /** What the question is about. */
-  readonly output: string | null;
-  /** Unix ms; null for never. */
-  readonly expires: number | null;
   /** The answer; "" accepted. */
   readonly text: string | null;
 }
@@ -133,7 +128,7 @@ export type RunView = Common &
     | { readonly state: "paused"; readonly boundary: string }
     | { readonly state: "waiting"; readonly input: OpenInput }
     | { readonly state: "cancelling" }
-    | { readonly state: "completed"; readonly output: string | null }
+    | { readonly state: "completed"; readonly output: string | null; readonly json?: unknown }
     | { readonly state: "failed"; readonly output: string | null; readonly error: Failure }
     | { readonly state: "cancelled" | "interrupted"; readonly output: string | null }
   );

@@ -201,6 +201,21 @@ describe("notes", () => {
   });
 });
 
+test("a question has its options, and what its flow says of it", () => {
+  const { notes } = fold(eventsOf("a flow's method asks, with options to choose from"));
+  expect(notes).toMatchObject([
+    { state: "open", in: "1.2", options: ["approved", "rejected"], method: "write", metadata: { who: "the boss" } },
+  ]);
+});
+
+test("a run that was completed has its structure beside the text, one without has none, and either may be nothing", () => {
+  const structured = fold(eventsOf("completed, with an output that is structured"));
+  expect(structured).toMatchObject({ output: '{"title": "Tea"}', json: { title: "Tea", pages: [1, 2] } });
+  const nothing = fold(eventsOf("the flow's own patience ends, and it gives nothing"));
+  expect(nothing).toMatchObject({ state: "completed", output: null, notes: [{ state: "expired" }] });
+  expect(nothing).not.toHaveProperty("json");
+});
+
 describe("a later attempt", () => {
   const again = (...kept: string[]) =>
     ({

@@ -96,7 +96,7 @@ class OfflineLLM(BaseLLM):
                     sent = self._stream_tool_call(call, from_task, from_agent)
                     answer: str | list[dict[str, Any]] = [call]
                 elif response_model is not None:
-                    answer = json.dumps(_example(response_model))
+                    answer = json.dumps(_example(response_model, turns))
                     sent = self._stream_text([answer], from_task, from_agent)
                 else:
                     words = compose(role, turns, _whole("OFFLINE_TOKENS", 60, 1))
@@ -240,9 +240,11 @@ def _tool_call(
     }
 
 
-def _argument(schema: Mapping[str, Any], text: str) -> Any:
-    if schema.get("enum"):
-        return schema["enum"][0]
+def _argument(schema: Mapping[str, Any], text: str, prompt: str = "") -> Any:
+    if choices := schema.get("enum"):
+        # Where a person's answer is one of them it is there twice (human_feedback_collapse in
+        # crewai/translations/en.json).
+        return max(choices, key=lambda choice: prompt.count(str(choice)))
     kind = schema.get("type")
     simple: dict[Any, Any] = {
         "integer": 1,
@@ -255,10 +257,11 @@ def _argument(schema: Mapping[str, Any], text: str) -> Any:
     return simple.get(kind, text)
 
 
-def _example(model: type[BaseModel]) -> dict[str, Any]:
+def _example(model: type[BaseModel], turns: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The least that `model` may accept: a value for each required field."""
+    prompt = " ".join(text for _, text in turns)
     return {
-        name: _argument(schema, "[offline model]")
+        name: _argument(schema, "[offline model]", prompt)
         for name, schema in _fields(model.model_json_schema())
     }
 

@@ -68,6 +68,7 @@ class Tap:
         _listen(self._sink)
         self._gates.install()
         _trim_chunk_handling()
+        _draw_no_panels()
         for logger in ("crewai.llms.base_llm", None):  # None is the root
             logging.getLogger(logger).addFilter(_is_news)
 
@@ -174,3 +175,15 @@ def _trim_chunk_handling() -> None:
             record(event)
 
     bus._record_event = record_all_but_chunks  # type: ignore[method-assign]
+
+
+def _draw_no_panels() -> None:
+    """Leave out the boxes that CrewAI draws around every event of a verbose crew, and of any flow:
+    each says what is told already (crewai/events/utils/console_formatter.py)."""
+    from crewai.events.utils.console_formatter import ConsoleFormatter
+
+    ConsoleFormatter.print = _nothing  # type: ignore[method-assign]
+
+
+def _nothing(*_args: object, **_named: object) -> None:
+    pass

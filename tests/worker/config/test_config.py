@@ -103,7 +103,7 @@ def test_further_options_are_kept_with_their_types(tmp_path: Path) -> None:
 
 
 def test_a_config_with_crewais_own_fields_loads_as_it_is(tmp_path: Path) -> None:
-    """In the way of the app that findings U5 is about, in CrewAI's own flat form."""
+    """As an app has it that was made for CrewAI alone, in CrewAI's own flat form."""
     crew = load_texts(
         tmp_path,
         "writer:\n  role: >\n    Writer\n  goal: >\n    Write\n  backstory: >\n    Writes.\n"

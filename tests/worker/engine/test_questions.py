@@ -231,6 +231,7 @@ def test_a_run_that_waits_at_pythons_input_can_be_cancelled(worker: Child, tmp_p
     ("text", "last"),
     [
         ("approved", {"output": '{"published": "yes"}', "json": {"published": "yes"}}),
+        ("rejected", {"output": None}),
         ("", {"output": None}),
     ],
 )

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 // In this order: what comes later overrides.
 import "./globals.css";
 import "./task.css";
+import "./said.css";
 import "./prose.css";
 import "./composer.css";
 import "./narrow.css";

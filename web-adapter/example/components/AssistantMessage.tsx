@@ -6,11 +6,10 @@ import {
   useAuiState,
   type DataMessagePartProps,
   type MessageStatus,
-  type TextMessagePartProps,
 } from "@assistant-ui/react";
 import type { RunView } from "crew-web-adapter";
 import { CREW_PART } from "crew-web-adapter/react";
-import { Answer, Footnote, NotRunning, Problem } from "./Outcome";
+import { Footnote, NotRunning, Problem, Result } from "./Outcome";
 import { Progress } from "./Progress";
 import { says } from "./useCommand";
 import { useRun } from "./useRun";
@@ -20,7 +19,7 @@ export function AssistantMessage() {
   return (
     <MessagePrimitive.Root className="assistant">
       <MessagePrimitive.Parts
-        components={{ Text: Words, data: { by_name: { [CREW_PART]: Tasks } }, tools: { Override: Nothing } }}
+        components={{ Text: Nothing, data: { by_name: { [CREW_PART]: Run } }, tools: { Override: Nothing } }}
       />
       <Trouble />
       <End />
@@ -28,19 +27,18 @@ export function AssistantMessage() {
   );
 }
 
-function Tasks({ data: run }: DataMessagePartProps<RunView>) {
+function Run({ data: run }: DataMessagePartProps<RunView>) {
   const live = useAuiState(({ message }) => message.status?.type === "running");
   const stopped = useAuiState(({ message }) => isStopped(message.status));
-  return <Progress run={run} live={live} stopped={stopped} />;
+  return (
+    <>
+      <Progress run={run} live={live} stopped={stopped} />
+      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+    </>
+  );
 }
 
-/** While the crew works its words stand with the agent who writes them; here is only the result. */
-function Words({ text }: TextMessagePartProps) {
-  const done = useRun()?.state === "completed";
-  return done && text ? <Answer text={text} /> : null;
-}
-
-/** Tools are shown with the task that used them, questions with the task that asked. */
+/** Words stand with the agent who writes them, tools with the task that used them, questions with the one that asked. */
 const Nothing = () => null;
 
 interface ErrorNote {

@@ -1,9 +1,35 @@
 import type { RunView } from "crew-web-adapter";
-import { useDeferredValue, type ReactNode } from "react";
+import { memo, useDeferredValue, useMemo, useState, type ReactNode } from "react";
 import { crew } from "./crew";
+import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
+import { asProse, inLines, saysNoMore } from "./structure";
 
-export function Answer({ text }: { readonly text: string }) {
+interface ResultProps {
+  readonly output: string | null;
+  /** The same as data, where the crew was to give data. */
+  readonly json?: unknown;
+}
+
+/** What a run that was completed gives. */
+export const Result = memo(function Result({ output, json }: ResultProps) {
+  const text = useMemo(() => asProse(output ?? ""), [output]);
+  const more = useMemo(() => json !== undefined && !saysNoMore(output ?? "", json), [output, json]);
+  return (
+    <>
+      {text.trim() ? (
+        <Answer text={text} />
+      ) : (
+        <p className="answer no-text" data-testid="no-text">
+          The crew gave no text.
+        </p>
+      )}
+      {more && <Structured json={json} />}
+    </>
+  );
+});
+
+function Answer({ text }: { readonly text: string }) {
   // A long one comes all at once: React then builds it block by block, between frames.
   const built = useDeferredValue(text, "");
   return built ? (
@@ -11,6 +37,26 @@ export function Answer({ text }: { readonly text: string }) {
       <Markdown text={built} />
     </div>
   ) : null;
+}
+
+function Structured({ json }: { readonly json: unknown }) {
+  // It may be a MiB: nobody has it laid out who does not look.
+  const [open, setOpen] = useState(false);
+  return (
+    <details
+      className="tool structured"
+      data-testid="structured"
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>
+        <span className="chevron" aria-hidden>
+          <Chevron />
+        </span>
+        <span>Structured output</span>
+      </summary>
+      {open && <pre>{inLines(json)}</pre>}
+    </details>
+  );
 }
 
 interface ProblemProps {

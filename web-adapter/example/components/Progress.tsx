@@ -105,7 +105,8 @@ function lookOf({ state, error }: WorkView, run: RunView, stopped: boolean): Loo
 }
 
 /** Its words stand below, as the crew's answer. */
-const isAnswer = ({ output }: WorkView, run: RunView): boolean => run.state === "completed" && output === run.output;
+const isAnswer = ({ output }: WorkView, run: RunView): boolean =>
+  run.state === "completed" && output !== null && output === run.output;
 
 interface TaskProps {
   readonly task: TaskView | HelperView;

@@ -43,6 +43,6 @@ export function phaseOf(run: RunView | undefined): Phase {
 /** The same as a sentence for a screen reader, and what the crew asks. */
 export function sentenceOf(run: RunView): string {
   const { title, detail } = phaseOf(run);
-  const question = run.state === "waiting" ? ` ${run.input.prompt}` : "";
+  const question = run.state === "waiting" ? [" ", run.input.prompt, ...(run.input.options ?? [])].join(" ") : "";
   return `${[title, detail].filter(Boolean).join(", ")}.${question}`;
 }

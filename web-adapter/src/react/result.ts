@@ -61,8 +61,15 @@ const part = (
 const toolPart = ({ id, tool, args, result, state }: ToolView) =>
   part(id, tool, args, state !== "running", result, state === "failed");
 
-const questionPart = ({ id, prompt, output, expires, text, state }: QuestionView) =>
-  part(id, CREW_QUESTION, { prompt, output, expires }, state !== "open", text ?? state, state !== "answered");
+const questionPart = ({ id, prompt, output, expires, options, text, state }: QuestionView) =>
+  part(
+    id,
+    CREW_QUESTION,
+    { prompt, output, expires, ...(options && { options }) },
+    state !== "open",
+    text ?? state,
+    state !== "answered",
+  );
 
 /** The latest text of what is at work (the last one, when several are). */
 function writing(view: RunView): string {

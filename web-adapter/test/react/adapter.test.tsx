@@ -7,7 +7,7 @@ import {
 } from "@assistant-ui/react";
 import { act, useEffect, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
-import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
+import { emptyRun, reduce, type OpenInput, type RunEvent, type RunView } from "../../src/index.ts";
 import {
   CREW_QUESTION,
   createCrewAdapter,
@@ -177,6 +177,8 @@ describe("a view as message parts", () => {
       isError: false,
     });
     expect(question(told("input.expired", { input }))).toMatchObject({ result: "expired", isError: true });
+    const { options } = eventsOf("a flow's method asks, with options to choose from").at(-1)!.data as OpenInput;
+    expect(question(view("a flow's method asks, with options to choose from"))).toMatchObject({ args: { options } });
   });
 
   test.each([

@@ -96,6 +96,17 @@ describe("a flow", () => {
     expect(text.match(/No paper/g)).toHaveLength(1);
   });
 
+  test("that gives nothing at the end keeps what its tasks wrote in sight", () => {
+    const task = { tid: "1.2", in: "1.1", task: "task_1", agent: "Ann" };
+    const { text } = shown(
+      flow[0]!,
+      ["task.started", task, { name: "task_1", index: 1, of: 1 }],
+      says("1.2", "from Ann", task),
+      ["run.completed", { final: true }, { output: null, tasks: [], usage: emptyRun.usage, seconds: 1, unapplied: [] }],
+    );
+    expect(text).toContain("from Ann");
+  });
+
   test("is told in a line by who works and in which method", () => {
     expect(phaseOf(fold(flow))).toEqual({ title: "Ben is working", detail: "write chapters" });
     expect(phaseOf(fold(flow.slice(0, 3)))).toEqual({ title: "The crew is working", detail: "write chapters" });

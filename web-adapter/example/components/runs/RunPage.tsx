@@ -7,7 +7,7 @@ import { useRouter } from "next/navigation";
 import { Bar } from "../Bar";
 import { PauseButton, StopButton } from "../Controls";
 import { crew, runs } from "../crew";
-import { Answer, Footnote, NotRunning, Problem } from "../Outcome";
+import { Footnote, NotRunning, Problem, Result } from "../Outcome";
 import { sentenceOf } from "../phase";
 import { Progress } from "../Progress";
 import { says } from "../useCommand";
@@ -78,7 +78,7 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
         {sentenceOf(view)}
       </p>
       <Progress run={view} live={live} stopped={view.state === "cancelled"} />
-      {view.state === "completed" && view.output && <Answer text={view.output} />}
+      {view.state === "completed" && <Result output={view.output} json={view.json} />}
       {view.state === "failed" && <Problem title="The crew couldn’t finish">{view.error.message}</Problem>}
       {view.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
       {!live && <Footnote run={view} stopped={view.state === "cancelled"} />}
