@@ -44,6 +44,10 @@ NEEDS: Final[Mapping[str, Need]] = {
             "crewai.events.types.llm_events:LLMStreamChunkEvent",
         ),
     ),
+    "quiet logs": Need(
+        "the boxes that CrewAI draws are told as what the crew printed",
+        ("crewai.events.utils.console_formatter:ConsoleFormatter.print",),
+    ),
     "stopping": Need(
         "a crew can't be paused, cancelled or told anything on its way",
         (
