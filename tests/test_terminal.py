@@ -223,6 +223,14 @@ def test_in_a_pipe_stdout_is_the_output_alone_and_a_sidecar_is_started_if_none_r
     assert "Content Planner" not in done.stdout
 
 
+def test_in_a_pipe_a_flow_that_gives_nothing_prints_nothing(start_sidecar: StartSidecar) -> None:
+    sidecar = start_sidecar(SIDECAR_CREW="tests.crews.outputs:FlowOfNothing")
+    done = piped("--url", sidecar.url)
+    assert done.returncode == 0, done.stderr
+    assert "done" in done.stderr
+    assert done.stdout == ""
+
+
 ATTACKS = (
     "\x1b]0;title\x07",
     "\x1b]52;c;ZXZpbA==\x1b\\",

@@ -36,7 +36,10 @@ def output_of(result: Any) -> Output:
 
 
 def text_of(result: Any) -> str:
-    """As text: `raw` of CrewAI's outputs, structures as JSON, everything else as `str` has it."""
+    """As text: `raw` of CrewAI's outputs, structures as JSON, everything else as `str` has it; of
+    nothing none."""
+    if result is None:
+        return ""
     if isinstance(result, str):
         return result
     raw = getattr(result, "raw", None)

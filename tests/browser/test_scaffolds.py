@@ -58,7 +58,14 @@ async def test_a_project_that_crewai_made_runs_to_its_end_in_the_page(
     kind: str, browser: Browser, built_url: str, served: Sidecar
 ) -> None:
     chat = await open_chat(browser, built_url)
+    if kind == "crew":
+        # The task that it asks about is the first of this very crew.
+        await expect(chat.page.get_by_text("Senior Researcher takes it from there")).to_be_visible()
+        await chat.toggle("Ask me before moving on").check()
     await chat.send("A guide to tulips for a small nursery")
+    if kind == "crew":
+        await chat.is_asked()
+        await chat.button("Accept").click()
     await expect(chat.page.locator(".footnote")).to_contain_text("Done", timeout=PATIENCE)
     # The last method of the flow saves a file and returns nothing.
     await expect(chat.answer).to_have_count(int(kind == "crew"))
@@ -77,6 +84,7 @@ async def test_a_project_that_crewai_made_runs_to_its_end_in_the_page(
     for name in methods:
         heading = chat.page.get_by_role("heading", name=name.replace("_", " "))
         await expect(heading).to_have_count(1)
+    await expect(chat.toggle("Ask me before moving on")).to_have_count(int(kind == "crew"))
     assert not await chat.page.evaluate(OVERFLOWS)
     await chat.page.screenshot(path=ROOT / "artifacts" / f"scaffold-{kind}.png", full_page=True)
     assert chat.complaints == []

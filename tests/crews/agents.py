@@ -7,6 +7,7 @@ from typing import Any
 
 from crewai import LLM, Agent, BaseLLM, Crew
 from crewai.agent.planning_config import PlanningConfig
+from crewai.agents.agent_executor import AgentExecutor
 
 from tests.crews.making import agent, shout, skill_folder, solo, stumble, task, team
 
@@ -90,6 +91,13 @@ def reporting() -> Crew:
         print("stepped", type(answer).__name__, file=sys.stderr)
 
     return solo(who={"step_callback": stepped, "tools": [shout]})
+
+
+def called_back() -> Crew:
+    def done(output: Any) -> None:
+        print("done", type(output).__name__, file=sys.stderr)
+
+    return solo(who={"callbacks": [done], "executor_class": AgentExecutor})
 
 
 def guarded() -> Agent:

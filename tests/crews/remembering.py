@@ -7,6 +7,7 @@ from typing import Any
 from crewai import Crew, Flow
 from crewai.flow.flow import start
 from crewai.flow.persistence import persist
+from crewai.knowledge.knowledge_config import KnowledgeConfig
 from crewai.knowledge.source.string_knowledge_source import StringKnowledgeSource
 from crewai.memory.unified_memory import Memory
 from pydantic import BaseModel
@@ -34,6 +35,15 @@ def crew_with_knowledge() -> Crew:
 
 def agent_with_knowledge() -> Crew:
     return team(who={"knowledge_sources": [StringKnowledgeSource(content=_TEXT)]})
+
+
+def agent_with_little_knowledge() -> Crew:
+    return solo(
+        who={
+            "knowledge_sources": [StringKnowledgeSource(content=_TEXT)],
+            "knowledge_config": KnowledgeConfig(results_limit=1, score_threshold=0.1),
+        }
+    )
 
 
 class _Counted(BaseModel):

@@ -126,7 +126,9 @@ def test_an_instruction_is_in_the_crews_next_prompt(stage: Stage, now: bool) -> 
     assert last["type"] == "run.completed", last
     later = stage.asked[so_far:]
     told = [fact["data"] for fact in worker.of("run.modified")]
-    assert told == [change | {"applied": "model_call"}][: len(later)]
+    # An agent may have a model of the user's own, which is asked nothing that is seen here.
+    called = bool(later) or (not stage.direct.asked and bool(worker.of("agent.started")))
+    assert told == ([change | {"applied": "model_call"}] if called else [])
     assert any(_INSTRUCTION in json.dumps(body) for body in later) == bool(later)
     if now and worker.of("llm.delta"):
         assert later

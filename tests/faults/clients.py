@@ -25,6 +25,8 @@ DEAD_AIR: Final = 1.5
 
 _FAILURES: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=DEAD_AIR, sock_read=DEAD_AIR)
+_LOG_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
+"""Of the one read that nobody harms; a busy machine may take its time for it."""
 _WS_TIMEOUT: Final = aiohttp.ClientWSTimeout(ws_receive=DEAD_AIR)
 _CLOSE_SECONDS: Final = 0.3
 _FIRST_BACKOFF: Final = 0.02
@@ -218,7 +220,8 @@ class Commander:
 async def read_log(session: aiohttp.ClientSession, url: str, run: str) -> list[bytes]:
     """The whole log of a run that has ended, straight from the gateway."""
     log = []
-    async with session.get(f"{url}/sse", params={"run": run}) as response:
+    sse = f"{url}/sse"
+    async with session.get(sse, params={"run": run}, timeout=_LOG_TIMEOUT) as response:
         response.raise_for_status()
         parser = SseParser()
         async for chunk in response.content.iter_any():

@@ -68,6 +68,7 @@ def test_what_json_has_no_word_for_is_told_as_text() -> None:
             return "a thing"
 
     assert text_of(Thing()) == "a thing"
+    assert text_of(None) == ""
     assert output_of({1: Thing()}).json == {"1": "a thing"}
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from crewai import Crew, Task
 from crewai.tasks.output_format import OutputFormat
 from crewai.tasks.task_output import TaskOutput
+from crewai.utilities.constants import NOT_SPECIFIED
 from pydantic import BaseModel
 
 from sidecar.worker.engine.build import fill
@@ -36,6 +37,10 @@ def put_back(crew: Crew, kept: Mapping[str, str], inputs: Mapping[str, Any]) -> 
     for name, task in zip(task_names(crew.tasks), crew.tasks, strict=True):
         if name in kept:
             task.output = _output(crew, task, kept[name], inputs)
+        elif task.async_execution and task.context is NOT_SPECIFIED:
+            # CrewAI gives it what came before only when it skips that (crews/utils.py,
+            # prepare_task_execution): its prompt would not be that of the first attempt.
+            task.context = None
     crew.checkpoint_kickoff_event_id = _MARK
     if len(kept) == len(crew.tasks):
         crew.planning = False  # it would ask a model for a plan of nothing

@@ -9,6 +9,7 @@ import { ArrowUp, Square } from "./icons";
 import { useReview } from "./review";
 import { Status } from "./Status";
 import { says, useCommand } from "./useCommand";
+import { useCrew } from "./useCrew";
 import { useLiveRun } from "./useRun";
 
 /** One field: the brief for the next run, or, while one is live, a word to the crew that is at it. */
@@ -105,6 +106,8 @@ const isWriting = (run: RunView | undefined): boolean =>
 
 function ReviewToggle() {
   const [review, setReview] = useReview();
+  const facts = useCrew();
+  if (!facts?.tasks.length) return null;
   return (
     <Toggle
       checked={review}

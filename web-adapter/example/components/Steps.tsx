@@ -2,7 +2,7 @@
 
 import type { AsideView, Note, Place, Step, ToolView, WorkView } from "crew-web-adapter";
 import { createContext, Fragment, useContext, type ReactNode } from "react";
-import { wordsOf } from "./asides";
+import { isOfQuestion, wordsOf } from "./asides";
 import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
 import { SteerNote } from "./Notes";
@@ -82,7 +82,7 @@ function Who({ agent, before }: { readonly agent: string | null; readonly before
 
 function StepBody({ step, live }: { readonly step: Step; readonly live: boolean }) {
   if (step.kind === "tool") return <Tool tool={step} />;
-  if (step.kind === "aside") return <Aside aside={step} />;
+  if (step.kind === "aside") return isOfQuestion(step) ? null : <Aside aside={step} />;
   return step.text ? (
     <div
       className="words"

@@ -7,6 +7,7 @@ import { Bar } from "./Bar";
 import { Composer } from "./Composer";
 import { runs } from "./crew";
 import { ArrowDown } from "./icons";
+import { useCrew, whoWorks } from "./useCrew";
 
 const BRIEFS = [
   "A launch plan for a small coffee roaster in Lisbon",
@@ -28,7 +29,7 @@ export function Thread() {
         <AuiIf condition={({ thread }) => thread.isEmpty}>
           <section className="welcome">
             <h2>What should the crew work on?</h2>
-            <p>A planner, a sentiment analyst and a trend researcher take it from there.</p>
+            <Who />
             <ul className="briefs">
               {BRIEFS.map((brief) => (
                 <li key={brief}>
@@ -54,6 +55,8 @@ export function Thread() {
     </ThreadPrimitive.Root>
   );
 }
+
+const Who = () => <p>{whoWorks(useCrew())}</p>;
 
 function NewConversation() {
   const aui = useAui();

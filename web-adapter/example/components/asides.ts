@@ -25,6 +25,12 @@ const TELLING = ["error", "query", "tool", "skill", "text", "plan", "value", "pr
 /** What pairs an end with its beginning, and what the title says already. */
 const KNOWN = ["call", "operation", "kind"];
 
+/** CrewAI's own word of a question, which stands on the page itself. */
+const ASKING = ["flow_input_requested", "flow_input_received", "human_feedback_requested", "human_feedback_received"];
+
+export const isOfQuestion = ({ word, data }: AsideView): boolean =>
+  word === "event" && ASKING.includes(data["kind"] as string);
+
 /** An aside in words. */
 export function wordsOf({ word, state, data }: AsideView): AsideWords {
   const wrong = word !== "event" && (state === "failed" || data["success"] === false || !!data["error"]);

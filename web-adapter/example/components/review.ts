@@ -1,8 +1,7 @@
 import { useSyncExternalStore } from "react";
+import { crewFacts } from "./useCrew";
 
 const KEY = "crew.review";
-/** The first task of config/tasks.yaml: its result is what the others build on. */
-const FIRST_TASK = "create_content_plan";
 
 const listeners = new Set<() => void>();
 /** Holds for the page where localStorage is blocked. */
@@ -31,8 +30,11 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The tasks after which the crew is to ask. */
-export const tasksToReview = (): readonly string[] => (wantsReview() ? [FIRST_TASK] : []);
+/** The tasks after which the crew is to ask: the first, whose result is what the others build on. */
+export function tasksToReview(): readonly string[] {
+  const first = crewFacts()?.tasks[0];
+  return first && wantsReview() ? [first.name] : [];
+}
 
 /** "Ask me before moving on", remembered from visit to visit. */
 export const useReview = () => [useSyncExternalStore(subscribe, wantsReview, () => false), setReview] as const;

@@ -173,6 +173,8 @@ describe("a crew", () => {
       ["memory.started", at, { call: "e-7", operation: "query", limit: 3, query: "coffee" }],
       ["knowledge.failed", at, { query: "beans", error: "no index" }],
       ["event", at, { kind: "crew_train_started", n_iterations: 3 }],
+      // The question itself is on the page.
+      ["event", at, { kind: "flow_input_requested", message: "Good?" }],
     );
     const asides = [...place.querySelectorAll<HTMLDetailsElement>("[data-testid=aside]")];
     expect(asides.map((aside) => [aside.open, aside.querySelector("summary")!.textContent])).toEqual([
@@ -183,5 +185,6 @@ describe("a crew", () => {
       [false, "crew train started"],
     ]);
     expect(asides.at(-1)!.textContent).toContain("n iterations3");
+    expect(place.textContent).not.toContain("flow input");
   });
 });
