@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from sidecar.worker.engine import versions
+from tests.support.sidecar import ROOT
 from tests.versions.crews import RUNS
 from tests.versions.report import Result, as_markdown, merged, problems, read
 from tests.worker.contracts import all_checks, lack_of
@@ -29,6 +33,16 @@ def test_what_an_older_release_lacks_may_fail_and_must() -> None:
     assert problems([Result(oldest, GOOD, RAN)]) == [
         f"crewai {oldest} does not lack {lack!r}: versions.LACKS" for lack in versions.LACKS
     ]
+
+
+def test_whoever_asks_first_hears_what_a_check_is_of() -> None:
+    """In a process that has loaded no check yet, as that of the command."""
+    name = next(name for name in GOOD if lack_of(name) == "abort")
+    program = f"from tests.versions.report import lack_of; print(lack_of({name!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "abort\n"
 
 
 def test_a_release_out_of_range_is_refused_and_that_is_no_problem() -> None:

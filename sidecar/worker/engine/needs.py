@@ -86,6 +86,7 @@ NEEDS: Final[Mapping[str, Need]] = {
             f"{_CREW}.checkpoint_kickoff_event_id",
             "crewai.tasks.output_format:OutputFormat",
             "crewai.tasks.task_output:TaskOutput",
+            "crewai.utilities.constants:NOT_SPECIFIED",
         ),
     ),
     "task outputs": Need(

@@ -54,6 +54,7 @@ def of(lack: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 def lack_of(name: str) -> str | None:
     """What the check of that name is `of`."""
+    all_checks()
     return _lacks.get(name)
 
 
