@@ -25,9 +25,11 @@ class Orders:
         self._lines: deque[bytes] = deque()
 
     def spec(self) -> RunSpec:
-        """Wait for `start`; its spec. Raises EOFError as `take` does."""
+        """Wait for `start`; its spec. For a worker that knows no crews of a user's: raises EOFError
+        as `take` does, and where it is asked to describe some."""
         while (order := self.first())["order"] != "start":
-            continue
+            if order["order"] == "describe":
+                raise EOFError("there are no crews here to describe")
         return order["spec"]
 
     def first(self) -> Order:

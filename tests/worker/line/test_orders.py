@@ -106,6 +106,14 @@ def test_a_gateway_that_wants_no_run_of_it_is_the_end(
         orders.spec()
 
 
+def test_a_worker_without_crews_that_is_asked_for_some_has_no_more_to_wait_for(
+    orders: Orders, gateway: socket.socket
+) -> None:
+    gateway.sendall(b'{"order": "prepare"}\n{"order": "describe"}\n')
+    with pytest.raises(EOFError, match="no crews"):
+        orders.spec()
+
+
 def test_an_input_may_be_what_json_has_no_word_for(orders: Orders, gateway: socket.socket) -> None:
     gateway.sendall(b'{"order": "modify", "change": {"inputs": {"a": NaN, "b": "\\ud800"}}}\n')
     order = orders.take(PATIENCE)
