@@ -82,7 +82,7 @@ def test_with_no_sidecar_anywhere_it_measures_one_of_its_own(tmp_path: Path) -> 
         [client] = side["clients"]
         # Compared by the same events, from which each of six cuts took some.
         assert client["seq"] == report["ws"]["clients"][0]["seq"]
-        assert len(client["latency"]) == side["samples"] >= 60
+        assert len(client["latency"]) == side["samples"] >= 30
         assert side["p50"] == sorted(client["latency"])[(side["samples"] + 1) // 2 - 1]
         assert 0 < side["p50"] <= side["p90"] <= side["p99"] <= side["max"]
         assert (side["lost"], side["duplicates"], side["failure"]) == (0, 0, None)
