@@ -111,9 +111,11 @@ class Controls:
             return not self._is_open(draft.data.get("input"))
         return draft.type == "run.paused" and draft.cause != self._run.pause
 
-    def with_pauses(self, drafts: Sequence[Draft]) -> list[Draft]:
+    def with_pauses(self, drafts: Sequence[Draft]) -> Sequence[Draft]:
         """What the worker says, and after the end of its patience with a question the pause that
         the question had overtaken. Under the recorder's lock."""
+        if self._run.pause is None:
+            return drafts
         said: list[Draft] = []
         for draft in drafts:
             said.append(draft)

@@ -147,8 +147,7 @@ def _of_config(
     from_config(crew, choice, {}, own)
     wants = placeholders(crew.texts)
     tasks = [{"name": task.name, "agent": crew.role_of(task)} for task in crew.tasks]
-    llms = (agent.llm for agent in crew.agents.values())
-    choice = models.for_crew(llms, choice, os.environ)
+    choice = models.for_crew(crew, choice, os.environ)
     return {
         "tasks": tasks,
         "inputs": wants,

@@ -98,8 +98,7 @@ class Work:
             for task in crew.tasks
         ]
         # Before anything slow, so that a browser sees life within milliseconds.
-        llms = (agent.llm for agent in crew.agents.values())
-        self._started(models.for_crew(llms, choice, os.environ).label, named)
+        self._started(models.for_crew(crew, choice, os.environ).label, named)
         self._heard()
         self._keep_outputs()
         job = from_config(crew, choice, inputs, self._directory)

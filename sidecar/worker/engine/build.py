@@ -88,7 +88,7 @@ def from_config(
             crew = _crew(config.team, agents, list(tasks.values()), models)
     except ValueError as error:
         raise BadCrew(" ".join(str(error).split())) from error
-    first = for_crew((agent.llm for agent in config.agents.values()), choice, os.environ)
+    first = for_crew(config, choice, os.environ)
     return Job(lambda given: crew.kickoff(inputs=given), crew, first.label)
 
 

@@ -6,7 +6,7 @@ Pure, except for `create`, which makes CrewAI's LLM for the choice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,8 @@ from sidecar.worker.environment import setting
 
 if TYPE_CHECKING:
     from crewai import BaseLLM
+
+    from sidecar.worker.config import CrewConfig
 
 __all__ = ["OFFLINE", "ModelChoice", "Models", "choose", "create", "for_agent", "for_crew", "named"]
 
@@ -142,11 +144,9 @@ def for_agent(llm: str | None, choice: ModelChoice, environ: Mapping[str, str]) 
     return made if may_work else choice
 
 
-def for_crew(
-    llms: Iterable[Mapping[str, Any] | None], choice: ModelChoice, environ: Mapping[str, str]
-) -> ModelChoice:
-    """The model of the first of a crew's agents, whose `llm`s these are: what a run says it has."""
-    first = next(iter(llms), None)
+def for_crew(crew: CrewConfig, choice: ModelChoice, environ: Mapping[str, str]) -> ModelChoice:
+    """The model of the first of a crew's agents: what a run says it has."""
+    first = next((agent.llm for agent in crew.agents.values()), None)
     return for_agent(first["model"] if first else None, choice, environ)
 
 
