@@ -169,40 +169,35 @@ async def a_cancelled_crew_ends_and_lets_go_of_its_model() -> None:
 
 
 async def an_instruction_is_in_the_next_prompt() -> None:
-    said = "Mention the river Liffey."
-    async with _house(_SLOW) as house:
-        sent = False
-
-        async def act(event: Frame) -> None:
-            nonlocal sent
-            if event["type"] == "llm.delta" and not sent:
-                sent = True
-                await house.crew.modify(event["run"], instruction=said)
-
-        events = await house.run(act)
-        assert [prompt.count(said) for prompt in house.prompts[:2]] == [0, 1]
+    events = await _instructed()
     assert _ended(events)["unapplied"] == []
 
 
 async def an_instruction_now_cuts_the_reply_off() -> None:
-    said = "Mention the river Liffey."
-    async with _house(_SLOW) as house:
-        sent = False
-
-        async def act(event: Frame) -> None:
-            nonlocal sent
-            if event["type"] == "llm.delta" and not sent:
-                sent = True
-                await house.crew.modify(event["run"], instruction=said, now=True)
-
-        events = await house.run(act)
-        assert [prompt.count(said) for prompt in house.prompts[:2]] == [0, 1]
+    events = await _instructed(now=True)
     first = [event for event in events if event.get("task") == _PLAN]
     calls = [event["type"] for event in _of(first, "llm.started", "llm.failed")]
     assert calls == ["llm.started", "llm.failed", "llm.started"]
     (plan,) = _of(first, "task.completed")
     assert plan["data"]["output"] == _TEXT
     _ended(events)
+
+
+async def _instructed(*, now: bool = False) -> list[Frame]:
+    """A run that is given an instruction at its first token, which is in the second prompt."""
+    said = "Mention the river Liffey."
+    async with _house(_SLOW) as house:
+        sent = False
+
+        async def act(event: Frame) -> None:
+            nonlocal sent
+            if event["type"] == "llm.delta" and not sent:
+                sent = True
+                await house.crew.modify(event["run"], instruction=said, now=now)
+
+        events = await house.run(act)
+        assert [prompt.count(said) for prompt in house.prompts[:2]] == [0, 1]
+    return events
 
 
 async def a_person_reviews_a_task() -> None:
