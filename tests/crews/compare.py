@@ -13,7 +13,7 @@ from sidecar.worker.engine.words import WORDS
 from tests.crews.model import usage
 from tests.crews.sides import Direct
 
-__all__ = ["differences", "prompts", "words"]
+__all__ = ["differences", "prompts", "word_of", "words"]
 
 Fact = Mapping[str, Any]
 
@@ -91,7 +91,7 @@ def words(events: Iterable[Mapping[str, Any]], own_crew: bool) -> Counter[str]:
     for event in events:
         type = event["type"]
         if type not in _UNTOLD and not type.endswith("_chunk") and not _is_internal(event):
-            word = _OURS.get(type) or (WORDS[type].type if type in WORDS else f"event {type}")
+            word = word_of(type)
             if word == "tool.completed" and event.get("failed"):
                 word = "tool.failed"  # it came back, with a failure
             told[word] += 1
@@ -164,6 +164,11 @@ def _labels(events: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str | Non
 
 def _labels_told(facts: Iterable[Fact]) -> Counter[tuple[str, str | None, str | None]]:
     return Counter(_label_told(fact) for fact in facts if fact["type"] in _PLACED)
+
+
+def word_of(type: str) -> str:
+    """What an event of that type is told as, where it is no noise; `event TYPE` without a word."""
+    return _OURS.get(type) or (WORDS[type].type if type in WORDS else f"event {type}")
 
 
 def _workers(events: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:

@@ -9,32 +9,12 @@ from typing import Final
 import pytest
 
 from sidecar.worker.engine.noise import NOISE
-from sidecar.worker.engine.words import WORDS
+from tests.crews.compare import word_of
 from tests.worker.executions import well_formed
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.features"
 
-OURS: Final = {
-    "crew_kickoff_started": "crew.started",
-    "crew_kickoff_completed": "crew.completed",
-    "crew_kickoff_failed": "crew.failed",
-    "flow_finished": "flow.completed",
-    "method_execution_started": "method.started",
-    "method_execution_finished": "method.completed",
-    "method_execution_failed": "method.failed",
-    "agent_execution_started": "agent.started",
-    "agent_execution_completed": "agent.completed",
-    "agent_execution_error": "agent.failed",
-    "lite_agent_execution_started": "agent.started",
-    "lite_agent_execution_completed": "agent.completed",
-    "llm_call_started": "llm.started",
-    "llm_call_completed": "llm.completed",
-    "llm_call_failed": "llm.failed",
-    "tool_usage_started": "tool.started",
-    "tool_usage_finished": "tool.completed",
-    "tool_usage_error": "tool.failed",
-}
 FAILING: Final = ("Broken", "fails")
 BESIDE: Final = ("run.", "worker.", "log", "step", "llm.delta", "input.")
 """What is told of something else, or, as deltas are, merged."""
@@ -46,10 +26,7 @@ def expected(bus: Path, own_crew: bool) -> Counter[str]:
     for line in bus.read_text().splitlines():
         if line.startswith("internal ") or line in NOISE or line.endswith("_chunk"):
             continue
-        word = OURS.get(line) or (WORDS[line].type if line in WORDS else None)
-        if word is None and line.startswith(("task_", "flow_")):
-            word = line.replace("_", ".") if line.count("_") == 1 else None
-        told[word or f"event {line}"] += 1
+        told[word_of(line)] += 1
     if own_crew:
         told -= Counter(
             ["crew.started", "crew.completed" if told["crew.completed"] else "crew.failed"]
