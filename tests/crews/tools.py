@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from crewai import Crew
@@ -113,19 +114,11 @@ def printing() -> Crew:
     return solo(who={"tools": [noisy]})
 
 
-_SERVER = '''
-from mcp.server.fastmcp import FastMCP
-server = FastMCP("shouter")
-@server.tool()
-def shout(text: str) -> str:
-    """Say it louder."""
-    return text.upper()
-server.run()
-'''
+_SHOUTER = Path(__file__).parents[1] / "support" / "shouter.py"
 
 
 def over_mcp() -> Crew:
-    server = MCPServerStdio(command=sys.executable, args=["-c", _SERVER])
+    server = MCPServerStdio(command=sys.executable, args=[str(_SHOUTER)])
     return solo(who={"mcps": [server]})
 
 

@@ -110,19 +110,11 @@ def failing_tool() -> Crew:
     return _crew(agent={"tools": [failing]})
 
 
-_SERVER = '''
-from mcp.server.fastmcp import FastMCP
-server = FastMCP("shouter")
-@server.tool()
-def shout(text: str) -> str:
-    """Say it louder."""
-    return text.upper()
-server.run()
-'''
+_SHOUTER = Path(__file__).parents[1] / "support" / "shouter.py"
 
 
 def over_mcp() -> Crew:
-    server = MCPServerStdio(command=sys.executable, args=["-c", _SERVER])
+    server = MCPServerStdio(command=sys.executable, args=[str(_SHOUTER)])
     return _crew(agent={"mcps": [server]})
 
 
