@@ -42,7 +42,12 @@ ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the ot
 
 
 async def run_in_terminal(
-    settings: Settings, brief: str, *, url: str | None, review: Sequence[str]
+    settings: Settings,
+    brief: str,
+    *,
+    url: str | None,
+    review: Sequence[str],
+    thread: str | None = None,
 ) -> int:
     """The exit code: 0 completed, 130 cancelled, 1 anything else.
 
@@ -56,8 +61,10 @@ async def run_in_terminal(
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
     async with _sidecar(settings, url, console) as address, CrewClient(address) as crew:
-        run = await crew.start({"message": brief}, review=review)
+        run = await crew.start({"message": brief}, review=review, thread=thread)
         last = await _Session(crew, run, console).follow()
+        if thread is not None:
+            console.print(f"[dim]thread {thread}[/dim]")
     if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
         print(last["data"]["output"])
     return _EXIT_CODES.get(last["type"], 1)
