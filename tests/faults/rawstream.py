@@ -61,16 +61,21 @@ class RawStream:
 
     async def read_until(self, mark: bytes, bound: float = 60.0) -> bytes:
         """What has come up to and with the chunk that has `mark`, within `bound` seconds."""
-
-        async def look() -> bytes:
-            seen = b""
-            while mark not in seen[-200_000:]:
-                data = await self.read()
-                assert data, f"it ended before {mark!r} came"
-                seen += data
-            return seen
-
-        return await asyncio.wait_for(look(), bound)
+        seen, looked, reads = bytearray(), 0, 0
+        try:
+            async with asyncio.timeout(bound):
+                while seen.find(mark, max(0, looked - len(mark))) < 0:
+                    looked = len(seen)
+                    data = await self.read()
+                    assert data, f"it ended before {mark!r} came"
+                    seen += data
+                    reads += 1
+        except TimeoutError:
+            raise AssertionError(
+                f"no {mark!r} in {bound:g} s: {len(seen)} bytes in {reads} reads, "
+                f"the last of them {bytes(seen[-300:])!r}"
+            ) from None
+        return bytes(seen)
 
     async def send(self, command: Frame) -> None:
         """A text frame, masked with zeros, of at most 125 bytes (RFC 6455, 5.2)."""
