@@ -156,10 +156,10 @@ async def test_leaving_one_run_of_a_socket_that_is_backed_up_leaves_the_other_al
     gateway = await start_gateway()
     left = await begin(session, gateway, rate=2_000, **LONG)
     kept = await begin(session, gateway, rate=2_000, **LONG)
-    stream = await RawStream.open(gateway.url, left, "ws", small=True)
+    stream = await RawStream.open(gateway.url, left, "ws")
     try:
         await stream.send({"id": "s-1", "cmd": "subscribe", "run": kept})
-        # Far more than the socket takes, so that both pumps wait for the reader.
+        # 4 MB are far more than the socket takes, so that both pumps wait for the reader.
         data = await stream.read_until(b'"s-1"')
         async for seq in heads(session, gateway, kept):
             if seq > 4_000:
