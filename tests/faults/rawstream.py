@@ -17,8 +17,8 @@ from tests.faults.checkers import Frame, TransportName, is_event
 __all__ = ["RawStream", "events_of", "websocket_frames"]
 
 _SMALL_BUFFER: Final = 4_096
-"""SO_RCVBUF of a reader that stalls: it does so after few events. The kernel doubles it. Not for one
-that is to read on: once in some 200 times Linux then keeps such a window so small that its sender
+"""SO_RCVBUF of a reader that stalls: it does so after few events. The kernel doubles it. Not for
+one that is to read on: once in some 200 times Linux then keeps the window so small that its sender
 only probes it, 2.7 KB every 200 ms (ss: `timer:(persist`, rwnd_limited 98 %)."""
 
 
