@@ -1,5 +1,5 @@
 import { backoff } from "./backoff.ts";
-import { CrewError, hasCode, lost, unreachable } from "./errors.ts";
+import { CrewError, hasCode, lost, unauthorized, unreachable } from "./errors.ts";
 import { accepted, fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame } from "./protocol.ts";
@@ -63,6 +63,8 @@ export interface CrewClient {
   answer(run: string, input: string, text: string): Promise<Ack>;
   /** Any command. Resolves once it is logged; throws a CrewError with the server's code. */
   command(command: Command, options?: CommandOptions): Promise<Ack>;
+  /** "Retry now": whoever waits to reconnect tries at once. */
+  reconnect(): void;
   readonly status: ConnectionStatus;
   /** Calls back after each change of `status`; gives the function that ends it. */
   subscribe(listener: () => void): () => void;
@@ -78,10 +80,9 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const inUse = new Set<Send>();
   const listeners = new Set<() => void>();
-  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null };
+  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null, error: null, retryAt: null };
 
-  function setStatus(change: Partial<ConnectionStatus>): void {
-    const next = { ...status, ...change };
+  function setStatus(next: ConnectionStatus): void {
     if (JSON.stringify(next) === JSON.stringify(status)) return;
     status = next;
     // A copy: one that leaves and comes back as it is called would be called again.
@@ -90,14 +91,16 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
   }
 
   const address: Address = async (path, query) => {
-    const ticket = await getTicket?.();
+    const ticket = await getTicket?.().catch((error: unknown) => {
+      throw unauthorized(error);
+    });
     const search = String(new URLSearchParams({ ...query, ...(ticket && { ticket }) }));
     return url + path + (search && `?${search}`);
   };
 
   const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const follow = createFollow(order, limits, random, inUse, setStatus);
+  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
 
   const post: Send = async (_, body, signal) => {
     const to = await address("/control");
@@ -145,6 +148,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     modify: (run, change) => command({ cmd: "modify", run, ...change }),
     answer: (run, input, text) => command({ cmd: "answer", run, input, text }),
     command,
+    reconnect,
     get status() {
       return status;
     },

@@ -13,6 +13,7 @@ const ROOT = join(import.meta.dirname, "..");
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
   ["errors", "transport", "view"],
+  ["status"],
   ["fetch-sse", "follow", "reducer", "ws"],
   ["client", "snapshots"],
   ["index", "react"],
