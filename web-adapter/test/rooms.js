@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, "..");
 export const FLOORS = [
   ["backoff", "protocol", "sse"],
   ["errors", "reads", "transport", "view"],
-  ["timer"],
+  ["status", "timer"],
   ["fetch-sse", "follow", "outbox", "reducer", "ws"],
   ["client", "snapshots"],
   ["index", "react"],
