@@ -8,6 +8,7 @@ import type { WireError } from "./protocol.ts";
  * - `unreachable`: no sidecar answered at that address
  * - `lost`: a connection was open and broke or fell silent, or an ack did not come in time
  * - `closed`: the server closed the socket for good (close codes 4500-4999)
+ * - `unauthorized`: what `getTicket` or `headers` rejected with is in the message
  * - `busy`: too many commands of this client are unanswered
  */
 export class CrewError extends Error {

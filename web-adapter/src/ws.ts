@@ -1,4 +1,4 @@
-import { busy, CrewError, lost } from "./errors.ts";
+import { CrewError, lost } from "./errors.ts";
 import { SUBPROTOCOL, type Ack, type Frame, type Refusal } from "./protocol.ts";
 import type { Address, Connection, Limits, Query, Transport } from "./transport.ts";
 
@@ -29,6 +29,7 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
   let ids = 0;
 
   function dial(query: Query): Line {
+    /** Commands without their ack: no more than the client lets be (`limits.outstanding`). */
     const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
     const subscriptions: Line["subscriptions"] = new Map();
     const closing = new AbortController();
@@ -98,7 +99,6 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
           done: new Promise((_, reject) => subscriptions.set(run, { id, take, reject })),
           send: (id, json, until) =>
             new Promise((resolve, reject) => {
-              if (waiting.size >= limits.outstanding) throw busy();
               waiting.set(id, resolve);
               until.addEventListener("abort", () => waiting.delete(id));
               closing.signal.addEventListener("abort", () => reject(lost()), { signal: until });
