@@ -15,6 +15,7 @@ export const FLOORS = [
   ["errors", "transport", "view"],
   ["fetch-sse", "follow", "reducer", "ws"],
   ["client", "snapshots"],
+  ["past"],
   ["index", "react"],
   ["example/components"],
   ["example/components/runs"],
