@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "..");
 /** From the bottom up; a room imports from floors below its own. */
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
-  ["errors", "transport", "view"],
+  ["errors", "reads", "transport", "view"],
   ["fetch-sse", "follow", "reducer", "result", "ws"],
   ["client", "snapshots"],
   ["index", "react"],
