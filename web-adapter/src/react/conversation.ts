@@ -1,4 +1,4 @@
-import type { AppendMessage, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
+import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import { newId, type CrewClient } from "../client.ts";
 import { busy, CrewError, hasCode } from "../errors.ts";
 import { CHAT_ID, loadThread } from "../past.ts";
@@ -7,7 +7,7 @@ import { snapshots } from "../snapshots.ts";
 import { emptyRun, type QuestionView, type RunView } from "../view.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
 import type { Report } from "./report.ts";
-import { toResult } from "./result.ts";
+import { toResult } from "../result.ts";
 import { retry } from "./retry.ts";
 import { steer } from "./steer.ts";
 import {
@@ -17,7 +17,7 @@ import {
   pathTo,
   replyMessage,
   repositoryOf,
-  textOf,
+  wordsOf,
   unshift,
   userMessage,
   type Said,
@@ -77,7 +77,8 @@ export function createConversation(
   /** To be cancelled as soon as they have a run. */
   const stopping = new Set<string>();
 
-  const show = (view: RunView) => (options().toResult ?? ((view) => toResult(view, options())))(view);
+  const show = (view: RunView): ChatModelRunResult =>
+    options().toResult?.(view) ?? toResult(view, options());
   const at = (id: string): Turn => turns.find((turn) => turn.id === id)!;
   const isWaiting = (turn: Turn): boolean => !isOver(turn) && !turn.run && !starts.has(turn.id);
   const isActive = (turn: Turn): boolean => !isOver(turn) && !isWaiting(turn);
@@ -119,7 +120,7 @@ export function createConversation(
       queue: turns
         .filter(({ queued }) => queued)
         .map(({ id, brief: { content } }) => {
-          const text = textOf(content);
+          const text = wordsOf(content);
           return { id, prompt: text, parts: [{ type: "text", text }] };
         }),
     });
@@ -272,7 +273,7 @@ export function createConversation(
     say(turn.id, message);
     try {
       const run = await runOf(turn);
-      if (run && (await steer(client, run, at(turn.id).view, textOf(message.content)))) return;
+      if (run && (await steer(client, run, at(turn.id).view, wordsOf(message.content)))) return;
       // It has ended meanwhile: a message like any other.
       update(turn.id, { said: at(turn.id).said.filter((said) => said.message !== message) });
       const next = add(message, turn.id, false);
@@ -321,7 +322,7 @@ export function createConversation(
     isLive: (): boolean => turns.some((turn) => !isOver(turn)),
     /** Of its newest run; undefined where there is none. */
     runState: (): RunState | undefined => turns.at(-1)?.view.state,
-    title: (): string => textOf(turns[0]?.brief.content ?? []),
+    title: (): string => wordsOf(turns[0]?.brief.content ?? []),
 
     /** Goes on, or begins, to follow and to load; until the function that it gives is called. */
     open(): () => void {
@@ -398,5 +399,5 @@ const BUSY =
 const NOBODY = userMessage("", { createdAt: new Date(0) });
 
 const lastMessage = (messages: readonly ThreadMessage[]) => ({
-  message: textOf((messages.findLast(({ role }) => role === "user") as UserMessage | undefined)?.content ?? []),
+  message: wordsOf((messages.findLast(({ role }) => role === "user") as UserMessage | undefined)?.content ?? []),
 });

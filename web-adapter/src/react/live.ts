@@ -1,6 +1,6 @@
 import { useAuiState } from "@assistant-ui/react";
 import type { RunView } from "../view.ts";
-import { CREW_PART } from "./result.ts";
+import { CREW_PART } from "../result.ts";
 
 /** The newest run of the thread that is shown, whichever runtime shows it; null: there is none. */
 export const useLiveRun = (): RunView | null =>

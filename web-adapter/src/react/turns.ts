@@ -33,7 +33,7 @@ export interface Turn {
 
 export const isOver = ({ view }: Turn): boolean => isFinal(view.state);
 
-export const textOf = (content: UserMessage["content"]): string =>
+export const wordsOf = (content: UserMessage["content"]): string =>
   content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
 
 type Sent = Partial<Pick<AppendMessage, "content" | "attachments" | "createdAt" | "metadata">>;
