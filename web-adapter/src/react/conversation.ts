@@ -1,12 +1,12 @@
 import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import { newId, type CrewClient } from "../client.ts";
 import { busy, CrewError, hasCode } from "../errors.ts";
-import { CHAT_ID, loadThread } from "../past.ts";
+import { loadThread } from "../past.ts";
 import type { Frame, RunState } from "../protocol.ts";
 import { snapshots } from "../snapshots.ts";
 import { emptyRun, type QuestionView, type RunView } from "../view.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
-import type { Report } from "./report.ts";
+import { isFirst, type Report } from "./report.ts";
 import { toResult } from "../result.ts";
 import { retry } from "./retry.ts";
 import { steer } from "./steer.ts";
@@ -77,8 +77,7 @@ export function createConversation(
   /** To be cancelled as soon as they have a run. */
   const stopping = new Set<string>();
 
-  const show = (view: RunView): ChatModelRunResult =>
-    options().toResult?.(view) ?? toResult(view, options());
+  const show = (view: RunView): ChatModelRunResult => options().toResult?.(view) ?? toResult(view, options());
   const at = (id: string): Turn => turns.find((turn) => turn.id === id)!;
   const isWaiting = (turn: Turn): boolean => !isOver(turn) && !turn.run && !starts.has(turn.id);
   const isActive = (turn: Turn): boolean => !isOver(turn) && !isWaiting(turn);
@@ -134,7 +133,11 @@ export function createConversation(
     const { view } = at(id);
     try {
       const after = view.id ?? undefined;
-      for await (const next of snapshots(watch(run, client.follow(run, { ...(after && { after }), signal })), 16, view)) {
+      for await (const next of snapshots(
+        watch(run, client.follow(run, { ...(after && { after }), signal })),
+        16,
+        view,
+      )) {
         update(id, { view: next });
         asks(next, run);
       }
@@ -143,7 +146,7 @@ export function createConversation(
       fail(id, error);
     }
     if (isOver(at(id))) {
-      report("onFinish", at(id).view, { restored: false });
+      finished(at(id).view, false);
       moved();
       proceed();
     }
@@ -159,7 +162,11 @@ export function createConversation(
   function asks(view: RunView, run: string): void {
     if (view.state !== "waiting") return;
     const question = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
-    if (question) report("onQuestion", question, run);
+    if (question && isFirst(client, `${run}:${question.id}`)) report("onQuestion", question, run);
+  }
+
+  function finished(view: RunView, restored: boolean): void {
+    if (view.run && isFirst(client, view.run)) report("onFinish", view, { restored });
   }
 
   function fail(id: string, error: unknown): void {
@@ -189,7 +196,7 @@ export function createConversation(
           set(unshift(turns, turn));
           asks(view, run);
           if (!isOver(turn)) void follow(run, run);
-          else if ("view" in past) report("onFinish", view, { restored: true });
+          else if ("view" in past) finished(view, true);
         }
         loaded = true;
         trouble = undefined;
@@ -225,11 +232,20 @@ export function createConversation(
       const inputs = toInputs(pathTo(getState().repository, at(id).brief.id));
       update(id, { view: { ...emptyRun, inputs } });
       await interrupted;
-      if (stopping.has(id)) return void update(id, { view: { ...at(id).view, state: "cancelled", output: null } });
+      if (stopping.has(id)) {
+        update(id, { view: { ...at(id).view, state: "cancelled", output: null } });
+        return undefined;
+      }
       let previous = before(turns, at(id));
       while (previous && !previous.run) previous = before(turns, previous);
       const parallel = interrupted && true;
-      const run = await client.start(inputs, { crew, review: review?.(), thread, after: previous?.run ?? "", parallel });
+      const run = await client.start(inputs, {
+        crew,
+        review: review?.(),
+        thread,
+        after: previous?.run ?? "",
+        parallel,
+      });
       update(id, { run });
       moved();
       if (stopping.has(id)) void cancel(run);
@@ -248,7 +264,11 @@ export function createConversation(
     if (!next || paused || turns.some(isActive)) return;
     if (next.queued) {
       const rest = turns.filter((turn) => turn !== next);
-      set([...rest.filter(({ queued }) => !queued), { ...next, queued: false }, ...rest.filter(({ queued }) => queued)]);
+      set([
+        ...rest.filter(({ queued }) => !queued),
+        { ...next, queued: false },
+        ...rest.filter(({ queued }) => queued),
+      ]);
     }
     start(next);
   }
@@ -265,7 +285,9 @@ export function createConversation(
 
   function say(id: string, message: UserMessage, error?: CrewError): void {
     head = undefined;
-    update(id, { said: [...at(id).said.filter((said) => said.message !== message), { message, ...(error && { error }) }] });
+    update(id, {
+      said: [...at(id).said.filter((said) => said.message !== message), { message, ...(error && { error }) }],
+    });
     if (error) report("onError", error);
   }
 
@@ -303,7 +325,8 @@ export function createConversation(
 
   /** Id of the turn that a message is the end of, or that the one around it follows. */
   function turnOf(message: string | null): string {
-    const around = ({ brief, said }: Turn) => brief.id === message || said.some(({ message: { id } }) => id === message);
+    const around = ({ brief, said }: Turn) =>
+      brief.id === message || said.some(({ message: { id } }) => id === message);
     return message === null ? "" : (turns.find(({ id }) => id === message)?.id ?? turns.find(around)?.after ?? "");
   }
 
@@ -329,7 +352,7 @@ export function createConversation(
       opened = new AbortController();
       const unsubscribe = client.subscribe(watchPending);
       watchPending();
-      for (const { id, run, view } of turns.filter((turn) => !isOver(turn))) if (run) void follow(id, run);
+      for (const { id, run } of turns.filter((turn) => !isOver(turn))) if (run) void follow(id, run);
       if (!loaded) void load();
       return () => {
         unsubscribe();
@@ -347,7 +370,9 @@ export function createConversation(
 
     /** Another reply to the same message. */
     reload(parentId: string | null): void {
-      const turn = turns.find(({ brief, said }) => [brief, ...said.map(({ message }) => message)].some(({ id }) => id === parentId));
+      const turn = turns.find(({ brief, said }) =>
+        [brief, ...said.map(({ message }) => message)].some(({ id }) => id === parentId),
+      );
       if (turn) put(turn.brief, turn.after, policy(), true);
     },
 
@@ -370,7 +395,9 @@ export function createConversation(
       const run = turns.find((turn) => turn.run && toolCallId.startsWith(`${turn.run}:`))?.run;
       if (!run) return;
       const text = typeof result === "string" ? result : JSON.stringify(result);
-      await client.answer(run, toolCallId.slice(run.length + 1), text).catch((error: CrewError) => report("onError", error));
+      await client
+        .answer(run, toolCallId.slice(run.length + 1), text)
+        .catch((error: CrewError) => report("onError", error));
     },
 
     setHead(message: string | undefined): void {

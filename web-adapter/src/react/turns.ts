@@ -4,6 +4,7 @@ import type { Command, Failure } from "../protocol.ts";
 import { isFinal, type RunView } from "../view.ts";
 
 export type UserMessage = Extract<ThreadMessage, { role: "user" }>;
+type Reply = Extract<ThreadMessage, { role: "assistant" }>;
 type Show = (view: RunView) => ChatModelRunResult;
 
 /** What was said to a run while it was live; with `error` it did not get there. */
@@ -38,7 +39,10 @@ export const wordsOf = (content: UserMessage["content"]): string =>
 
 type Sent = Partial<Pick<AppendMessage, "content" | "attachments" | "createdAt" | "metadata">>;
 
-export const userMessage = (id: string, { content = [], attachments = [], createdAt, metadata }: Sent): UserMessage => ({
+export const userMessage = (
+  id: string,
+  { content = [], attachments = [], createdAt, metadata }: Sent,
+): UserMessage => ({
   role: "user",
   id,
   content: content as UserMessage["content"],
@@ -58,7 +62,7 @@ export const failedView = (view: RunView, { code, message }: CrewError): RunView
 export function replyMessage(
   { id, run, view, unconfirmed, brief: { createdAt } }: Omit<Turn, "after" | "said">,
   show: Show,
-): ThreadMessage {
+): Reply {
   const { content = [], status, metadata } = show(view);
   const waits = !isFinal(view.state) && unconfirmed;
   return {
@@ -69,14 +73,11 @@ export function replyMessage(
       ? [...content, { type: "text", text: `Not confirmed by the sidecar yet, sent again until it is: ${waits}.` }]
       : content,
     status: status ?? { type: "running" },
-    metadata: {
-      unstable_state: null,
-      unstable_annotations: [],
-      unstable_data: [],
-      steps: [],
-      ...metadata,
-      custom: { ...metadata?.custom, ...(run && { run }), ...(waits && { unconfirmed: waits }) },
-    },
+    metadata: Object.assign(
+      { unstable_state: null, unstable_annotations: [], unstable_data: [], steps: [] },
+      metadata,
+      { custom: { ...metadata?.custom, ...(run && { run }), ...(waits && { unconfirmed: waits }) } },
+    ) as Reply["metadata"],
   };
 }
 
@@ -117,7 +118,10 @@ export function repositoryOf(
   };
   first.forEach(add);
   turns.forEach(tell);
-  return { messages, headId: head !== undefined && known.has(head) ? head : (turns.at(-1) ?? first.at(-1))?.id ?? null };
+  return {
+    messages,
+    headId: head !== undefined && known.has(head) ? head : ((turns.at(-1) ?? first.at(-1))?.id ?? null),
+  };
 }
 
 /** The messages from the first to that one. */
