@@ -132,11 +132,11 @@ export function pathTo({ messages }: ExportedMessageRepository, id: string | nul
 
 /**
  * With one that is older than all of them. assistant-ui (0.15) orders branches by when it first saw
- * them: what branches off at the same place gets other ids, so that it comes behind. The same inputs:
+ * them: what branches off at the same place gets other ids, so that it comes behind. The same words:
  * a reply that was regenerated.
  */
 export function unshift(turns: readonly Turn[], older: Turn): readonly Turn[] {
-  const same = ({ view }: Turn) => JSON.stringify(view.inputs) === JSON.stringify(older.view.inputs);
+  const same = ({ brief }: Turn) => wordsOf(brief.content) === wordsOf(older.brief.content);
   return [
     older,
     ...turns.map((turn) =>
