@@ -1,15 +1,8 @@
 import { useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
-import { useCallback, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useCallback, useInsertionEffect, useMemo, useRef } from "react";
 import type { CrewClient } from "../client.ts";
-import type { ConnectionStatus } from "../follow.ts";
 import { createAdapter } from "./adapter.ts";
 import type { CrewAdapterOptions } from "./options.ts";
-
-/** The client's connection: its state, and the transport in use. */
-export function useCrewConnection(client: CrewClient): ConnectionStatus {
-  const status = () => client.status;
-  return useSyncExternalStore(client.subscribe, status, status);
-}
 
 /** A whole runtime for `AssistantRuntimeProvider`; of the options the newest count, apart from `conversation`. */
 export function useCrewRuntime(client: CrewClient, options: CrewAdapterOptions = {}): AssistantRuntime {
