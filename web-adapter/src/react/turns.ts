@@ -1,7 +1,7 @@
 import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import type { CrewError } from "../errors.ts";
 import type { Command, Failure } from "../protocol.ts";
-import { isFinal, type RunView } from "../view.ts";
+import { isFinal, textOf, type RunView } from "../view.ts";
 
 export type UserMessage = Extract<ThreadMessage, { role: "user" }>;
 type Show = (view: RunView) => ChatModelRunResult;
@@ -38,7 +38,10 @@ export const wordsOf = (content: UserMessage["content"]): string =>
 
 type Sent = Partial<Pick<AppendMessage, "content" | "attachments" | "createdAt" | "metadata">>;
 
-export const userMessage = (id: string, { content = [], attachments = [], createdAt, metadata }: Sent): UserMessage => ({
+export const userMessage = (
+  id: string,
+  { content = [], attachments = [], createdAt, metadata }: Sent,
+): UserMessage => ({
   role: "user",
   id,
   content: content as UserMessage["content"],
@@ -47,11 +50,11 @@ export const userMessage = (id: string, { content = [], attachments = [], create
   metadata: { custom: metadata?.custom ?? {} },
 });
 
-/** What a run that could not be started, found or loaded is shown as. */
+/** What a run that could not be started, found, loaded or told on is shown as; it keeps what was being written. */
 export const failedView = (view: RunView, { code, message }: CrewError): RunView => ({
   ...view,
   state: "failed",
-  output: null,
+  output: textOf(view) || null,
   error: { code: code as Failure["code"], message },
 });
 
@@ -117,7 +120,10 @@ export function repositoryOf(
   };
   first.forEach(add);
   turns.forEach(tell);
-  return { messages, headId: head !== undefined && known.has(head) ? head : (turns.at(-1) ?? first.at(-1))?.id ?? null };
+  return {
+    messages,
+    headId: head !== undefined && known.has(head) ? head : ((turns.at(-1) ?? first.at(-1))?.id ?? null),
+  };
 }
 
 /** The messages from the first to that one. */
