@@ -5,13 +5,11 @@ import { CREW_QUESTION, toResult } from "../result.ts";
 import { emptyRun, type RunView } from "../view.ts";
 import { createHistory, onlyOne } from "./history.ts";
 import { conversation, type Conversation } from "./memory.ts";
-import type { CrewAdapterOptions, CrewRuntimeOptions } from "./options.ts";
+import type { CrewAdapterOptions, LocalOptions } from "./options.ts";
 import { cancel, streamReply, type Handoff, type Job, type Thread } from "./reply.ts";
 import { createReport } from "./report.ts";
 import { steer } from "./steer.ts";
 import { wordsOf } from "./turns.ts";
-
-export type LocalOptions = CrewAdapterOptions & Pick<CrewRuntimeOptions, "initialMessages">;
 
 export interface CrewAdapter {
   readonly chatModel: ChatModelAdapter;
@@ -31,7 +29,7 @@ export function createCrewAdapter(client: CrewClient, given: LocalOptions | (() 
     const { metadata, ...shown } = options().toResult?.(view) ?? toResult(view, options());
     return { ...shown, metadata: { ...metadata, custom: { ...metadata?.custom, run: view.run } } };
   };
-  const thread: Thread = { client, show, report: createReport(client, options), loaded: 0, root: "" };
+  const thread: Thread = { client, show, report: createReport(options), loaded: 0, root: "" };
 
   const chatModel: ChatModelAdapter = {
     async *run(asked) {

@@ -1,11 +1,11 @@
 "use client";
 
 export { createCrewAdapter } from "./adapter.ts";
-export type { CrewAdapter, LocalOptions } from "./adapter.ts";
+export type { CrewAdapter } from "./adapter.ts";
 export { useCrewConnection, useCrewRuntime } from "./hooks.ts";
 export { conversation } from "./memory.ts";
 export type { Conversation } from "./memory.ts";
-export type { CrewAdapterOptions } from "./options.ts";
+export type { CrewAdapterOptions, LocalOptions } from "./options.ts";
 export { CREW_PART, CREW_QUESTION, toResult } from "../result.ts";
 export { useCrewRun } from "./run.ts";
 export type { CrewRun } from "./run.ts";

@@ -5,7 +5,7 @@ import type { CrewClient, RunEvent } from "../../src/index.ts";
 import { conversation, createCrewAdapter, type CrewAdapter } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-import { chat, clientOf, edit, leave, reads, until } from "./mount.tsx";
+import { localChat as chat, clientOf, edit, leave, reads, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 const SECOND = logOf("r_02", LOG);
