@@ -70,10 +70,10 @@ export function createHistory(thread: Thread, noted: Conversation, options: () =
             else reply(run, view);
           }
           ends.set(run, head);
+          thread.newest = run;
         }
       } catch (error) {
         if (!(error instanceof CrewError)) throw error;
-        thread.root = undefined;
         report("onError", error);
         reply("not-loaded", failedView(emptyRun, error));
       }

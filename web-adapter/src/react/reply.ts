@@ -47,11 +47,11 @@ export interface Thread {
   readonly report: Report;
   /** Where a reply leaves its run for the one that takes over. */
   handoff?: Handoff | undefined;
-  newest?: Reply;
+  reply?: Reply;
   /** How many threads assistant-ui has made of it. */
   loaded: number;
-  /** What the first message follows: "" nothing, undefined whatever the sidecar has. */
-  root: string | undefined;
+  /** The last run, as far as this page knows; "" for none. */
+  newest: string;
 }
 
 type Content = NonNullable<ChatModelRunResult["content"]>;
@@ -82,8 +82,8 @@ export async function* streamReply(
   let end = () => {};
   const done = new Promise<void>((resolve) => (end = resolve));
   const succeeded = new Promise<void>((resolve) => {
-    thread.newest?.succeed({ done });
-    thread.newest = {
+    thread.reply?.succeed({ done });
+    thread.reply = {
       succeed(by) {
         next = by;
         resolve();
