@@ -11,10 +11,12 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** From the bottom up; a room imports from floors below its own. */
 export const FLOORS = [
-  ["backoff", "protocol", "sse", "timer"],
-  ["errors", "transport", "view"],
-  ["fetch-sse", "follow", "reducer", "ws"],
+  ["backoff", "protocol", "sse"],
+  ["errors", "reads", "transport", "view"],
+  ["status", "timer"],
+  ["fetch-sse", "follow", "outbox", "reducer", "result", "ws"],
   ["client", "snapshots"],
+  ["past"],
   ["index", "react"],
   ["example/components"],
   ["example/components/runs"],
