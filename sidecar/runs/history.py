@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sidecar.inputs import HISTORY, standing_in
+from sidecar.inputs import HISTORY, SAME, standing_in
 from sidecar.protocol import MAX_TITLE, encode, one_line
 
 __all__ = ["HISTORY_BYTES", "History", "title_of"]
@@ -68,7 +68,8 @@ class History:
 
 def title_of(inputs: Mapping[str, Any], crew: str) -> str:
     """The first words of what a run was asked; of a run without any, its crew."""
-    asked = (_message(inputs), *inputs.values())
+    others = (value for name, value in inputs.items() if name not in (*SAME, HISTORY))
+    asked = (_message(inputs), *others)
     texts = (one_line(text) for text in asked if isinstance(text, str))
     words = next(filter(None, texts), crew)
     if len(words) <= _MAX_TITLE:
