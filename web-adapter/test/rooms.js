@@ -15,7 +15,7 @@ export const FLOORS = [
   ["errors", "transport", "view"],
   ["fetch-sse", "follow", "reducer", "ws"],
   ["client", "snapshots"],
-  ["index", "react"],
+  ["index", "react", "components"],
   ["example/components"],
   ["example/components/runs"],
   ["example/app"],
@@ -24,7 +24,11 @@ export const FLOORS = [
 ];
 
 /** The doors: what is outside of the package imports it by these names. */
-const DOORS = { "crew-web-adapter": "src/index.ts", "crew-web-adapter/react": "src/react/index.ts" };
+const DOORS = {
+  "crew-web-adapter": "src/index.ts",
+  "crew-web-adapter/react": "src/react/index.ts",
+  "crew-web-adapter/components": "src/components/index.ts",
+};
 
 /** @typedef {{ importer: string, imported: string }} Import Paths of modules below the root. */
 
