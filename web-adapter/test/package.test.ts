@@ -39,7 +39,7 @@ test.each([
     8_064,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
-  ["the components alone", 1_072, 'export * from "crew-web-adapter/components"'],
+  ["the components alone", 3_072, 'export * from "crew-web-adapter/components"'],
   [
     "all there is but the components",
     8_448,
