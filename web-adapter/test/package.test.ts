@@ -32,7 +32,7 @@ async function weigh(page: string): Promise<number> {
 }
 
 test.each([
-  ["the client with both transports", 3_072, 'export { createCrewClient } from "crew-web-adapter"'],
+  ["the client with both transports", 3_328, 'export { createCrewClient } from "crew-web-adapter"'],
   ["the client and a run's views", 5_632, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",

@@ -12,12 +12,13 @@ const ROOT = join(import.meta.dirname, "..");
 /** From the bottom up; a room imports from floors below its own. */
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
-  ["errors", "transport", "view"],
+  ["errors", "reads", "transport", "view"],
   ["fetch-sse", "follow", "reducer", "ws"],
   ["client", "snapshots"],
+  ["past"],
   ["index", "react", "components"],
   ["example/components"],
-  ["example/components/runs"],
+  ["example/components/runs", "example/components/threads"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],

@@ -7,6 +7,7 @@ import {
 } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
 import { hasCode, lost } from "../errors.ts";
+import { CHAT_ID } from "../past.ts";
 import { reduce } from "../reducer.ts";
 import { deadline } from "../timer.ts";
 import { emptyRun, isFinal, type RunView } from "../view.ts";
@@ -14,7 +15,6 @@ import type { RunMemory } from "./memory.ts";
 import type { CrewAdapterOptions } from "./options.ts";
 import type { ThreadState } from "./reply.ts";
 import { failed } from "./result.ts";
-import { CHAT_ID } from "./steer.ts";
 
 /**
  * A conversation that survives a reload: rebuilt from the logs of its runs, so that nothing but

@@ -1,9 +1,9 @@
-import { AssistantRuntimeProvider, type AssistantRuntime } from "@assistant-ui/react";
-import { act, StrictMode, type ReactNode } from "react";
+import { AssistantRuntimeProvider, useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
+import { act, StrictMode, useState, type ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createCrewClient, type CrewClient, type CrewClientOptions } from "../../src/index.ts";
-import { useCrewRuntime, type CrewAdapterOptions } from "../../src/react/index.ts";
+import { createCrewAdapter, useCrewRuntime, type CrewAdapterOptions } from "../../src/react/index.ts";
 import type { fakeServer } from "../fakeServer.ts";
 
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
@@ -37,10 +37,20 @@ export async function leave(): Promise<void> {
 }
 
 /** A chat page with the runtime of the README. */
-export async function chat(client: CrewClient, options?: CrewAdapterOptions): Promise<Chat> {
+export const chat = (client: CrewClient, options?: CrewAdapterOptions): Promise<Chat> =>
+  chatWith(() => useCrewRuntime(client, options));
+
+/** The same, with the adapter for a LocalRuntime. */
+export const localChat = (client: CrewClient, options?: CrewAdapterOptions): Promise<Chat> =>
+  chatWith(() => {
+    const [{ chatModel, history }] = useState(() => createCrewAdapter(client, options));
+    return useLocalRuntime(chatModel, { adapters: { history } });
+  });
+
+async function chatWith(useRuntime: () => AssistantRuntime): Promise<Chat> {
   let runtime: AssistantRuntime | undefined;
   function App() {
-    runtime = useCrewRuntime(client, options);
+    runtime = useRuntime();
     return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
   }
   await show(<App />);
