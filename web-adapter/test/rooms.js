@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, "..");
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
   ["errors", "reads", "transport", "view"],
-  ["fetch-sse", "follow", "reducer", "ws"],
+  ["fetch-sse", "follow", "reducer", "result", "ws"],
   ["client", "snapshots"],
   ["past"],
   ["index", "react", "components"],

@@ -5,7 +5,7 @@ import type { RunView } from "../view.ts";
 import { createHistory } from "./history.ts";
 import { conversation, type RunMemory } from "./memory.ts";
 import type { CrewAdapterOptions } from "./options.ts";
-import { toResult } from "./result.ts";
+import { toResult } from "../result.ts";
 import { steer } from "./steer.ts";
 import { streamReply, type Handoff, type Job, type ReplyPlan, type ThreadState } from "./reply.ts";
 

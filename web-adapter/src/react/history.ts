@@ -14,7 +14,7 @@ import { emptyRun, isFinal, type RunView } from "../view.ts";
 import type { RunMemory } from "./memory.ts";
 import type { CrewAdapterOptions } from "./options.ts";
 import type { ThreadState } from "./reply.ts";
-import { failed } from "./result.ts";
+import { failed } from "../result.ts";
 
 /**
  * A conversation that survives a reload: rebuilt from the logs of its runs, so that nothing but
@@ -89,7 +89,7 @@ const EVICTED = {
   role: "assistant",
   id: "gone",
   content: [],
-  status: failed("unknown_run", "The sidecar no longer keeps the earlier runs of this conversation."),
+  ...failed("unknown_run", "The sidecar no longer keeps the earlier runs of this conversation."),
 } as const;
 
 /** Of a run that the sidecar does not know (any more) nothing is left to show. */

@@ -1,9 +1,9 @@
-import { useLocalRuntime, type AssistantRuntime } from "@assistant-ui/react";
-import { useCallback, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useExternalStoreRuntime, type AppendMessage, type AssistantRuntime } from "@assistant-ui/react";
+import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
 import type { ConnectionStatus } from "../follow.ts";
-import { createAdapter } from "./adapter.ts";
-import type { CrewAdapterOptions } from "./options.ts";
+import type { CrewRuntimeOptions } from "./options.ts";
+import { createThreads } from "./threads.ts";
 
 /** The client's connection: its state, and the transport in use. */
 export function useCrewConnection(client: CrewClient): ConnectionStatus {
@@ -11,11 +11,43 @@ export function useCrewConnection(client: CrewClient): ConnectionStatus {
   return useSyncExternalStore(client.subscribe, status, status);
 }
 
-/** A whole runtime for `AssistantRuntimeProvider`; of the options the newest count, apart from `conversation`. */
-export function useCrewRuntime(client: CrewClient, options: CrewAdapterOptions = {}): AssistantRuntime {
+/**
+ * A whole runtime for `AssistantRuntimeProvider`: threads, live runs, steering. Of the options the
+ * newest count.
+ */
+export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions = {}): AssistantRuntime {
   const newest = useNewest(options);
-  const { chatModel, history } = useMemo(() => createAdapter(client, newest), [client, newest]);
-  return useLocalRuntime(chatModel, { adapters: { history } });
+  const { conversation: name, threadId, suggestions, adapters } = options;
+  // Another name is another place in the storage.
+  // oxlint-disable-next-line react/exhaustive-deps
+  const threads = useMemo(() => createThreads(client, newest), [client, newest, name]);
+  const state = useSyncExternalStore(threads.subscribe, threads.getState, threads.getServerState);
+  useEffect(() => threads.open(), [threads]);
+  useEffect(() => threads.ask(threadId), [threads, threadId]);
+
+  const { conversation, shown } = state;
+  const store = useMemo(
+    () => ({
+      messageRepository: shown.repository,
+      isRunning: shown.running,
+      isLoading: shown.loading,
+      ...conversation.handlers,
+      queue: { ...conversation.queue, items: shown.queue, steerItems: [] },
+      adapters: {
+        ...adapters,
+        threadList: {
+          threadId: state.threadId,
+          threads: state.threads,
+          onSwitchToNewThread: () => threads.switchTo(undefined),
+          onSwitchToThread: threads.switchTo,
+          onRename: threads.rename,
+          onDelete: threads.remove,
+        },
+      },
+    }),
+    [],
+  );
+  return useExternalStoreRuntime(store);
 }
 
 /** Gives what `value` was in the render that is shown. */

@@ -6,6 +6,6 @@ export { useCrewConnection, useCrewRuntime } from "./hooks.ts";
 export { conversation } from "./memory.ts";
 export type { RunMemory } from "./memory.ts";
 export type { CrewAdapterOptions } from "./options.ts";
-export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
+export { CREW_PART, CREW_QUESTION, toResult } from "../result.ts";
 export { useCrewRun } from "./run.ts";
 export type { CrewRun } from "./run.ts";

@@ -3,7 +3,7 @@ import type { CrewClient } from "../client.ts";
 import { CrewError } from "../errors.ts";
 import { emptyRun, type RunView } from "../view.ts";
 import { snapshots } from "../snapshots.ts";
-import { failed } from "./result.ts";
+import { failed } from "../result.ts";
 
 /** Gives a run to tell of when its turn has come: starts it, or knows it. */
 export type Job = () => Promise<string>;
@@ -92,7 +92,8 @@ export async function* streamReply(
     }
     if (!(error instanceof CrewError)) throw error;
     // Told as a status: a thrown error would also surface as an unhandled rejection.
-    yield { ...result, status: failed(error.code, error.message) };
+    const { status, metadata } = failed(error.code, error.message);
+    yield { ...result, status, metadata: { custom: { ...result.metadata?.custom, ...metadata.custom } } };
   } finally {
     signal.removeEventListener("abort", onAbort);
     before?.end();

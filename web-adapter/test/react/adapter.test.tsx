@@ -7,14 +7,8 @@ import {
 } from "@assistant-ui/react";
 import { act, useEffect, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
-import { emptyRun, reduce, type OpenInput, type RunEvent, type RunView } from "../../src/index.ts";
-import {
-  CREW_QUESTION,
-  createCrewAdapter,
-  toResult,
-  useCrewRuntime,
-  type CrewAdapterOptions,
-} from "../../src/react/index.ts";
+import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
+import { createCrewAdapter, toResult, useCrewRuntime, type CrewAdapterOptions } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { chat, clientOf, reads, show, until } from "./mount.tsx";
@@ -57,7 +51,7 @@ describe("the generator", () => {
     const results: ChatModelRunResult[] = [];
     for await (const result of run(createCrewAdapter(client), ask("Coffee in Lisbon"))) results.push(result);
     expect(server.effects).toMatchObject([{ cmd: "start", inputs: { message: "Coffee in Lisbon" } }]);
-    expect(results.at(-1)).toEqual({ ...toResult(view("completed")), metadata: { custom: { run: server.run } } });
+    expect(results.at(-1)).toEqual(toResult(view("completed")));
     expect(results.at(-1)?.status).toEqual({ type: "complete", reason: "stop" });
   });
 
@@ -124,7 +118,7 @@ describe("the generator", () => {
     const results: ChatModelRunResult[] = [];
     for await (const result of run(createCrewAdapter(client), ask("x"))) results.push(result);
     expect(results).toMatchObject([
-      { status: { type: "incomplete", reason: "error", error: { code: "unreachable" } } },
+      { status: { type: "incomplete", reason: "error" }, metadata: { custom: { error: { code: "unreachable" } } } },
     ]);
   });
 
@@ -133,64 +127,9 @@ describe("the generator", () => {
     Object.assign(server.weather, { breakAfter: 6, closeCode: 4500 });
     let last: ChatModelRunResult = {};
     for await (last of run(createCrewAdapter(client), ask("x")));
-    expect(last.status).toMatchObject({ type: "incomplete", error: { code: "closed" } });
+    expect(last.status).toMatchObject({ type: "incomplete", error: "Closed by the sidecar (4500)." });
+    expect(last.metadata).toMatchObject({ custom: { run: server.run, error: { code: "closed" } } });
     expect(textOf(last)).toEqual(["A"]);
-  });
-});
-
-describe("a view as message parts", () => {
-  test("is a data part, a tool-call part per tool, and the words being written", () => {
-    const middle = view("running in the middle of a reply, after two tool calls");
-    const { content, status, metadata } = toResult(middle);
-    expect(content).toEqual([
-      { type: "data", name: "crew", data: middle },
-      expect.objectContaining({
-        type: "tool-call",
-        toolCallId: "t1",
-        toolName: "word_count",
-        result: "3",
-        isError: false,
-      }),
-      expect.objectContaining({ type: "tool-call", toolCallId: "t2", isError: true, args: {}, argsText: "{}" }),
-      { type: "text", text: "A pl" },
-    ]);
-    expect(status).toBeUndefined();
-    // Tasks in metadata.steps would count against assistant-ui's maxSteps.
-    expect(metadata).toBeUndefined();
-  });
-
-  test("has a question as a tool call that waits for its result, and has it once it is answered", () => {
-    const question = (view: RunView) => toResult(view).content?.find((part) => part.type === "tool-call");
-    const asking = view("waiting for an answer");
-    if (asking.state !== "waiting") throw new Error("it should be waiting");
-    const { input, prompt, output, expires } = asking.input;
-    expect(question(asking)).toMatchObject({
-      toolCallId: input,
-      toolName: CREW_QUESTION,
-      args: { prompt, output, expires },
-    });
-    expect(question(asking)).not.toHaveProperty("result");
-    const told = (type: string, data: object) =>
-      reduce(asking, { ...eventsOf("waiting for an answer").at(-1)!, seq: 99, type, data } as RunEvent);
-    expect(question(told("input.answered", { input, text: "Shorter" }))).toMatchObject({
-      result: "Shorter",
-      isError: false,
-    });
-    expect(question(told("input.expired", { input }))).toMatchObject({ result: "expired", isError: true });
-    const { options } = eventsOf("a flow's method asks, with options to choose from").at(-1)!.data as OpenInput;
-    expect(question(view("a flow's method asks, with options to choose from"))).toMatchObject({ args: { options } });
-  });
-
-  test.each([
-    [
-      "failed: crashed",
-      { type: "incomplete", reason: "error", error: { code: "crashed", message: "The worker ended with signal 9." } },
-    ],
-    ["cancelled while queued", { type: "incomplete", reason: "cancelled" }],
-    ["interrupted", { type: "incomplete", reason: "error", error: { code: "interrupted" } }],
-    ["completed", { type: "complete", reason: "stop" }],
-  ])("%s has its status", (name, status) => {
-    expect(toResult(view(name)).status).toMatchObject(status);
   });
 });
 

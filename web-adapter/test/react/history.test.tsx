@@ -46,11 +46,8 @@ describe("loading", () => {
     remember(client, "r_gone", "r_gone_too", server.run);
     const { messages } = await createCrewAdapter(client).history.load();
     expect(messages.map(({ message: { role } }) => role)).toEqual(["assistant", "user", "assistant"]);
-    expect(messages[0]?.message.status).toMatchObject({
-      type: "incomplete",
-      reason: "error",
-      error: { code: "unknown_run" },
-    });
+    expect(messages[0]?.message.status).toMatchObject({ type: "incomplete", reason: "error" });
+    expect(messages[0]?.message.metadata.custom["error"]).toMatchObject({ code: "unknown_run" });
     expect(conversation(client).list()).toEqual([server.run]);
     expect(server.requests).toHaveLength(3);
     const again = await createCrewAdapter(client).history.load();

@@ -83,7 +83,7 @@ describe("a message while a run is live", () => {
     server.weather.refused.modify = "too_large";
     page.send("two");
     await reads(page, "> one", "A (cancelled)", "> two", " (error)");
-    expect(page.last().status).toMatchObject({ error: { code: "too_large", message: "modify is refused" } });
+    expect(page.last().metadata.custom["error"]).toEqual({ code: "too_large", message: "modify is refused" });
   });
 
   test("and another one: all go to the same run", async () => {
@@ -151,7 +151,7 @@ describe("a message while a run is live", () => {
     await reads(page, "> one", "A (cancelled)", "> two", `${why}|A (running)`);
     server.grow();
     await reads(page, "> one", "A (cancelled)", "> two", `${why}|Up and up (error)`);
-    expect(page.last().status).toMatchObject({ error: { code: "busy", message: why } });
+    expect(page.last().metadata.custom["error"]).toEqual({ code: "busy", message: why });
     expect(done()).toEqual(["start"]);
   });
 });
