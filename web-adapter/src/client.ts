@@ -1,10 +1,10 @@
-import { backoff } from "./backoff.ts";
-import { CrewError, hasCode, lost, unreachable } from "./errors.ts";
+import { CrewError, unauthorized, unreachable } from "./errors.ts";
 import { accepted, fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame } from "./protocol.ts";
+import { createOutbox, type PendingCommand } from "./outbox.ts";
 import { createReads, type Reads, type Request } from "./reads.ts";
-import { deadline, rejectOnAbort, sleep } from "./timer.ts";
+import { within } from "./timer.ts";
 import { LIMITS_DEFAULT, type Address, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
@@ -49,16 +49,6 @@ export interface StartOptions extends Omit<Extract<Command, { cmd: "start" }>, "
   readonly id?: string | undefined;
 }
 
-/** A kept command that was not acked yet. */
-export interface PendingCommand {
-  readonly id: string;
-  readonly command: Command;
-  /** Unix ms. */
-  readonly since: number;
-  /** A first try has failed, or had no answer within a second: whether it took effect is unknown. */
-  readonly unconfirmed: boolean;
-}
-
 export interface CrewClient extends Reads {
   readonly url: string;
   /** As given in the options. */
@@ -94,11 +84,15 @@ export interface CrewClient extends Reads {
 }
 
 export function createCrewClient(options: CrewClientOptions): CrewClient {
-  const { transport = "auto", random, getTicket, storage } = options;
+  const { transport = "auto", random, getTicket, headers, storage, debug } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
   // Wrapped: a detached window.fetch throws "Illegal invocation".
-  const fetch: typeof globalThis.fetch = (...request) => (options.fetch ?? globalThis.fetch)(...request);
+  const fetch: typeof globalThis.fetch = async (to, init) =>
+    (options.fetch ?? globalThis.fetch)(to, {
+      ...init,
+      headers: { ...(init?.headers as Record<string, string>), ...(await granted(headers)) },
+    });
   const Socket = options.WebSocket ?? globalThis.WebSocket;
 
   const inUse = new Set<Send>();
@@ -109,53 +103,50 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     const next = { ...status, ...change };
     if (JSON.stringify(next) === JSON.stringify(status)) return;
     status = next;
+    debug?.(`connection ${status.state}`, status);
+    if (status.state === "open") outbox.retry();
+    notify();
+  }
+
+  function notify(): void {
     // A copy: one that leaves and comes back as it is called would be called again.
     // oxlint-disable-next-line unicorn/no-useless-spread
     for (const listener of [...listeners]) listener();
   }
 
-  const address: Address = async (path, query = {}) => {
-    const ticket = await getTicket?.();
-    const search = String(new URLSearchParams({ ...query, ...(ticket && { ticket }) }));
-    return url + path + (search && (path.includes("?") ? "&" : "?") + search);
+  const address: Address = async (path, query) => {
+    // Through JSON: without what is undefined.
+    const given = JSON.stringify({ ...query, ticket: (await granted(getTicket)) || undefined });
+    const search = String(new URLSearchParams(JSON.parse(given) as Record<string, string>));
+    return url + path + (search && `?${search}`);
   };
 
-  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
+  const transports = [webSocketTransport(address, Socket), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
   const follow = createFollow(order, limits, random, inUse, setStatus);
 
-  const request: Request = async (method, path, { signal } = {}, body) => {
-    const to = await address(path);
-    try {
-      const init = { method, signal: signal!, ...(body && { body, headers: { "content-type": "application/json" } }) };
-      const response = await accepted(fetch(to, init));
-      return response.status === 204 ? undefined : await response.json();
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error instanceof CrewError ? error : unreachable(url);
-    }
-  };
-  const post: Send = (_, body, signal) => request("POST", "/control", { signal }, body);
+  const request: Request = (method, path, { signal, ...query } = {}, body) =>
+    within(
+      limits.silence,
+      async (until) => {
+        try {
+          const headers = { ...(body && { "content-type": "application/json" }) };
+          const to = await address(path, query);
+          const response = await accepted(fetch(to, { method, headers, signal: until, ...(body && { body }) }));
+          return response.status === 204 ? undefined : await response.json();
+        } catch (error) {
+          throw error instanceof CrewError ? error : unreachable(url);
+        }
+      },
+      signal,
+    );
 
-  async function command(body: Command, { signal, id = newId() }: CommandOptions = {}): Promise<Ack> {
-    const json = JSON.stringify({ id, ...body });
-    for (let attempt = 0; ; attempt++) {
-      const { signal: until, stop } = deadline(limits.ack, lost(), signal);
-      // Commands address runs, not connections: any open socket will do, and after a lost ack a fresh POST.
-      const [send = post] = attempt ? [] : inUse;
-      try {
-        const reply = await Promise.race([send(id, json, until), rejectOnAbort(until)]);
-        if (reply.ok) return reply;
-        throw new CrewError(reply.error);
-      } catch (error) {
-        // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
-        if (signal?.aborted || !hasCode(error, "unreachable", "lost") || attempt >= limits.retries) throw error;
-      } finally {
-        stop();
-      }
-      await sleep(backoff(attempt, random), signal);
-    }
-  }
+  const post: Send = (_, body, signal) => request("POST", "/control", { signal }, body);
+  const outbox = createOutbox(inUse, post, limits, random, notify, debug);
+  const command: CrewClient["command"] = (
+    body,
+    { signal, id = newId(), keep = /pause|resume|cancel|answer/.test(body.cmd) } = {},
+  ) => outbox.send(body, id, keep, signal);
 
   return {
     url,
@@ -173,8 +164,10 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     answer: (run, input, text, options) => command({ cmd: "answer", run, input, text }, options),
     command,
     ...createReads(request),
-    pending: [],
-    reconnect() {},
+    get pending() {
+      return outbox.pending;
+    },
+    reconnect: outbox.retry,
     get status() {
       return status;
     },
@@ -183,6 +176,15 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** What the page lends to a request; that it fails is temporary, for somebody may sign in. */
+async function granted<T>(give?: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await give?.();
+  } catch (error) {
+    throw error instanceof CrewError ? error : unauthorized(error);
+  }
 }
 
 /** 128 random bits. Not `crypto.randomUUID`: pages served over plain http from a LAN do not have it. */

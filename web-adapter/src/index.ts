@@ -10,9 +10,10 @@
  * `crew-web-adapter/react` puts it into assistant-ui.
  */
 export { createCrewClient } from "./client.ts";
-export type { CommandOptions, CrewClient, CrewClientOptions, PendingCommand, StartOptions } from "./client.ts";
+export type { CommandOptions, CrewClient, CrewClientOptions, StartOptions } from "./client.ts";
 export { CrewError } from "./errors.ts";
 export type { ConnectionStatus, FollowOptions } from "./follow.ts";
+export type { PendingCommand } from "./outbox.ts";
 export type * from "./protocol.ts";
 export type { ReadOptions, Reads } from "./reads.ts";
 export { reduce } from "./reducer.ts";

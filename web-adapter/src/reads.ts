@@ -24,20 +24,16 @@ export interface Reads {
   remove(what: { readonly thread: string } | { readonly run: string }, options?: ReadOptions): Promise<void>;
 }
 
-export function createReads(request: Request): Reads {
-  const get = async <T>(kind: string, { signal, ...query }: ReadOptions = {}): Promise<T> => {
-    // Twice as JSON: without what is undefined.
-    const search = new URLSearchParams(JSON.parse(JSON.stringify(query)) as Record<string, string>);
-    return request("GET", `/${kind}?${String(search)}`, { signal });
-  };
+export const createReads = (request: Request): Reads => {
+  const get = <T>(path: string, options?: ReadOptions): Promise<T> => request("GET", path, options);
   return {
-    list: async (options) => (await get<{ runs: readonly RunSnapshot[] }>("runs", options)).runs,
-    get: (run, options) => get(`runs/${run}`, options),
-    crews: async (options) => (await get<{ crews: readonly CrewInfo[] }>("crews", options)).crews,
-    threads: (options) => get("threads", options),
-    thread: (thread, options) => get(`threads/${thread}`, options),
+    list: async (options) => (await get<{ runs: readonly RunSnapshot[] }>("/runs", options)).runs,
+    get: (run, options) => get(`/runs/${run}`, options),
+    crews: async (options) => (await get<{ crews: readonly CrewInfo[] }>("/crews", options)).crews,
+    threads: (options) => get("/threads", options),
+    thread: (thread, options) => get(`/threads/${thread}`, options),
     rename: (thread, title, options) => request("PATCH", `/threads/${thread}`, options, JSON.stringify({ title })),
     remove: (what, options) =>
       request("DELETE", "run" in what ? `/runs/${what.run}` : `/threads/${what.thread}`, options),
   };
-}
+};

@@ -4,7 +4,7 @@ import type { Ack, Frame, Refusal } from "./protocol.ts";
 export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack | Refusal>;
 
 /** Where to go for `path`, with a ticket where one is needed. */
-export type Address = (path: string, query?: Readonly<Record<string, string>>) => Promise<string>;
+export type Address = (path: string, query?: object) => Promise<string>;
 
 /** One subscription to one run. */
 export interface Connection {
@@ -44,6 +44,8 @@ export interface Limits {
   readonly hidden: number;
   /** For the ack of a command. */
   readonly ack: number;
+  /** Without an ack on a socket, until the command is POSTed too. */
+  readonly hedge: number;
   /** Frames that arrived and were not yet taken; beyond it the connection closes and comes back at the cursor. */
   readonly inbox: number;
   /** Commands without their ack. */
@@ -59,6 +61,7 @@ export const LIMITS_DEFAULT: Limits = {
   probeMost: 300_000,
   hidden: 3_000,
   ack: 5_000,
+  hedge: 1_000,
   inbox: 20_000,
   outstanding: 64,
   retries: 2,

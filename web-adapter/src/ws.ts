@@ -1,9 +1,9 @@
-import { busy, CrewError, lost } from "./errors.ts";
+import { CrewError, lost } from "./errors.ts";
 import { SUBPROTOCOL, type Ack, type Frame, type Refusal } from "./protocol.ts";
-import type { Address, Limits, Transport } from "./transport.ts";
+import type { Address, Transport } from "./transport.ts";
 
 /** Commands travel on the same socket. */
-export function webSocketTransport(address: Address, Socket: typeof WebSocket, limits: Limits): Transport {
+export function webSocketTransport(address: Address, Socket: typeof WebSocket): Transport {
   const open: Transport["open"] = (query, take, signal) => {
     const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
     let socket: WebSocket;
@@ -42,7 +42,6 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       done: connect(),
       send: (id, json, until) =>
         new Promise((resolve, reject) => {
-          if (waiting.size >= limits.outstanding) throw busy();
           waiting.set(id, resolve);
           until.addEventListener("abort", () => waiting.delete(id));
           signal.addEventListener("abort", () => reject(lost()), { signal: until });

@@ -21,7 +21,7 @@ function setUp(options: Partial<CrewClientOptions> = {}, log: readonly RunEvent[
   const client = createCrewClient({
     ...server.options,
     random: () => 0,
-    limits: { open: 60, silence: 200, ack: 60 },
+    limits: { open: 60, silence: 200, ack: 60, hedge: 30 },
     ...options,
   });
   return { server, client };
@@ -393,16 +393,11 @@ describe("commands", () => {
 
   test("no more than the bound may be unanswered", async () => {
     const { server, client } = setUp({ limits: { ack: 50, outstanding: 2, retries: 0 } });
-    server.hold(3);
-    const following = collect(client.follow(server.run));
-    await vi.waitFor(() => expect(client.status.state).toBe("open"));
-    server.weather.loseAcks = 2;
-    const [first, second, third] = [1, 2, 3].map(() => client.cancel(server.run));
+    server.weather.http = "hang";
+    const [first, second, third] = [1, 2, 3].map(() => client.start({}));
     await expect(third).rejects.toMatchObject({ code: "busy" });
     await expect(first).rejects.toMatchObject({ code: "lost" });
     await expect(second).rejects.toMatchObject({ code: "lost" });
-    server.grow();
-    await following;
   });
 });
 
@@ -436,14 +431,16 @@ describe("tickets", () => {
     expect([...seen].map((url) => new URL(url).searchParams.get("ticket"))).toEqual(["t&1", "t&2"]);
   });
 
-  test("that cannot be had fail a command with their own error, and a connection until they can", async () => {
+  test("that cannot be had fail a start and say why, and a connection until they can", async () => {
     const trouble = new Error("sign in first");
     const getTicket = vi
       .fn(async () => "t")
       .mockRejectedValueOnce(trouble)
       .mockRejectedValueOnce(trouble);
     const { server, client } = setUp({ transport: "ws", getTicket });
-    await expect(client.start({})).rejects.toBe(trouble);
+    const starting = client.start({});
+    await expect(starting).rejects.toThrow(/sign in first/);
+    await expect(starting).rejects.toMatchObject({ code: "unauthorized", temporary: true });
     expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
     expect(getTicket).toHaveBeenCalledTimes(3);
   });

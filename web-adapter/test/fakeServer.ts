@@ -148,9 +148,12 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const reply = JSON.stringify({
       type: "command.ack",
       id: body.id,
-      ...(code ? { ok: false, error: { code, message, temporary: false } } : { ok: true, run: of, seq: 1 }),
+      ...(code
+        ? { ok: false, error: { code, message, temporary: code === "unavailable" } }
+        : { ok: true, run: of, seq: 1 }),
     });
-    answered.set(body.id, reply);
+    // A refusal that is temporary is not remembered.
+    if (code !== "unavailable") answered.set(body.id, reply);
     return reply;
   }
 

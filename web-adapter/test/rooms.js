@@ -13,7 +13,8 @@ const ROOT = join(import.meta.dirname, "..");
 export const FLOORS = [
   ["backoff", "protocol", "sse", "timer"],
   ["errors", "reads", "transport", "view"],
-  ["fetch-sse", "follow", "reducer", "result", "ws"],
+  ["status"],
+  ["fetch-sse", "follow", "outbox", "reducer", "result", "ws"],
   ["client", "snapshots"],
   ["past"],
   ["index", "react", "components"],

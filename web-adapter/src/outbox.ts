@@ -1,0 +1,108 @@
+import { backoff } from "./backoff.ts";
+import { busy, CrewError, lost } from "./errors.ts";
+import type { Ack, Command } from "./protocol.ts";
+import { deadline, rejectOnAbort, sleep, within } from "./timer.ts";
+import type { Limits, Send } from "./transport.ts";
+
+/** A kept command that was not acked yet. */
+export interface PendingCommand {
+  readonly id: string;
+  readonly command: Command;
+  /** Unix ms. */
+  readonly since: number;
+  /** A first try has failed, or had no answer within `limits.hedge`: whether it took effect is unknown. */
+  readonly unconfirmed: boolean;
+}
+
+/**
+ * The commands of one client, `limits.outstanding` at most. One that is kept ends with its ack, a
+ * refusal that is not temporary, or its signal: until then it is sent again under its id, which does
+ * nothing twice, and those of the same run behind it wait.
+ */
+export function createOutbox(
+  inUse: Iterable<Send>,
+  post: Send,
+  limits: Limits,
+  random: (() => number) | undefined,
+  changed: () => void,
+  debug?: (message: string, detail?: unknown) => void,
+) {
+  const unanswered = new Set<PendingCommand & { unconfirmed: boolean; readonly keep: boolean }>();
+  const rests = new Set<() => void>();
+  const runOf = (command: object) => (command as { run?: string }).run;
+
+  function change(): void {
+    outbox.pending = [...unanswered].filter(({ keep }) => keep);
+    changed();
+  }
+
+  /** Until `ms` have passed, or the sidecar may be back. */
+  async function rest(ms: number, signal?: AbortSignal): Promise<void> {
+    const { signal: over, stop } = deadline(ms, null, signal);
+    rests.add(stop);
+    // Node has none.
+    for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, stop, { signal: over });
+    await rejectOnAbort(over).catch(() => rests.delete(stop));
+    signal?.throwIfAborted();
+  }
+
+  /** One try. Commands address runs, not connections: any open socket will do, and a POST. */
+  async function deliver(id: string, json: string, until: AbortSignal): Promise<Ack> {
+    const [send] = inUse;
+    const first = send ? send(id, json, until) : Promise.reject<never>(lost());
+    const second = Promise.race([first, sleep(limits.hedge, until)])
+      .catch(() => until.throwIfAborted())
+      .then((reply) => reply ?? post(id, json, until));
+    const reply = await Promise.race([first.catch(() => second), second]);
+    if (reply.ok) return reply;
+    throw new CrewError(reply.error);
+  }
+
+  const outbox = {
+    pending: [] as readonly PendingCommand[],
+
+    async send(command: Command, id: string, keep: boolean, signal?: AbortSignal): Promise<Ack> {
+      if (unanswered.size >= limits.outstanding) throw busy();
+      const json = JSON.stringify({ id, ...command });
+      const entry = { id, command, since: Date.now(), unconfirmed: false, keep };
+      const doubt = () => {
+        entry.unconfirmed = true;
+        change();
+      };
+      const timer = setTimeout(doubt, limits.hedge);
+      unanswered.add(entry);
+      change();
+      try {
+        for (let tries = 0; ;) {
+          if (keep && outbox.pending.find((other) => runOf(other.command) === runOf(command)) !== entry) {
+            await rest(10_000, signal);
+            continue;
+          }
+          try {
+            debug?.(`${command.cmd} ${id} sent`);
+            return await within(limits.ack, (until) => deliver(id, json, until), signal);
+          } catch (error) {
+            debug?.(`${command.cmd} ${id} failed`, error);
+            const { code, temporary } = error as Partial<CrewError>;
+            // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
+            if (signal?.aborted || !(keep ? temporary : /^(unreachable|lost)$/.test(code!) && tries < limits.retries))
+              throw error;
+          }
+          doubt();
+          await rest(backoff(tries++, random), signal);
+        }
+      } finally {
+        clearTimeout(timer);
+        unanswered.delete(entry);
+        change();
+        outbox.retry();
+      }
+    },
+
+    /** Whoever waits for the next try makes it now. */
+    retry(): void {
+      for (const stop of rests) stop();
+    },
+  };
+  return outbox;
+}
