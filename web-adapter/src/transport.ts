@@ -10,7 +10,7 @@ export type Address = (path: string, query?: object) => Promise<string>;
 export interface Connection {
   /**
    * Resolves when there is nothing left to tell. Rejects when it broke or never opened; with a
-   * CrewError, these are the server's words.
+   * CrewError, these are the server's words, or why it was not even tried.
    */
   readonly done: Promise<void>;
   /** Where the transport goes both ways. */
@@ -31,6 +31,8 @@ export interface Transport {
 export interface Limits {
   /** From the attempt to the first frame. */
   readonly open: number;
+  /** From the attempt, until the other transport is tried beside it. */
+  readonly dial: number;
   /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
@@ -56,6 +58,7 @@ export interface Limits {
 
 export const LIMITS_DEFAULT: Limits = {
   open: 4_000,
+  dial: 1_000,
   silence: 12_000,
   probe: 15_000,
   probeMost: 300_000,

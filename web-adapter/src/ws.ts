@@ -33,7 +33,7 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket): 
                   message: reason || `Closed by the sidecar (${code}).`,
                   temporary: false,
                 })
-              : lost(),
+              : undefined,
           );
       });
     };

@@ -3,7 +3,7 @@ import type { Command, RunEvent } from "../src/index.ts";
 type Sent = Command & { readonly id: string };
 
 export interface Request {
-  readonly via: "ws" | "sse" | "post" | "socket";
+  readonly via: "ws" | "sse" | "post" | "socket" | "subscribe" | "unsubscribe";
   readonly run?: string;
   readonly after?: string | null;
   readonly body?: Sent;
@@ -11,7 +11,10 @@ export interface Request {
 
 /** How the network behaves; change it in the middle of a test. */
 export interface Weather {
-  /** `throw`: as a blocked constructor; `mute`: opens and never says a word, as a proxy may. */
+  /**
+   * `throw`: as a blocked constructor; `mute`: opens and never says a word, as a proxy may; `hang`: does
+   * not open, until it is `ok` and `stir` is called.
+   */
   ws: "ok" | "refuse" | "hang" | "mute" | "throw";
   http: "ok" | "refuse" | "hang" | "proxy page";
   /** Each connection breaks after so many events. */
@@ -41,6 +44,16 @@ export interface Line {
 }
 
 const ORIGIN = "http://sidecar.test";
+const UNKNOWN = { code: "unknown_run", message: "no such run", temporary: false };
+
+interface About {
+  readonly id: string;
+  readonly cmd: "subscribe" | "unsubscribe";
+  readonly run: string;
+  readonly after?: string | null;
+}
+
+const isAbout = (body: { readonly cmd: string }): body is About => body.cmd.endsWith("subscribe");
 
 interface Log {
   readonly events: readonly RunEvent[];
@@ -78,6 +91,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   const requests: Request[] = [];
   const effects: Sent[] = [];
   const sockets = new Set<FakeSocket>();
+  const hanging = new Set<object>();
   /** Open subscriptions, oldest first. */
   const lines = new Set<Line>();
   const answered = new Map<string, string>();
@@ -158,12 +172,14 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   }
 
   class FakeSocket {
+    onopen: (() => void) | null = null;
     onmessage: ((event: { data: string }) => void) | null = null;
     onclose: ((event: { code: number; reason: string }) => void) | null = null;
-    closed = false;
-    line: Line | undefined;
+    readyState = 0;
     url: string;
     protocol: string;
+    subscriptions = new Map<string, Line>();
+    deaf = false;
 
     constructor(url: string | URL, protocol: string) {
       if (weather.ws === "throw") throw new Error("blocked");
@@ -175,22 +191,39 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       queueMicrotask(() => void this.serve(searchParams));
     }
 
+    get closed(): boolean {
+      return this.readyState > 1;
+    }
+
     async serve(query: URLSearchParams): Promise<void> {
+      while (weather.ws === "hang" && !this.closed) await new Promise<void>((resolve) => wake.push(resolve));
+      if (this.closed) return;
       if (weather.ws === "refuse") return this.drop(1006);
-      if (weather.ws !== "ok") return;
-      const run = query.get("run") ?? "";
-      if (!logs.has(run)) {
-        const error = { code: "unknown_run", message: "no such run", temporary: false };
-        return this.say({ type: "command.ack", id: null, ok: false, error });
-      }
-      this.line = subscribe("ws");
-      const frames = stream(run, query.get("after"), this.line);
+      this.readyState = 1;
+      this.deaf = weather.ws === "mute";
+      this.onopen?.();
+      const run = query.get("run");
+      if (this.deaf || run === null) return;
+      if (logs.has(run)) return this.tell(run, query.get("after"));
+      this.say({ type: "command.ack", id: null, ok: false, error: UNKNOWN });
+    }
+
+    async tell(run: string, after: string | null): Promise<void> {
+      const line = subscribe("ws");
+      this.subscriptions.set(run, line);
+      const frames = stream(run, after, line);
       for (;;) {
         const { value, done } = await frames.next();
-        if (this.closed) return;
-        if (done) return value === "break" ? this.drop(weather.closeCode) : undefined;
-        this.say(value);
+        if (!lines.has(line)) return;
+        if (!done) this.say(value);
+        else if (value === "break") return this.drop(weather.closeCode);
+        else return this.leave(run);
       }
+    }
+
+    leave(run: string): void {
+      lines.delete(this.subscriptions.get(run)!);
+      this.subscriptions.delete(run);
     }
 
     say(frame: object): void {
@@ -204,16 +237,36 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     }
 
     send(json: string): void {
-      requests.push({ via: "socket", body: JSON.parse(json) as Sent });
-      const reply = command(json);
-      if (weather.loseAcks-- > 0) return;
-      queueMicrotask(() => !this.closed && this.onmessage?.({ data: reply }));
+      if (!this.readyState) throw new Error("InvalidStateError: still connecting");
+      const body = JSON.parse(json) as Sent;
+      if (isAbout(body)) this.subscribe(body);
+      else {
+        requests.push({ via: "socket", body });
+        const reply = command(json);
+        if (weather.loseAcks-- > 0) return;
+        queueMicrotask(() => !this.closed && this.onmessage?.({ data: reply }));
+      }
+    }
+
+    subscribe({ id, cmd, run, after = null }: About): void {
+      requests.push({ via: cmd, run, ...(cmd === "subscribe" && { after }) });
+      if (this.deaf) return;
+      const ok = { type: "command.ack", id, ok: true, run };
+      const noop = this.subscriptions.has(run) === (cmd === "subscribe");
+      // An answer takes its time, and what was on its way comes before it.
+      queueMicrotask(() => {
+        if (this.closed) return;
+        if (cmd === "unsubscribe") this.leave(run);
+        else if (!logs.has(run)) return this.say({ type: "command.ack", id, ok: false, error: UNKNOWN });
+        this.say({ ...ok, ...(noop && { noop }) });
+        if (cmd === "subscribe" && !noop) void this.tell(run, after);
+      });
     }
 
     close(): void {
-      this.closed = true;
+      this.readyState = 3;
       sockets.delete(this);
-      if (this.line) lines.delete(this.line);
+      for (const run of this.subscriptions.keys()) this.leave(run);
     }
   }
 
@@ -222,7 +275,13 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const { signal } = init;
     if (weather.http === "refuse") throw new TypeError("fetch failed");
     if (weather.http === "hang")
-      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+      return new Promise((_, reject) => {
+        hanging.add(reject);
+        signal?.addEventListener("abort", () => {
+          hanging.delete(reject);
+          reject(signal.reason);
+        });
+      });
     if (weather.http === "proxy page") return new Response("<h1>Bad Gateway</h1>", { status: 502 });
     if (pathname === "/control") {
       requests.push({ via: "post", body: JSON.parse(init.body as string) as Sent });
@@ -233,10 +292,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const after = searchParams.get("after");
     const run = searchParams.get("run") ?? "";
     requests.push({ via: "sse", run, after });
-    if (!logs.has(run)) {
-      const error = { code: "unknown_run", message: "no such run", temporary: false };
-      return new Response(JSON.stringify({ error }), { status: 404 });
-    }
+    if (!logs.has(run)) return new Response(JSON.stringify({ error: UNKNOWN }), { status: 404 });
     if (after !== null && after === logged(run).events.at(-1)?.id) return new Response(null, { status: 204 });
     const line = subscribe("sse");
     const frames = stream(run, after, line);
@@ -269,6 +325,8 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     /** Commands that were carried out, each once. */
     effects,
     sockets,
+    /** Requests without an answer. */
+    hanging,
     lines,
     stir,
     options: {

@@ -77,8 +77,7 @@ export function createConversation(
   /** To be cancelled as soon as they have a run. */
   const stopping = new Set<string>();
 
-  const show = (view: RunView): ChatModelRunResult =>
-    options().toResult?.(view) ?? toResult(view, options());
+  const show = (view: RunView): ChatModelRunResult => options().toResult?.(view) ?? toResult(view, options());
   const at = (id: string): Turn => turns.find((turn) => turn.id === id)!;
   const isWaiting = (turn: Turn): boolean => !isOver(turn) && !turn.run && !starts.has(turn.id);
   const isActive = (turn: Turn): boolean => !isOver(turn) && !isWaiting(turn);
@@ -134,7 +133,11 @@ export function createConversation(
     const { view } = at(id);
     try {
       const after = view.id ?? undefined;
-      for await (const next of snapshots(watch(run, client.follow(run, { ...(after && { after }), signal })), 16, view)) {
+      for await (const next of snapshots(
+        watch(run, client.follow(run, { ...(after && { after }), signal })),
+        16,
+        view,
+      )) {
         update(id, { view: next });
         asks(next, run);
       }
@@ -229,7 +232,13 @@ export function createConversation(
       let previous = before(turns, at(id));
       while (previous && !previous.run) previous = before(turns, previous);
       const parallel = interrupted && true;
-      const run = await client.start(inputs, { crew, review: review?.(), thread, after: previous?.run ?? "", parallel });
+      const run = await client.start(inputs, {
+        crew,
+        review: review?.(),
+        thread,
+        after: previous?.run ?? "",
+        parallel,
+      });
       update(id, { run });
       moved();
       if (stopping.has(id)) void cancel(run);
@@ -248,7 +257,11 @@ export function createConversation(
     if (!next || paused || turns.some(isActive)) return;
     if (next.queued) {
       const rest = turns.filter((turn) => turn !== next);
-      set([...rest.filter(({ queued }) => !queued), { ...next, queued: false }, ...rest.filter(({ queued }) => queued)]);
+      set([
+        ...rest.filter(({ queued }) => !queued),
+        { ...next, queued: false },
+        ...rest.filter(({ queued }) => queued),
+      ]);
     }
     start(next);
   }
@@ -265,7 +278,9 @@ export function createConversation(
 
   function say(id: string, message: UserMessage, error?: CrewError): void {
     head = undefined;
-    update(id, { said: [...at(id).said.filter((said) => said.message !== message), { message, ...(error && { error }) }] });
+    update(id, {
+      said: [...at(id).said.filter((said) => said.message !== message), { message, ...(error && { error }) }],
+    });
     if (error) report("onError", error);
   }
 
@@ -303,7 +318,8 @@ export function createConversation(
 
   /** Id of the turn that a message is the end of, or that the one around it follows. */
   function turnOf(message: string | null): string {
-    const around = ({ brief, said }: Turn) => brief.id === message || said.some(({ message: { id } }) => id === message);
+    const around = ({ brief, said }: Turn) =>
+      brief.id === message || said.some(({ message: { id } }) => id === message);
     return message === null ? "" : (turns.find(({ id }) => id === message)?.id ?? turns.find(around)?.after ?? "");
   }
 
@@ -347,7 +363,9 @@ export function createConversation(
 
     /** Another reply to the same message. */
     reload(parentId: string | null): void {
-      const turn = turns.find(({ brief, said }) => [brief, ...said.map(({ message }) => message)].some(({ id }) => id === parentId));
+      const turn = turns.find(({ brief, said }) =>
+        [brief, ...said.map(({ message }) => message)].some(({ id }) => id === parentId),
+      );
       if (turn) put(turn.brief, turn.after, policy(), true);
     },
 
@@ -370,7 +388,9 @@ export function createConversation(
       const run = turns.find((turn) => turn.run && toolCallId.startsWith(`${turn.run}:`))?.run;
       if (!run) return;
       const text = typeof result === "string" ? result : JSON.stringify(result);
-      await client.answer(run, toolCallId.slice(run.length + 1), text).catch((error: CrewError) => report("onError", error));
+      await client
+        .answer(run, toolCallId.slice(run.length + 1), text)
+        .catch((error: CrewError) => report("onError", error));
     },
 
     setHead(message: string | undefined): void {

@@ -128,7 +128,11 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     const begun = [...kept].filter(([id, { state }]) => state ?? id === shown).reverse();
     const newer = begun.filter(([id]) => !known.some(({ thread }) => thread === id));
     return [
-      ...newer.map(([thread, { conversation }]) => ({ thread, title: conversation.title() || undefined, state: undefined })),
+      ...newer.map(([thread, { conversation }]) => ({
+        thread,
+        title: conversation.title() || undefined,
+        state: undefined,
+      })),
       ...known,
     ].map(({ thread, title, state }) => ({
       status: "regular",

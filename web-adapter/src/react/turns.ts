@@ -38,7 +38,10 @@ export const wordsOf = (content: UserMessage["content"]): string =>
 
 type Sent = Partial<Pick<AppendMessage, "content" | "attachments" | "createdAt" | "metadata">>;
 
-export const userMessage = (id: string, { content = [], attachments = [], createdAt, metadata }: Sent): UserMessage => ({
+export const userMessage = (
+  id: string,
+  { content = [], attachments = [], createdAt, metadata }: Sent,
+): UserMessage => ({
   role: "user",
   id,
   content: content as UserMessage["content"],
@@ -117,7 +120,10 @@ export function repositoryOf(
   };
   first.forEach(add);
   turns.forEach(tell);
-  return { messages, headId: head !== undefined && known.has(head) ? head : (turns.at(-1) ?? first.at(-1))?.id ?? null };
+  return {
+    messages,
+    headId: head !== undefined && known.has(head) ? head : ((turns.at(-1) ?? first.at(-1))?.id ?? null),
+  };
 }
 
 /** The messages from the first to that one. */
