@@ -18,13 +18,7 @@ export function Drawer() {
       <button type="button" className="drawer-button" aria-label="Conversations" aria-haspopup="dialog" onClick={show}>
         <Menu />
       </button>
-      <dialog
-        ref={dialog}
-        className="drawer"
-        aria-label="Conversations"
-        onClose={() => setOpen(false)}
-        onClick={(event) => event.target === dialog.current && close()}
-      >
+      <dialog ref={dialog} className="drawer" aria-label="Conversations" closedby="any" onClose={() => setOpen(false)}>
         {open && (
           <>
             <Conversations onChosen={close} />

@@ -2,14 +2,11 @@
 
 import { ThreadListItemPrimitive, useAui, useAuiState } from "@assistant-ui/react";
 import { isFinal, type RunState } from "crew-web-adapter";
-import { createContext, useContext, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { Bin, Pencil } from "../icons";
 import { STATES } from "../phase";
 import { Refusal } from "../Refusal";
 import { useCommand } from "../useCommand";
-
-/** What each conversation is at, by its id. */
-export const States = createContext<ReadonlyMap<string, RunState>>(new Map());
 
 /** One conversation: opened, renamed and deleted by pointer or keyboard. */
 export function Row({ onChosen }: { readonly onChosen?: () => void }) {
@@ -17,15 +14,16 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
   const id = useAuiState(({ threadListItem }) => threadListItem.id);
   const title = useAuiState(({ threadListItem }) => threadListItem.title) ?? "New conversation";
   const shown = useAuiState(({ threads }) => threads.mainThreadId === id);
-  const state = useContext(States).get(id);
+  // What it is at, as `useCrewRuntime` tells it.
+  const state = useAuiState(({ threadListItem }) => threadListItem.custom?.["state"] as RunState | undefined);
   const live = state !== undefined && !isFinal(state);
   const [mode, setMode] = useState<"open" | "rename" | "delete">("open");
   const { busy, refusal, give } = useCommand(id);
-  const item = aui.threadListItem;
-
-  const done = (accepted: boolean) => accepted && setMode("open");
-  const rename = (to: string) => void give(() => item().rename(to)).then(done);
-  const remove = () => void give(() => item().delete()).then(done);
+  const act = async (command: () => Promise<unknown>) => {
+    if (await give(command)) setMode("open");
+  };
+  const rename = (to: string) => void act(async () => aui.threadListItem().rename(to));
+  const remove = () => void act(async () => aui.threadListItem().delete());
   return (
     <li className="conversation" data-shown={shown || undefined} data-state={state} data-testid="conversation">
       {mode === "open" && (
