@@ -1,12 +1,12 @@
 import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import { newId, type CrewClient } from "../client.ts";
 import { busy, CrewError, hasCode } from "../errors.ts";
-import { CHAT_ID, loadThread } from "../past.ts";
+import { loadThread } from "../past.ts";
 import type { Frame, RunState } from "../protocol.ts";
 import { snapshots } from "../snapshots.ts";
 import { emptyRun, type QuestionView, type RunView } from "../view.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
-import type { Report } from "./report.ts";
+import { isFirst, type Report } from "./report.ts";
 import { toResult } from "../result.ts";
 import { retry } from "./retry.ts";
 import { steer } from "./steer.ts";
@@ -146,7 +146,7 @@ export function createConversation(
       fail(id, error);
     }
     if (isOver(at(id))) {
-      report("onFinish", at(id).view, { restored: false });
+      finished(at(id).view, false);
       moved();
       proceed();
     }
@@ -162,7 +162,11 @@ export function createConversation(
   function asks(view: RunView, run: string): void {
     if (view.state !== "waiting") return;
     const question = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
-    if (question) report("onQuestion", question, run);
+    if (question && isFirst(client, `${run}:${question.id}`)) report("onQuestion", question, run);
+  }
+
+  function finished(view: RunView, restored: boolean): void {
+    if (view.run && isFirst(client, view.run)) report("onFinish", view, { restored });
   }
 
   function fail(id: string, error: unknown): void {
@@ -192,7 +196,7 @@ export function createConversation(
           set(unshift(turns, turn));
           asks(view, run);
           if (!isOver(turn)) void follow(run, run);
-          else if ("view" in past) report("onFinish", view, { restored: true });
+          else if ("view" in past) finished(view, true);
         }
         loaded = true;
         trouble = undefined;
@@ -228,7 +232,10 @@ export function createConversation(
       const inputs = toInputs(pathTo(getState().repository, at(id).brief.id));
       update(id, { view: { ...emptyRun, inputs } });
       await interrupted;
-      if (stopping.has(id)) return void update(id, { view: { ...at(id).view, state: "cancelled", output: null } });
+      if (stopping.has(id)) {
+        update(id, { view: { ...at(id).view, state: "cancelled", output: null } });
+        return undefined;
+      }
       let previous = before(turns, at(id));
       while (previous && !previous.run) previous = before(turns, previous);
       const parallel = interrupted && true;
@@ -345,7 +352,7 @@ export function createConversation(
       opened = new AbortController();
       const unsubscribe = client.subscribe(watchPending);
       watchPending();
-      for (const { id, run, view } of turns.filter((turn) => !isOver(turn))) if (run) void follow(id, run);
+      for (const { id, run } of turns.filter((turn) => !isOver(turn))) if (run) void follow(id, run);
       if (!loaded) void load();
       return () => {
         unsubscribe();

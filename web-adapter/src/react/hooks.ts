@@ -1,4 +1,4 @@
-import { useExternalStoreRuntime, type AppendMessage, type AssistantRuntime } from "@assistant-ui/react";
+import { useExternalStoreRuntime, type AssistantRuntime, type ExternalStoreAdapter } from "@assistant-ui/react";
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
 import type { ConnectionStatus } from "../follow.ts";
@@ -25,30 +25,48 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
   useEffect(() => threads.open(), [threads]);
   useEffect(() => threads.ask(threadId), [threads, threadId]);
 
-  const { conversation, shown } = state;
-  const store = useMemo(
-    () => ({
+  const { conversation, shown, threadId: id, threads: list } = state;
+  const store = useMemo((): ExternalStoreAdapter => {
+    const { send, queue } = conversation;
+    return {
       messageRepository: shown.repository,
       isRunning: shown.running,
       isLoading: shown.loading,
-      ...conversation.handlers,
-      queue: { ...conversation.queue, items: shown.queue, steerItems: [] },
+      suggestions,
+      onNew: async (message) => send(message),
+      onEdit: async (message) => conversation.edit(message),
+      onReload: async (parent) => conversation.reload(parent),
+      onCancel: async () => conversation.stop(),
+      onAddToolResult: ({ toolCallId, result }) => conversation.answer(toolCallId, result),
+      // The branch that was switched to.
+      setMessages: (messages) => conversation.setHead(messages.at(-1)?.id),
+      // 0.12 knows none and calls `onNew`.
+      queue: {
+        items: shown.queue,
+        steerItems: NONE,
+        enqueue: (message) => send(message, "queue", true),
+        steer: (message) => send(message, message.steer ? "steer" : undefined, true),
+        move: (item, { lane }) => lane === "steer" && queue.steer(item),
+        edit: queue.edit,
+        remove: queue.remove,
+      },
       adapters: {
         ...adapters,
         threadList: {
-          threadId: state.threadId,
-          threads: state.threads,
+          threadId: id,
+          threads: list,
           onSwitchToNewThread: () => threads.switchTo(undefined),
           onSwitchToThread: threads.switchTo,
           onRename: threads.rename,
           onDelete: threads.remove,
         },
       },
-    }),
-    [],
-  );
+    };
+  }, [threads, conversation, shown, id, list, suggestions, adapters]);
   return useExternalStoreRuntime(store);
 }
+
+const NONE: readonly never[] = [];
 
 /** Gives what `value` was in the render that is shown. */
 function useNewest<T>(value: T): () => T {

@@ -14,7 +14,7 @@ const REMEMBERED = 1_000;
 const remembered = new WeakMap<CrewClient, Set<string>>();
 
 /** Whether a page says `what` for the first time, however often its components are mounted. */
-function isFirst(client: CrewClient, what: string): boolean {
+export function isFirst(client: CrewClient, what: string): boolean {
   const known = remembered.get(client) ?? new Set();
   remembered.set(client, known);
   if (known.has(what)) return false;
@@ -23,13 +23,10 @@ function isFirst(client: CrewClient, what: string): boolean {
   return true;
 }
 
-/** Calls the app back: of a run's end and of a question once. What a callback throws is the app's, and stops nothing. */
+/** Calls the app back; what a callback throws is the app's, and stops nothing. */
 export const createReport =
-  (client: CrewClient, options: () => CrewAdapterOptions): Report =>
+  (options: () => CrewAdapterOptions): Report =>
   (name, ...told) => {
-    const [about, of] = told;
-    if (name === "onFinish" && "run" in about && !isFirst(client, `${about.run}`)) return;
-    if (name === "onQuestion" && "id" in about && !isFirst(client, `${String(of)}:${about.id}`)) return;
     try {
       (options()[name] as ((...told: unknown[]) => void) | undefined)?.(...told);
     } catch (error) {

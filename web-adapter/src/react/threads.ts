@@ -17,7 +17,8 @@ const PAGE = 50;
 
 /** The same object until something changes. */
 export interface ThreadsState {
-  readonly threadId: string;
+  /** undefined: not known before the page has hydrated. */
+  readonly threadId: string | undefined;
   readonly threads: readonly ExternalStoreThreadData<"regular">[];
   readonly conversation: Conversation;
   readonly shown: ConversationState;
@@ -34,7 +35,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   const { conversation = "", initialMessages = [] } = options();
   const first = ExportedMessageRepository.fromArray(initialMessages).messages.map(({ message }) => message);
   const key = `crew.thread/${client.url}/${conversation}`;
-  const report = createReport(client, options);
+  const report = createReport(options);
   const kept = new Map<string, Kept>();
   let listeners: readonly (() => void)[] = [];
   /** What a new thread will be called. */
@@ -170,6 +171,13 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     }
   }
 
+  const server: ThreadsState = {
+    threadId: undefined,
+    threads: [],
+    conversation: create(draft),
+    shown: { repository: { messages: [] }, running: false, loading: true, queue: [] },
+  };
+
   return {
     subscribe(listener: () => void): () => void {
       listeners = [...listeners, listener];
@@ -187,6 +195,9 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
         shown: conversation.getState(),
       });
     },
+
+    /** What a page shows before it is a page: a server does not know what the tab remembers. */
+    getServerState: (): ThreadsState => server,
 
     /** Follows and loads until the function that it gives is called; what is live goes on in the sidecar. */
     open(): () => void {

@@ -4,6 +4,7 @@ import type { Command, Failure } from "../protocol.ts";
 import { isFinal, type RunView } from "../view.ts";
 
 export type UserMessage = Extract<ThreadMessage, { role: "user" }>;
+type Reply = Extract<ThreadMessage, { role: "assistant" }>;
 type Show = (view: RunView) => ChatModelRunResult;
 
 /** What was said to a run while it was live; with `error` it did not get there. */
@@ -61,7 +62,7 @@ export const failedView = (view: RunView, { code, message }: CrewError): RunView
 export function replyMessage(
   { id, run, view, unconfirmed, brief: { createdAt } }: Omit<Turn, "after" | "said">,
   show: Show,
-): ThreadMessage {
+): Reply {
   const { content = [], status, metadata } = show(view);
   const waits = !isFinal(view.state) && unconfirmed;
   return {
@@ -72,14 +73,11 @@ export function replyMessage(
       ? [...content, { type: "text", text: `Not confirmed by the sidecar yet, sent again until it is: ${waits}.` }]
       : content,
     status: status ?? { type: "running" },
-    metadata: {
-      unstable_state: null,
-      unstable_annotations: [],
-      unstable_data: [],
-      steps: [],
-      ...metadata,
-      custom: { ...metadata?.custom, ...(run && { run }), ...(waits && { unconfirmed: waits }) },
-    },
+    metadata: Object.assign(
+      { unstable_state: null, unstable_annotations: [], unstable_data: [], steps: [] },
+      metadata,
+      { custom: { ...metadata?.custom, ...(run && { run }), ...(waits && { unconfirmed: waits }) } },
+    ) as Reply["metadata"],
   };
 }
 
@@ -134,11 +132,11 @@ export function pathTo({ messages }: ExportedMessageRepository, id: string | nul
 
 /**
  * With one that is older than all of them. assistant-ui (0.15) orders branches by when it first saw
- * them: what branches off at the same place gets other ids, so that it comes behind. The same inputs:
+ * them: what branches off at the same place gets other ids, so that it comes behind. The same words:
  * a reply that was regenerated.
  */
 export function unshift(turns: readonly Turn[], older: Turn): readonly Turn[] {
-  const same = ({ view }: Turn) => JSON.stringify(view.inputs) === JSON.stringify(older.view.inputs);
+  const same = ({ brief }: Turn) => wordsOf(brief.content) === wordsOf(older.brief.content);
   return [
     older,
     ...turns.map((turn) =>
