@@ -354,9 +354,10 @@ class Supervisor:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
 
-    def _forget(self, runs: Sequence[str]) -> None:
+    def _forget(self, runs: Sequence[str]) -> asyncio.Future[None]:
         """A run's files go with its log; in a thread, since nobody knows how many there are."""
-        self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
+        removal = asyncio.to_thread(self._folder.remove, runs)
+        return self._chores.spawn(removal, name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
         return {
