@@ -11,9 +11,9 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** From the bottom up; a room imports from floors below its own. */
 export const FLOORS = [
-  ["backoff", "protocol", "sse", "timer"],
+  ["backoff", "protocol", "sse"],
   ["errors", "reads", "transport", "view"],
-  ["status"],
+  ["status", "timer"],
   ["fetch-sse", "follow", "outbox", "reducer", "result", "ws"],
   ["client", "snapshots"],
   ["past"],
