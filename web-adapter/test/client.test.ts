@@ -3,7 +3,6 @@ import {
   createCrewClient,
   emptyRun,
   reduce,
-  snapshots,
   CrewError,
   type Ack,
   type ConnectionStatus,
@@ -493,32 +492,4 @@ test("listeners hear each change of the connection, until they leave", async () 
   leave();
   await collect(client.follow(server.run));
   expect(heard).toHaveLength(6);
-});
-
-test("snapshots are few and the last one is there", async () => {
-  const { server, client } = setUp();
-  const views = [];
-  for await (const view of snapshots(client.follow(server.run))) views.push(view);
-  expect(views.length).toBeLessThan(5);
-  expect(views.at(-1)).toEqual(LOG.reduce(reduce, emptyRun));
-});
-
-test("snapshots pass an error on after the last view", async () => {
-  const { server, client } = setUp();
-  Object.assign(server.weather, { closeCode: 4500, breakAfter: 4 });
-  let seq = 0;
-  const reading = (async () => {
-    for await (const view of snapshots(client.follow(server.run))) seq = view.seq;
-  })();
-  await expect(reading).rejects.toMatchObject({ code: "closed" });
-  expect(seq).toBe(4);
-});
-
-test("a reader that leaves the snapshots closes the connection with the next frame", async () => {
-  const { server, client } = setUp();
-  server.hold(6);
-  for await (const { seq } of snapshots(client.follow(server.run))) if (seq === 6) break;
-  server.grow(7);
-  await vi.waitFor(() => expect(server.sockets.size).toBe(0));
-  expect(client.status.state).toBe("idle");
 });
