@@ -30,8 +30,6 @@ export const createReport =
     try {
       (options()[name] as ((...told: unknown[]) => void) | undefined)?.(...told);
     } catch (error) {
-      setTimeout(() => {
-        throw error;
-      });
+      console.error(error);
     }
   };

@@ -1,7 +1,7 @@
 import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import type { CrewError } from "../errors.ts";
 import type { Command, Failure } from "../protocol.ts";
-import { isFinal, type RunView } from "../view.ts";
+import { isFinal, textOf, type RunView } from "../view.ts";
 
 export type UserMessage = Extract<ThreadMessage, { role: "user" }>;
 type Reply = Extract<ThreadMessage, { role: "assistant" }>;
@@ -51,11 +51,11 @@ export const userMessage = (
   metadata: { custom: metadata?.custom ?? {} },
 });
 
-/** What a run that could not be started, found or loaded is shown as. */
+/** What a run that could not be started, found, loaded or told on is shown as; it keeps what was being written. */
 export const failedView = (view: RunView, { code, message }: CrewError): RunView => ({
   ...view,
   state: "failed",
-  output: null,
+  output: textOf(view) || null,
   error: { code: code as Failure["code"], message },
 });
 
