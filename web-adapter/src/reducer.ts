@@ -3,6 +3,7 @@ import {
   emptyRun,
   isFinal,
   LIMITS,
+  untold,
   type AsideView,
   type Common,
   type GroupView,
@@ -241,13 +242,11 @@ function inside(work: readonly WorkView[], these: readonly string[]): ReadonlySe
   return found;
 }
 
-const never: Span = { started: null, ended: null };
-
 /** What an event tells of when that began, or ended, which it is of. */
 const span = ({ type, ts }: RunEvent): Partial<Span> =>
   type.endsWith(".started") ? { started: ts } : type.endsWith("ed") ? { ended: ts } : {};
 
-const blank = { ...never, steps: [], output: null, error: null };
+const blank = { ...untold, steps: [], output: null, error: null };
 
 const pending = (task: TaskName, place: Place = { in: null, after: null }): TaskView => ({
   ...blank,
@@ -332,7 +331,7 @@ function withStep<Kind extends Step["kind"]>(
 ): RunView {
   const into = ({ steps }: { readonly steps: readonly Step[] }) => {
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
-    const step = (steps[at] ?? { ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
+    const step = (steps[at] ?? { ...untold, ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
     const next = { ...changed(step, change), ...span(event) };
     return { steps: at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next) };
   };

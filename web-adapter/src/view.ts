@@ -8,6 +8,8 @@ export interface Span {
   readonly ended: number | null;
 }
 
+export const untold: Span = { started: null, ended: null };
+
 interface StepBase extends Span {
   readonly id: string;
   readonly state: Progress;
@@ -159,8 +161,7 @@ const blank: Common = {
   thread: null,
   after: null,
   created: null,
-  started: null,
-  ended: null,
+  ...untold,
   model: null,
   attempt: 1,
   work: [],

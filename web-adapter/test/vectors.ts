@@ -19,6 +19,9 @@ export interface RunVector {
   readonly name: string;
   readonly events: readonly RunEvent[];
   readonly snapshot: {
+    readonly inputs: unknown;
+    readonly started: number | null;
+    readonly finished: number | null;
     readonly state: RunState;
     readonly model: string | null;
     readonly tasks: readonly (TaskName & { state: string; output: string | null })[];
