@@ -88,6 +88,8 @@ class Execution:
         )
         self.controls = Controls(self.recorder, self._order, input_timeout=spec["input_timeout"])
         self.place = slots.place(self._go_on)
+        self.over = asyncio.Event()
+        """Set by its owner, once nothing of it goes on any more."""
         self._held: list[Order] = []
         """Those of `_GOING_ON` that wait for the slot: an answer or expiry, then one resume."""
         self._pool = pool
@@ -134,6 +136,8 @@ class Execution:
             "review": list(review),
             "position": self.place.position,
         }
+        if self.run.thread is not None:
+            data |= {"thread": self.run.thread, "after": self.run.after}
         async with self.recorder.lock:
             return await self.recorder.answer(command, "run.queued", data)
 
