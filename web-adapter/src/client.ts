@@ -1,9 +1,10 @@
-import { backoff } from "./backoff.ts";
-import { CrewError, hasCode, lost, unreachable } from "./errors.ts";
+import { CrewError, unauthorized, unreachable } from "./errors.ts";
 import { accepted, fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame } from "./protocol.ts";
-import { deadline, rejectOnAbort, sleep } from "./timer.ts";
+import { createOutbox, type PendingCommand } from "./outbox.ts";
+import { createReads, type Reads, type Request } from "./reads.ts";
+import { within } from "./timer.ts";
 import { LIMITS_DEFAULT, type Address, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
@@ -14,6 +15,10 @@ export interface CrewClientOptions {
   readonly transport?: "auto" | "ws" | "sse";
   /** Asked before each connection and each command; sent as `ticket` in the query. */
   readonly getTicket?: () => Promise<string>;
+  /** Asked before each request; a WebSocket cannot carry any, which is what `getTicket` is for. */
+  readonly headers?: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+  /** Told in short lines what becomes of connections and commands. */
+  readonly debug?: (message: string, detail?: unknown) => void;
   /**
    * Where conversations keep the ids of their runs; by default the tab's sessionStorage. `() => localStorage`
    * shares them between tabs.
@@ -26,19 +31,25 @@ export interface CrewClientOptions {
   readonly limits?: Partial<Limits>;
 }
 
-export interface StartOptions {
-  readonly crew?: string | undefined;
-  readonly review?: readonly string[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
 export interface CommandOptions {
+  /** Gives it up: whether it took effect is then unknown. */
   readonly signal?: AbortSignal | undefined;
   /** 1 to 64 of `A-Za-z0-9._:-`, unique; the events that it leads to have it as `cause`. */
-  readonly id?: string;
+  readonly id?: string | undefined;
+  /**
+   * Not given up while the sidecar is away: sent again under its id until it is acked or refused, in
+   * order per run. By default `pause`, `resume`, `cancel` and `answer` are kept.
+   */
+  readonly keep?: boolean | undefined;
 }
 
-export interface CrewClient {
+export interface StartOptions extends Omit<Extract<Command, { cmd: "start" }>, "cmd" | "inputs"> {
+  readonly signal?: AbortSignal | undefined;
+  /** As for any command. */
+  readonly id?: string | undefined;
+}
+
+export interface CrewClient extends Reads {
   readonly url: string;
   /** As given in the options. */
   readonly storage: (() => Storage) | undefined;
@@ -51,100 +62,114 @@ export interface CrewClient {
    */
   follow(run: string, options?: FollowOptions): AsyncGenerator<Frame, void>;
   /** Stops the crew within a token; `run.paused` says when it stands still. */
-  pause(run: string): Promise<Ack>;
-  resume(run: string): Promise<Ack>;
-  cancel(run: string, reason?: string): Promise<Ack>;
+  pause(run: string, options?: CommandOptions): Promise<Ack>;
+  resume(run: string, options?: CommandOptions): Promise<Ack>;
+  cancel(run: string, reason?: string, options?: CommandOptions): Promise<Ack>;
   /** Steers a live run; `run.modified` says when it took effect, the final event's `unapplied` that it never did. */
-  modify(run: string, change: Change): Promise<Ack>;
+  modify(run: string, change: Change, options?: CommandOptions): Promise<Ack>;
   /**
    * Answers the question `input`; "" accepts. The first answer counts, a later one is refused with
    * `already_answered`.
    */
-  answer(run: string, input: string, text: string): Promise<Ack>;
+  answer(run: string, input: string, text: string, options?: CommandOptions): Promise<Ack>;
   /** Any command. Resolves once it is logged; throws a CrewError with the server's code. */
   command(command: Command, options?: CommandOptions): Promise<Ack>;
+  /** Kept commands without an ack, oldest first; another array after each change. */
+  readonly pending: readonly PendingCommand[];
+  /** "Retry now": whoever waits to reconnect tries at once, kept commands too. */
+  reconnect(): void;
   readonly status: ConnectionStatus;
-  /** Calls back after each change of `status`; gives the function that ends it. */
+  /** Calls back after each change of `status` and `pending`; gives the function that ends it. */
   subscribe(listener: () => void): () => void;
 }
 
 export function createCrewClient(options: CrewClientOptions): CrewClient {
-  const { transport = "auto", random, getTicket, storage } = options;
+  const { transport = "auto", random, getTicket, headers, storage, debug } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
   // Wrapped: a detached window.fetch throws "Illegal invocation".
-  const fetch: typeof globalThis.fetch = (...request) => (options.fetch ?? globalThis.fetch)(...request);
+  const fetch: typeof globalThis.fetch = async (to, init) =>
+    (options.fetch ?? globalThis.fetch)(to, {
+      ...init,
+      headers: { ...(init?.headers as Record<string, string>), ...(await granted(headers)) },
+    });
   const Socket = options.WebSocket ?? globalThis.WebSocket;
 
   const inUse = new Set<Send>();
   const listeners = new Set<() => void>();
-  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null };
+  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null, error: null, retryAt: null };
 
-  function setStatus(change: Partial<ConnectionStatus>): void {
-    const next = { ...status, ...change };
+  function setStatus(next: ConnectionStatus): void {
     if (JSON.stringify(next) === JSON.stringify(status)) return;
     status = next;
+    debug?.(`connection ${status.state}`, status);
+    if (status.state === "open") outbox.retry();
+    notify();
+  }
+
+  function notify(): void {
     // A copy: one that leaves and comes back as it is called would be called again.
     // oxlint-disable-next-line unicorn/no-useless-spread
     for (const listener of [...listeners]) listener();
   }
 
   const address: Address = async (path, query) => {
-    const ticket = await getTicket?.();
-    const search = String(new URLSearchParams({ ...query, ...(ticket && { ticket }) }));
+    // Through JSON: without what is undefined.
+    const given = JSON.stringify({ ...query, ticket: (await granted(getTicket)) || undefined });
+    const search = String(new URLSearchParams(JSON.parse(given) as Record<string, string>));
     return url + path + (search && `?${search}`);
   };
 
   const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const follow = createFollow(order, limits, random, inUse, setStatus);
+  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
 
-  const post: Send = async (_, body, signal) => {
-    const to = await address("/control");
-    try {
-      const headers = { "content-type": "application/json" };
-      const response = await accepted(fetch(to, { method: "POST", headers, body, signal }));
-      return (await response.json()) as Ack;
-    } catch (error) {
-      throw error instanceof CrewError ? error : unreachable(url);
-    }
-  };
+  const request: Request = (method, path, { signal, ...query } = {}, body) =>
+    within(
+      limits.silence,
+      async (until) => {
+        try {
+          const headers = { ...(body && { "content-type": "application/json" }) };
+          const to = await address(path, query);
+          const response = await accepted(fetch(to, { method, headers, signal: until, ...(body && { body }) }));
+          return response.status === 204 ? undefined : await response.json();
+        } catch (error) {
+          throw error instanceof CrewError ? error : unreachable(url);
+        }
+      },
+      signal,
+    );
 
-  async function command(body: Command, { signal, id = newId() }: CommandOptions = {}): Promise<Ack> {
-    const json = JSON.stringify({ id, ...body });
-    for (let attempt = 0; ; attempt++) {
-      const { signal: until, stop } = deadline(limits.ack, lost(), signal);
-      // Commands address runs, not connections: any open socket will do, and after a lost ack a fresh POST.
-      const [send = post] = attempt ? [] : inUse;
-      try {
-        const reply = await Promise.race([send(id, json, until), rejectOnAbort(until)]);
-        if (reply.ok) return reply;
-        throw new CrewError(reply.error);
-      } catch (error) {
-        // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
-        if (signal?.aborted || !hasCode(error, "unreachable", "lost") || attempt >= limits.retries) throw error;
-      } finally {
-        stop();
-      }
-      await sleep(backoff(attempt, random), signal);
-    }
-  }
+  const post: Send = (_, body, signal) => request("POST", "/control", { signal }, body);
+  const outbox = createOutbox(inUse, post, limits, random, notify, debug);
+  const command: CrewClient["command"] = (
+    body,
+    { signal, id = newId(), keep = /pause|resume|cancel|answer/.test(body.cmd) } = {},
+  ) => outbox.send(body, id, keep, signal);
 
   return {
     url,
     storage,
-    async start(inputs, { signal, ...rest } = {}) {
-      const ack = await command({ cmd: "start", inputs, ...rest }, { signal });
+    async start(inputs, { signal, id, ...rest } = {}) {
+      const ack = await command({ cmd: "start", inputs, ...rest }, { signal, id });
       // The protocol's promise: a start that is ok names its run.
       return ack.run!;
     },
     follow,
-    pause: (run) => command({ cmd: "pause", run }),
-    resume: (run) => command({ cmd: "resume", run }),
-    cancel: (run, reason) => command({ cmd: "cancel", run, reason }),
-    modify: (run, change) => command({ cmd: "modify", run, ...change }),
-    answer: (run, input, text) => command({ cmd: "answer", run, input, text }),
+    pause: (run, options) => command({ cmd: "pause", run }, options),
+    resume: (run, options) => command({ cmd: "resume", run }, options),
+    cancel: (run, reason, options) => command({ cmd: "cancel", run, reason }, options),
+    modify: (run, change, options) => command({ cmd: "modify", run, ...change }, options),
+    answer: (run, input, text, options) => command({ cmd: "answer", run, input, text }, options),
     command,
+    ...createReads(request),
+    get pending() {
+      return outbox.pending;
+    },
+    reconnect() {
+      reconnect();
+      outbox.retry();
+    },
     get status() {
       return status;
     },
@@ -153,6 +178,15 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** What the page lends to a request; that it fails is temporary, for somebody may sign in. */
+async function granted<T>(give?: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await give?.();
+  } catch (error) {
+    throw error instanceof CrewError ? error : unauthorized(error);
+  }
 }
 
 /** 128 random bits. Not `crypto.randomUUID`: pages served over plain http from a LAN do not have it. */

@@ -8,6 +8,7 @@ import type { WireError } from "./protocol.ts";
  * - `unreachable`: no sidecar answered at that address
  * - `lost`: a connection was open and broke or fell silent, or an ack did not come in time
  * - `closed`: the server closed the socket for good (close codes 4500-4999)
+ * - `unauthorized`: what `getTicket` or `headers` rejected with is in the message
  * - `busy`: too many commands of this client are unanswered
  */
 export class CrewError extends Error {
@@ -27,6 +28,8 @@ const passing = (code: string, message: string): CrewError => new CrewError({ co
 
 export const unreachable = (base: string): CrewError => passing("unreachable", `No sidecar answers at ${base}.`);
 export const lost = (): CrewError => passing("lost", "The connection to the sidecar broke.");
+export const unauthorized = (error: unknown): CrewError =>
+  passing("unauthorized", error instanceof Error ? error.message : String(error));
 export const busy = (message = "Too many commands are unanswered."): CrewError => passing("busy", message);
 
 /** A CrewError with one of these codes. */

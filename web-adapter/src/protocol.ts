@@ -86,6 +86,9 @@ interface NamedData {
     readonly inputs: Readonly<Record<string, unknown>>;
     readonly review: readonly string[];
     readonly position: number;
+    readonly thread?: string;
+    /** The run of the thread that it follows; "" and null: none. */
+    readonly after?: string | null;
   };
   "run.started": {
     readonly model: string;
@@ -221,6 +224,82 @@ export type RunState =
   | "cancelled"
   | "interrupted";
 
+/** A task as a snapshot has it. */
+export interface SnapshotTask extends TaskName {
+  readonly state: "pending" | "running" | "completed" | "failed";
+  readonly output: string | null;
+}
+
+/** A run as it stands: it holds good for `id`, from which `follow` gives all the rest and nothing twice. */
+export interface RunSnapshot {
+  readonly run: string;
+  readonly crew: string;
+  readonly state: RunState;
+  /** Cursor and place of the last event; null and 0 before the first. */
+  readonly id: string | null;
+  readonly seq: number;
+  /** Unix ms, as are the next two. */
+  readonly created: number;
+  readonly started: number | null;
+  readonly finished: number | null;
+  readonly model: string | null;
+  readonly attempt: number;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly review: readonly string[];
+  readonly thread: string | null;
+  /** The run of the thread that it follows. */
+  readonly after: string | null;
+  readonly tasks: readonly SnapshotTask[];
+  /** The question that waits for an answer. */
+  readonly input: OpenInput | null;
+  readonly usage: Usage;
+  readonly output: string | null;
+  readonly error: Failure | null;
+  /** Of a cancel. */
+  readonly reason: string | null;
+  /** One of many in an answer that was too long: without outputs, with the beginnings of its inputs. */
+  readonly truncated?: true;
+}
+
+export interface ThreadInfo {
+  readonly thread: string;
+  readonly title: string;
+  /** Unix ms, as is `updated`. */
+  readonly created: number;
+  readonly updated: number;
+  /** How many. */
+  readonly runs: number;
+  /** The live run's, else the newest's. */
+  readonly state: RunState;
+}
+
+export interface ThreadRuns extends Omit<ThreadInfo, "runs"> {
+  /** Oldest first. */
+  readonly runs: readonly RunSnapshot[];
+}
+
+export interface ThreadPage {
+  /** Those with the newest `updated` first. */
+  readonly threads: readonly ThreadInfo[];
+  /** What to ask for as `before`; null: these were the last. */
+  readonly next: string | null;
+}
+
+export interface CrewInfo {
+  readonly name: string;
+  readonly kind: "crew" | "flow";
+  readonly tasks: readonly TaskName[];
+  /** Names of what its templates want. */
+  readonly inputs: readonly string[];
+  readonly model: string | null;
+  /** Where its model's key comes from. */
+  readonly key?: string | null;
+  /** Where it was found. */
+  readonly found?: string | null;
+  /** Why it can't be built. */
+  readonly error?: string;
+}
+
 /** A command without its id, which the client mints. */
 export type Command =
   | {
@@ -228,6 +307,14 @@ export type Command =
       readonly crew?: string | undefined;
       readonly inputs?: Readonly<Record<string, unknown>>;
       readonly review?: readonly string[] | undefined;
+      /** 1 to 64 of `A-Za-z0-9._:-`: the conversation that the run belongs to, made by its first run. */
+      readonly thread?: string | undefined;
+      /** The thread's, at most 200 characters; by default its first run's first words. */
+      readonly title?: string | undefined;
+      /** The run of the thread whose reply this one follows; "": none, it begins anew. By default the newest. */
+      readonly after?: string | undefined;
+      /** Beside a live run of the same thread, which is `illegal_state` otherwise. */
+      readonly parallel?: boolean | undefined;
     }
   | { readonly cmd: "pause" | "resume"; readonly run: string }
   | { readonly cmd: "cancel"; readonly run: string; readonly reason?: string | undefined }

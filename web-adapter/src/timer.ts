@@ -1,3 +1,5 @@
+import { lost } from "./errors.ts";
+
 export interface Deadline {
   /** Aborts with the parent's reason, or with `reason` when the time has run out. */
   readonly signal: AbortSignal;
@@ -22,6 +24,20 @@ export function deadline(ms: number, reason?: unknown, parent?: AbortSignal): De
 /** Rejects with the signal's reason once it aborts. */
 export const rejectOnAbort = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+/** What `task` gives within `ms`; else rejects as `lost`, or with the parent's reason. */
+export async function within<T>(
+  ms: number,
+  task: (until: AbortSignal) => Promise<T>,
+  parent?: AbortSignal,
+): Promise<T> {
+  const { signal, stop } = deadline(ms, lost(), parent);
+  try {
+    return await Promise.race([task(signal), rejectOnAbort(signal)]);
+  } finally {
+    stop();
+  }
+}
 
 /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
 export const sleep = async (ms: number, parent?: AbortSignal): Promise<void> =>
