@@ -8,7 +8,7 @@ from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
 from crewai.flow.flow import start
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from sidecar.worker.engine.offline import OfflineLLM
 
@@ -25,6 +25,10 @@ def _crew(description: str = "On {message}") -> Crew:
 
 
 an_agent = _agent()
+
+
+def an_agent_of_the_environments_model() -> Agent:
+    return Agent(role="Writer", goal="Write", backstory="Writes.")
 
 
 async def an_async_factory() -> Crew:
@@ -121,3 +125,29 @@ class Typed(Flow[State]):
 def kicks_off_a_flow(message: str) -> None:
     """As `kickoff` of a flow's scaffold."""
     Typed().kickoff(inputs={"message": message})
+
+
+class Strict(State):
+    """Takes no field that it does not have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TypedStrictly(Flow[Strict]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message}"
+
+
+class Remembered(Strict):
+    history: str = "nothing was said"
+
+
+class TypedStrictlyWithHistory(Flow[Remembered]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message} after {self.state.history}"

@@ -274,7 +274,15 @@ def _crew_job(crew: Crew, choice: ModelChoice, own: Mapping[str, Any]) -> Job:
 def _flow_job(flow: Flow[Any]) -> Job:
     flow.stream = False
     wants, knows = _state_of(flow)
-    return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None, wants, knows)
+    state = flow.state
+    # One that takes its own fields alone refuses the run over any other: ours is not the user's.
+    strict = isinstance(state, BaseModel) and type(state).model_config.get("extra") == "forbid"
+    unasked_for = {HISTORY} - {*wants, *knows} if strict else set()
+
+    def run(inputs: dict[str, Any]) -> Any:
+        return flow.kickoff(inputs={k: v for k, v in inputs.items() if k not in unasked_for})
+
+    return Job(run, None, None, wants, knows)
 
 
 def _state_of(flow: Flow[Any]) -> tuple[list[str], list[str]]:
@@ -300,11 +308,12 @@ def _texts(owner: Any, names: Sequence[str]) -> Iterator[str]:
 
 
 def _asked(inputs: Mapping[str, Any]) -> str:
-    """What an agent without a task is asked."""
-    for name in BRIEF:
-        if isinstance(inputs.get(name), str):
-            return str(inputs[name])
-    return "\n".join(f"{name}: {value}" for name, value in inputs.items())
+    """What an agent without a task is asked, below what was said before."""
+    texts = (inputs[name] for name in BRIEF if isinstance(inputs.get(name), str))
+    others = (f"{name}: {value}" for name, value in inputs.items() if name != HISTORY)
+    asked = str(next(texts, None) or "\n".join(others))
+    said = inputs.get(HISTORY)
+    return f"What was said so far:\n\n{said}\n\nNow:\n\n{asked}" if said else asked
 
 
 def _step(found: Any) -> Callable[..., Any] | None:

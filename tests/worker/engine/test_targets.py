@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.openai_server import OpenAIServer
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.targets"
@@ -205,3 +206,43 @@ def test_a_flow_with_a_typed_state_gets_its_fields(worker: Child, tmp_path: Path
 def test_a_mistake_in_a_users_file_is_told_with_its_line(worker: Child, tmp_path: Path) -> None:
     last = worker.run(spec_for(tmp_path, target="tests.worker.broken_target:x"))
     assert last["data"]["error"]["message"].endswith("(tests/worker/broken_target.py, line 3)")
+
+
+@pytest.mark.parametrize(
+    ("target", "output"),
+    [
+        ("TypedStrictly", "on tulips"),
+        ("TypedStrictlyWithHistory", "on tulips after User: tea"),
+        ("Typed", "on tulips"),
+    ],
+)
+def test_a_flow_whose_state_takes_nothing_else_is_told_no_history_that_it_has_no_field_for(
+    worker: Child, tmp_path: Path, target: str, output: str
+) -> None:
+    inputs = {"message": "tulips", "history": "User: tea"}
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:{target}", inputs=inputs))
+    assert last["data"].get("output") == output, last
+
+
+@pytest.mark.parametrize(
+    ("inputs", "asked"),
+    [
+        (
+            {"message": "shorter", "history": "User: tea"},
+            "What was said so far:\n\nUser: tea\n\nNow:\n\nshorter",
+        ),
+        ({"message": "tea", "history": ""}, "tea"),
+    ],
+)
+def test_an_agent_without_a_task_is_told_what_was_said_before(
+    openai_worker: Child,
+    openai_server: OpenAIServer,
+    tmp_path: Path,
+    inputs: dict[str, Any],
+    asked: str,
+) -> None:
+    target = f"{ENTRIES}:an_agent_of_the_environments_model"
+    last = openai_worker.run(spec_for(tmp_path, target=target, inputs=inputs))
+    assert last["type"] == "run.completed", last
+    prompt = openai_server.requests[-1]["body"]["messages"][-1]["content"]
+    assert f"Current Task: {asked}\n" in prompt
