@@ -27,10 +27,6 @@ def _crew(description: str = "On {message}") -> Crew:
 an_agent = _agent()
 
 
-def an_agent_of_the_environments_model() -> Agent:
-    return Agent(role="Writer", goal="Write", backstory="Writes.")
-
-
 async def an_async_factory() -> Crew:
     await asyncio.sleep(0)
     return _crew()
@@ -116,6 +112,33 @@ def with_a_history_and_a_callback() -> Crew:
     return crew
 
 
+class Remembered(BaseModel):
+    message: str = ""
+    history: str = "none"
+
+
+class Chat(Flow[Remembered]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message} after <{self.state.history}>"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: str = ""
+    message: str = ""
+
+
+class StrictFlow(Flow[Strict]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message}"
+
+
 class Listed(BaseModel):
     message: str = ""
     history: list[str] = []
@@ -155,29 +178,3 @@ class Typed(Flow[State]):
 def kicks_off_a_flow(message: str) -> None:
     """As `kickoff` of a flow's scaffold."""
     Typed().kickoff(inputs={"message": message})
-
-
-class Strict(State):
-    """Takes no field that it does not have."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class TypedStrictly(Flow[Strict]):
-    _skip_auto_memory: bool = True
-
-    @start()
-    def say(self) -> str:
-        return f"on {self.state.message}"
-
-
-class Remembered(Strict):
-    history: str = "nothing was said"
-
-
-class TypedStrictlyWithHistory(Flow[Remembered]):
-    _skip_auto_memory: bool = True
-
-    @start()
-    def say(self) -> str:
-        return f"on {self.state.message} after {self.state.history}"

@@ -325,7 +325,7 @@ def _asked(inputs: Mapping[str, Any]) -> str:
     if not inputs.get(HISTORY):
         return brief
     said = f"What was said so far:\n\n<history>\n{inputs[HISTORY]}\n</history>"
-    return f"{said}\n\nNow:\n\n<brief>\n{brief}\n</brief>"
+    return f"{said}\n\nAnd now:\n\n<brief>\n{brief}\n</brief>"
 
 
 def _step(found: Any) -> Callable[..., Any] | None:

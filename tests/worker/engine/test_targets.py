@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.openai_server import OpenAIServer
 from tests.worker.harness import Child, spec_for
 
 TARGETS = "tests.worker.targets"
@@ -137,10 +136,9 @@ def test_what_was_said_before_is_there_and_is_nothing_without_a_thread(
 @pytest.mark.parametrize(
     ("target", "given", "output"),
     [
-        ("TypedStrictlyWithHistory", None, "on tulips after nothing was said"),
-        ("Typed", "ships", "on tulips"),
-        ("TypedStrictly", "ships", "on tulips"),
-        ("TypedStrictlyWithHistory", "ships", "on tulips after ships"),
+        ("Chat", "ships", "on tulips after <ships>"),
+        ("Chat", None, "on tulips after <none>"),
+        ("StrictFlow", "ships", "on tulips"),
         ("ListedFlow", "ships", "on tulips after []"),
         ("ListedFlow", ["ships"], "on tulips after ['ships']"),
         ("Free", "ships", "on tulips after []"),
@@ -153,6 +151,16 @@ def test_a_flow_is_given_what_was_said_before_as_far_as_its_state_takes_it(
     last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:{target}", inputs=inputs))
     assert last["type"] == "run.completed", last
     assert last["data"]["output"] == output
+
+
+def test_an_agent_alone_hears_what_was_said_before_and_then_its_brief(
+    worker: Child, tmp_path: Path
+) -> None:
+    inputs = {"message": "tulips", "history": "User: roses\n\nCrew: Red."}
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:an_agent", inputs=inputs))
+    assert last["data"]["output"].startswith(
+        "[offline model] Writer on “tulips”.\n\nYou asked before: roses.\n\n"
+    )
 
 
 def test_an_agent_is_asked_the_brief(worker: Child, tmp_path: Path) -> None:
@@ -229,28 +237,3 @@ def test_a_flow_with_a_typed_state_gets_its_fields(worker: Child, tmp_path: Path
 def test_a_mistake_in_a_users_file_is_told_with_its_line(worker: Child, tmp_path: Path) -> None:
     last = worker.run(spec_for(tmp_path, target="tests.worker.broken_target:x"))
     assert last["data"]["error"]["message"].endswith("(tests/worker/broken_target.py, line 3)")
-
-
-@pytest.mark.parametrize(
-    ("inputs", "asked"),
-    [
-        (
-            {"message": "shorter", "history": "User: tea"},
-            "What was said so far:\n\n<history>\nUser: tea\n</history>\n\n"
-            "Now:\n\n<brief>\nshorter\n</brief>",
-        ),
-        ({"message": "tea", "history": ""}, "tea"),
-    ],
-)
-def test_an_agent_without_a_task_is_told_what_was_said_before(
-    openai_worker: Child,
-    openai_server: OpenAIServer,
-    tmp_path: Path,
-    inputs: dict[str, Any],
-    asked: str,
-) -> None:
-    target = f"{ENTRIES}:an_agent_of_the_environments_model"
-    last = openai_worker.run(spec_for(tmp_path, target=target, inputs=inputs))
-    assert last["type"] == "run.completed", last
-    prompt = openai_server.requests[-1]["body"]["messages"][-1]["content"]
-    assert f"Current Task: {asked}\n" in prompt
