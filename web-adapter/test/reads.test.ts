@@ -5,7 +5,7 @@ import { createCrewClient, CrewError, type CrewClient, type CrewClientOptions } 
 function setUp(answer: () => Response | Promise<Response>, options: Partial<CrewClientOptions> = {}) {
   const asked: string[] = [];
   const fetch = vi.fn(async (url: RequestInfo | URL, { method, body }: RequestInit = {}) => {
-    asked.push([method, url, ...(body ? [body] : [])].join(" "));
+    asked.push(`${method} ${url as string}${body ? ` ${body as string}` : ""}`);
     return answer();
   });
   return { asked, fetch, client: createCrewClient({ url: "http://sidecar.test/", fetch, ...options }) };
@@ -81,7 +81,7 @@ test("headers are asked for before each request, and go with a command, a read a
   await client.list();
   void client.follow("r_1").next();
   await vi.waitFor(() => expect(fetch).toHaveBeenCalledTimes(3));
-  expect(fetch.mock.calls.map(([url, init]) => [String(url), init?.headers])).toEqual([
+  expect(fetch.mock.calls.map(([url, init]) => [url, init?.headers])).toEqual([
     ["http://sidecar.test/control", { "content-type": "application/json", authorization: "Bearer 1" }],
     ["http://sidecar.test/runs", { authorization: "Bearer 2" }],
     ["http://sidecar.test/sse?run=r_1", { authorization: "Bearer 3" }],
