@@ -133,11 +133,10 @@ describe("a command", () => {
   });
 
   test("says which run it is about, unless it starts one", () => {
-    const command = {} as Command;
-    if (command.cmd === "answer") expectTypeOf(command.input).toBeString();
-    // @ts-expect-error Which run?
-    const nowhere: Command = { cmd: "pause" };
-    void nowhere;
+    expectTypeOf<{ cmd: "pause"; run: string }>().toExtend<Command>();
+    expectTypeOf<{ cmd: "pause" }>().not.toExtend<Command>();
+    expectTypeOf<{ cmd: "start" }>().toExtend<Command>();
+    expectTypeOf<Extract<Command, { cmd: "answer" }>["input"]>().toBeString();
   });
 });
 
