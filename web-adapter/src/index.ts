@@ -5,6 +5,7 @@
  *     follow     one run over as many connections as it takes
  *     ws, fetch-sse  the two transports, alike from above
  *     reducer    events to what a page shows, a view; pure
+ *     result     a view as the parts of a message; pure
  *
  * `crew-web-adapter/react` puts it into assistant-ui.
  */
@@ -16,9 +17,11 @@ export type { PendingCommand } from "./outbox.ts";
 export type * from "./protocol.ts";
 export type { ReadOptions, Reads } from "./reads.ts";
 export { reduce } from "./reducer.ts";
+export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
+export type { CrewResult, Part, ResultOptions, ResultStatus } from "./result.ts";
 export { snapshots } from "./snapshots.ts";
 export type { Limits } from "./transport.ts";
-export { emptyRun, isFinal } from "./view.ts";
+export { emptyRun, isFinal, seconds, textOf, viewOf } from "./view.ts";
 export type {
   AsideView,
   CallView,
@@ -28,6 +31,7 @@ export type {
   Place,
   QuestionView,
   RunView,
+  Span,
   SteerView,
   Step,
   TaskView,

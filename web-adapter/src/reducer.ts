@@ -3,6 +3,7 @@ import {
   emptyRun,
   isFinal,
   LIMITS,
+  untold,
   type AsideView,
   type Common,
   type GroupView,
@@ -10,6 +11,7 @@ import {
   type Place,
   type Progress,
   type RunView,
+  type Span,
   type Step,
   type TaskView,
   type WorkView,
@@ -26,10 +28,13 @@ import {
  */
 export function reduce(view: RunView, frame: Frame): RunView {
   if (frame.type === "stream.reset") return frame.reason === "evicted" ? view : emptyRun;
-  if (!("data" in frame) || frame.seq <= view.seq || isFinal(view.state)) return view;
-  const next = apply(view, frame);
-  const tasks = next.work === view.work ? view.tasks : next.work.filter((item) => item.kind === "task");
-  return { ...next, tasks, seq: frame.seq, run: frame.run };
+  if (!("data" in frame)) return view;
+  // What no event has told yet was a snapshot's picture: the events tell it whole.
+  const before = view.id === null ? emptyRun : view;
+  if (frame.seq <= before.seq || isFinal(before.state)) return view;
+  const next = apply(before, frame);
+  const tasks = next.work === before.work ? before.tasks : next.work.filter((item) => item.kind === "task");
+  return { ...next, tasks, seq: frame.seq, id: frame.id, run: frame.run };
 }
 
 /** What an event, or a task in a list, is of: names alone have to do in logs that are older than `tid`. */
@@ -39,8 +44,11 @@ const keyOfTask = ({ tid, name }: TaskName): string => tid ?? name;
 function apply(view: RunView, event: RunEvent): RunView {
   if (event.final) return end(view, event as RunEvent & { type: `run.${Ended["state"]}` });
   switch (event.type) {
-    case "run.queued":
-      return { ...view, crew: event.data.crew, ...(view.state === "queued" && { position: event.data.position }) };
+    case "run.queued": {
+      const { crew, inputs, position, thread = null, after } = event.data;
+      const told = { crew, inputs, thread, after: after || null, created: event.ts };
+      return { ...view, ...told, ...(view.state === "queued" && { position }) };
+    }
     case "run.started": {
       const { model, attempt, tasks, kept = [] } = event.data;
       const stays = inside(view.work, tasks.filter(({ name }) => kept.includes(name)).map(keyOfTask));
@@ -52,7 +60,12 @@ function apply(view: RunView, event: RunEvent): RunView {
         const name = find(view, note.in)?.name;
         return { ...note, in: planned.findLast((task) => task.name === name)?.tid ?? null, after: null };
       });
-      return move({ ...view, model, attempt, planned: tasks.length, steps: [], notes }, { state: "running" }, work);
+      const started = view.started ?? (attempt > 1 && view.created === null ? null : event.ts);
+      return move(
+        { ...view, model, attempt, started, planned: tasks.length, steps: [], notes },
+        { state: "running" },
+        work,
+      );
     }
     case "run.pausing":
       return move(view, { state: "pausing" });
@@ -81,7 +94,7 @@ function apply(view: RunView, event: RunEvent): RunView {
       return withWork(
         view,
         { ...event, task: event.data.name },
-        { state: "running", ...(event.agent && { agent: event.agent }) },
+        { state: "running", ...span(event), ...(event.agent && { agent: event.agent }) },
       );
     case "crew.started":
       return event.data.tasks.reduce(
@@ -96,13 +109,20 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "flow.completed":
     case "method.completed": {
       const { output = null, ...more } = event.data;
-      return withWork(view, event, { state: "completed", output, ...("route" in more && { route: more.route }) });
+      // That it was kept of an earlier attempt is told when it is looked up: it ended long before.
+      const when = "kept" in more ? {} : span(event);
+      return withWork(view, event, {
+        state: "completed",
+        output,
+        ...when,
+        ...("route" in more && { route: more.route }),
+      });
     }
     case "task.failed":
     case "crew.failed":
     case "flow.failed":
     case "method.failed":
-      return withWork(view, event, { state: "failed", error: event.data.error });
+      return withWork(view, event, { state: "failed", error: event.data.error, ...span(event) });
 
     case "llm.started":
       return withStep(view, event, "call", {});
@@ -134,7 +154,13 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "log":
       return { ...view, logs: keep(view.logs, event.data, LIMITS.logs) };
     case "event":
-      return withStep(view, event, "aside", { word: "event", state: "completed", data: event.data }, event.id);
+      return withStep(
+        view,
+        event,
+        "aside",
+        { word: "event", state: "completed", data: event.data, started: event.ts, ended: event.ts },
+        event.id,
+      );
     default:
       return aside(view, event);
   }
@@ -157,8 +183,18 @@ function move(view: RunView, next: Standing, work = view.work): RunView {
 /** Crew events of a run that seems queued: the log's beginning was evicted. */
 const awake = (view: RunView): RunView => (view.state === "queued" ? move(view, { state: "running" }) : view);
 
-function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["state"]}` }): RunView {
-  const work = new Map(view.work.map((item) => [item.tid, item]));
+function end(view: RunView, { type, ts, data }: RunEvent & { type: `run.${Ended["state"]}` }): RunView {
+  const ended = {
+    state: type.slice("run.".length),
+    output: data.output,
+    ...("error" in data && { error: data.error }),
+    ...("json" in data && { json: data.json }),
+  } as Ended;
+  const state = ended.state === "completed" ? "completed" : "failed";
+  const cut = <T extends WorkView | Step>(item: T): T =>
+    item.state === "running" ? { ...item, state, ended: ts } : item;
+  const cutWork = (item: WorkView) => (item.state === "running" ? cut({ ...item, steps: item.steps.map(cut) }) : item);
+  const work = new Map(view.work.map((item) => [item.tid, cutWork(item)]));
   for (const { output, ...task } of data.tasks) {
     const tid = keyOfTask(task);
     const item = work.get(tid) ?? unplanned(view, task);
@@ -166,18 +202,8 @@ function end(view: RunView, { type, data }: RunEvent & { type: `run.${Ended["sta
     if (work.has(tid) || work.size < LIMITS.work + view.planned)
       work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
-  const ended = {
-    state: type.slice("run.".length),
-    output: data.output,
-    ...("error" in data && { error: data.error }),
-    ...("json" in data && { json: data.json }),
-  } as Ended;
-  const cut = ended.state === "completed" ? "completed" : "failed";
-  return move(
-    { ...settle(view), usage: data.usage ?? view.usage },
-    ended,
-    [...work.values()].map((item) => (item.state === "running" ? { ...item, state: cut } : item)),
-  );
+  const over = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
+  return move(over, ended, [...work.values()]);
 }
 
 type Unplaced<N> = N extends Note ? Omit<N, keyof Place> : never;
@@ -216,7 +242,11 @@ function inside(work: readonly WorkView[], these: readonly string[]): ReadonlySe
   return found;
 }
 
-const blank = { steps: [], output: null, error: null };
+/** What an event tells of when that began, or ended, which it is of. */
+const span = ({ type, ts }: RunEvent): Partial<Span> =>
+  type.endsWith(".started") ? { started: ts } : type.endsWith("ed") ? { ended: ts } : {};
+
+const blank = { ...untold, steps: [], output: null, error: null };
 
 const pending = (task: TaskName, place: Place = { in: null, after: null }): TaskView => ({
   ...blank,
@@ -235,10 +265,11 @@ const unplanned = (view: RunView, task: TaskName): WorkView => {
 };
 
 /** What was heard of before it began, its beginning having been evicted, was called after what it might be. */
-const begun = ({ type, data }: RunEvent & { readonly data: { readonly name: string } }): Partial<GroupView> => ({
-  kind: type.split(".")[0] as GroupView["kind"],
-  name: data.name,
+const begun = (event: RunEvent & { readonly data: { readonly name: string } }): Partial<GroupView> => ({
+  kind: event.type.split(".")[0] as GroupView["kind"],
+  name: event.data.name,
   state: "running",
+  ...span(event),
 });
 
 /** Adds one; beyond the limit the oldest that has ended and was not planned goes, with all that is inside it. */
@@ -300,14 +331,14 @@ function withStep<Kind extends Step["kind"]>(
 ): RunView {
   const into = ({ steps }: { readonly steps: readonly Step[] }) => {
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
-    const step = (steps[at] ?? { ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
-    const next = changed(step, change);
+    const step = (steps[at] ?? { ...untold, ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
+    const next = { ...changed(step, change), ...span(event) };
     return { steps: at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next) };
   };
   return keyOf(event) === undefined ? { ...awake(view), ...into(view) } : withWork(view, event, into);
 }
 
-const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id" | "agent"> } = {
+const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id" | "agent" | keyof Span> } = {
   call: { kind: "call", state: "running", text: "", thinking: "" },
   tool: { kind: "tool", state: "running", tool: "", args: null, result: null },
   aside: { kind: "aside", state: "running", word: "event", data: {} },

@@ -1,8 +1,16 @@
-import type { Aside, Change, Failure, OpenInput, RunState, Usage } from "./protocol.ts";
+import type { Aside, Change, Failure, OpenInput, RunSnapshot, RunState, Usage } from "./protocol.ts";
 
 export type Progress = "running" | "completed" | "failed";
 
-interface StepBase {
+/** When it was, by the worker's clock (an event's `ts`); Unix ms. null: not (yet), or what told of it was evicted. */
+export interface Span {
+  readonly started: number | null;
+  readonly ended: number | null;
+}
+
+export const untold: Span = { started: null, ended: null };
+
+interface StepBase extends Span {
   readonly id: string;
   readonly state: Progress;
   /** Who does it: with delegation not always the agent whose task it is. */
@@ -43,7 +51,7 @@ export interface Place {
   readonly after: string | null;
 }
 
-interface WorkBase extends Place {
+interface WorkBase extends Place, Span {
   /** Unique in the run. The name, in logs that are older than this. */
   readonly tid: string;
   readonly name: string;
@@ -98,11 +106,19 @@ export interface QuestionView extends Place, Omit<OpenInput, "input"> {
 
 export type Note = SteerView | QuestionView;
 
-export interface Common {
+export interface Common extends Span {
   readonly run: string | null;
   readonly crew: string | null;
   /** Last event taken in; 0 for none. */
   readonly seq: number;
+  /** Its cursor: `follow(run, { after: id })` goes on behind it. null for none. */
+  readonly id: string | null;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** The conversation that it is in, and the run there whose reply it follows. */
+  readonly thread: string | null;
+  readonly after: string | null;
+  /** When it was queued; `started` is its first attempt's. */
+  readonly created: number | null;
   readonly model: string | null;
   readonly attempt: number;
   /** Tasks and helpers, crews, methods and flows, each behind the one that it is inside. */
@@ -136,12 +152,16 @@ export type RunView = Common &
 /** A long run must not fill the page's memory: beyond these the oldest go. Counts; text in UTF-16 units. */
 export const LIMITS = { work: 500, steps: 200, logs: 200, notes: 100, text: 1_000_000 } as const;
 
-export const emptyRun: RunView = {
-  state: "queued",
-  position: 0,
+const blank: Common = {
   run: null,
   crew: null,
   seq: 0,
+  id: null,
+  inputs: {},
+  thread: null,
+  after: null,
+  created: null,
+  ...untold,
   model: null,
   attempt: 1,
   work: [],
@@ -153,5 +173,75 @@ export const emptyRun: RunView = {
   logs: [],
 };
 
+export const emptyRun: RunView = { ...blank, state: "queued", position: 0 };
+
 export const isFinal = (state: RunState): boolean =>
   ["completed", "failed", "cancelled", "interrupted"].includes(state);
+
+/**
+ * A first picture of a run, for a page that is rendered on a server: its tasks and their outputs,
+ * without steps. The first event of the run takes its place.
+ */
+export function viewOf(snapshot: RunSnapshot): RunView {
+  const { run, crew, state, model, attempt, inputs, thread, after, created, started, finished } = snapshot;
+  const { usage, input, output, error } = snapshot;
+  // What they are in is not told, so they are in the run.
+  const place = { in: null, after: null };
+  const tasks = snapshot.tasks.map(({ tid, name, agent, state, output }): TaskView => ({
+    ...place,
+    kind: "task",
+    tid: tid ?? name,
+    name,
+    agent,
+    state,
+    output,
+    steps: [],
+    error: null,
+    started: null,
+    ended: null,
+  }));
+  const notes: Note[] = [];
+  if (input) {
+    const { input: id, ...asked } = input;
+    notes.push({ ...asked, ...place, kind: "question", id, state: "open", text: null });
+  }
+  const planned = snapshot.tasks.filter((task) => task.in === undefined).length;
+  const told = { run, crew, model, attempt, inputs, thread, after, created, started, ended: finished, usage };
+  const common = { ...blank, ...told, planned, work: tasks, tasks, notes };
+  switch (state) {
+    case "queued":
+    case "starting":
+      return { ...common, state: "queued", position: 0 };
+    case "paused":
+      return { ...common, state, boundary: "" };
+    case "waiting":
+      return { ...common, state, input: input! };
+    case "failed":
+      return { ...common, state, output, error: error! };
+    case "completed":
+    case "cancelled":
+    case "interrupted":
+      return { ...common, state, output };
+    default:
+      return { ...common, state };
+  }
+}
+
+/**
+ * How long it took or, while it goes on, has taken by `now` (ms, a page's `Date.now()`); without `now`
+ * only what has ended has a length. null: not known.
+ */
+export const seconds = ({ started, ended }: Span, now: number | null = null): number | null => {
+  const end = ended ?? now;
+  return started === null || end === null ? null : Math.max(0, end - started) / 1000;
+};
+
+/** What a run is as text: while it works what is being written, at the end its output. */
+export const textOf = (view: RunView): string =>
+  "output" in view ? (view.output ?? "") : (beingWritten(view)?.text ?? "");
+
+/** The latest words of what is at work (of the last one, when several are). */
+export function beingWritten(view: RunView): CallView | undefined {
+  const at = view.work.findLast(({ state, steps }) => state === "running" && steps.length > 0);
+  return (at ?? view).steps.findLast((step): step is CallView => step.kind === "call" && step.text !== "");
+}

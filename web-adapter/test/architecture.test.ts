@@ -28,7 +28,7 @@ test("the example comes to the package by its doors, and the doctor by none", ()
 
 test.each([
   ['import type { RunView } from "../reducer.ts";', "src/reducer.ts"],
-  ['import {\n  toResult,\n} from "./result.ts";', "src/react/result.ts"],
+  ['import {\n  toResult,\n} from "../result.ts";', "src/result.ts"],
   ['export * from "./run.ts";', "src/react/run.ts"],
   ['import "./run.ts";', "src/react/run.ts"],
   ['type Late = import("./run.ts").CrewRun;', "src/react/run.ts"],

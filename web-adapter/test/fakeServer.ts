@@ -1,4 +1,4 @@
-import type { Command, RunEvent } from "../src/index.ts";
+import { emptyRun, reduce, type Command, type RunEvent } from "../src/index.ts";
 
 type Sent = Command & { readonly id: string };
 
@@ -55,6 +55,13 @@ interface About {
 
 const isAbout = (body: { readonly cmd: string }): body is About => body.cmd.endsWith("subscribe");
 
+/** A run in a conversation, as it was started. */
+export interface Threaded {
+  readonly run: string;
+  readonly after: string | null;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
 interface Log {
   readonly events: readonly RunEvent[];
   /** How many of them there are as yet; the rest come with `grow`. */
@@ -95,6 +102,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   /** Open subscriptions, oldest first. */
   const lines = new Set<Line>();
   const answered = new Map<string, string>();
+  const threads = new Map<string, { title: string; readonly runs: Threaded[] }>();
   let wake: (() => void)[] = [];
   let resetReason: string | undefined;
   let saysLive = false;
@@ -157,7 +165,14 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const of = "run" in body ? body.run : (unstarted[0] ?? run);
     const code = weather.refused[body.cmd] ?? (logs.has(of) ? undefined : "unknown_run");
     if (!code) effects.push(body);
-    if (!code && body.cmd === "start" && unstarted.length > 1) unstarted = unstarted.slice(1);
+    if (!code && body.cmd === "start") {
+      if (body.thread) {
+        const { title = "Thread", thread, after, inputs = {} } = body;
+        const { runs } = threads.get(thread) ?? threads.set(thread, { title, runs: [] }).get(thread)!;
+        runs.push({ run: of, after: after === "" ? null : (after ?? runs.at(-1)?.run ?? null), inputs });
+      }
+      if (unstarted.length > 1) unstarted = unstarted.slice(1);
+    }
     const message = code === "unknown_run" ? "no such run" : `${body.cmd} is refused`;
     const reply = JSON.stringify({
       type: "command.ack",
@@ -169,6 +184,54 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     // A refusal that is temporary is not remembered.
     if (code !== "unavailable") answered.set(body.id, reply);
     return reply;
+  }
+
+  const stateOf = (run: string) => {
+    const { events, head } = logs.get(run) ?? { events: [], head: 0 };
+    const last = events[head - 1];
+    return last?.final ? last.type.slice("run.".length) : "running";
+  };
+
+  function snapshotOf(thread: string, one: Threaded) {
+    // One that is forgotten is in the thread as long as the test says so.
+    const { events = [], head = 0 } = logs.get(one.run) ?? {};
+    const view = events.slice(0, head).reduce(reduce, emptyRun);
+    const { output = null, error = null } = { ...("output" in view && view), ...("error" in view && view) };
+    return {
+      ...view,
+      input: null,
+      output,
+      error,
+      ...one,
+      thread,
+      state: events.length ? stateOf(one.run) : "completed",
+    };
+  }
+
+  function threadInfo(thread: string) {
+    const { title, runs } = threads.get(thread)!;
+    const state = runs.map(({ run }) => stateOf(run)).findLast((state, n) => state === "running" || n === 0);
+    return { thread, title, created: 0, updated: 0, runs: runs.length, state };
+  }
+
+  /** `/threads` and `/threads/{id}`. */
+  function threadRoute(method: string | undefined, thread: string | undefined, body: unknown): Response {
+    if (!thread) return Response.json({ threads: [...threads.keys()].reverse().map(threadInfo), next: null });
+    const known = threads.get(thread);
+    if (!known) {
+      const error = { code: "unknown_thread", message: "no such thread", temporary: false };
+      return Response.json({ error }, { status: 404 });
+    }
+    if (method === "DELETE") {
+      if (known.runs.some(({ run }) => stateOf(run) === "running")) {
+        const error = { code: "illegal_state", message: "a run of it is live", temporary: false };
+        return Response.json({ error }, { status: 409 });
+      }
+      threads.delete(thread);
+      return new Response(null, { status: 204 });
+    }
+    if (method === "PATCH") known.title = (JSON.parse(body as string) as { title: string }).title;
+    return Response.json({ ...threadInfo(thread), runs: known.runs.map((one) => snapshotOf(thread, one)) });
   }
 
   class FakeSocket {
@@ -252,10 +315,10 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       requests.push({ via: cmd, run, ...(cmd === "subscribe" && { after }) });
       if (this.deaf) return;
       const ok = { type: "command.ack", id, ok: true, run };
-      const noop = this.subscriptions.has(run) === (cmd === "subscribe");
       // An answer takes its time, and what was on its way comes before it.
       queueMicrotask(() => {
         if (this.closed) return;
+        const noop = this.subscriptions.has(run) === (cmd === "subscribe");
         if (cmd === "unsubscribe") this.leave(run);
         else if (!logs.has(run)) return this.say({ type: "command.ack", id, ok: false, error: UNKNOWN });
         this.say({ ...ok, ...(noop && { noop }) });
@@ -289,6 +352,8 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       if (weather.loseAcks-- > 0) throw new TypeError("network changed");
       return new Response(reply, { status: reply.includes('"ok":true') ? 200 : 404 });
     }
+    const [, noun, thread] = pathname.split("/");
+    if (noun === "threads") return threadRoute(init.method, thread, init.body);
     const after = searchParams.get("after");
     const run = searchParams.get("run") ?? "";
     requests.push({ via: "sse", run, after });
@@ -328,6 +393,16 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     /** Requests without an answer. */
     hanging,
     lines,
+    /** Conversations by id, with the runs that were started in them. */
+    threads,
+    /** Puts runs into a thread, each behind the one before, as an earlier page would have. */
+    remember(thread: string, ...runs: readonly string[]) {
+      const inputs = { message: "Coffee in Lisbon" };
+      threads.set(thread, {
+        title: "Thread",
+        runs: runs.map((run, n) => ({ run, after: runs[n - 1] ?? null, inputs })),
+      });
+    },
     stir,
     options: {
       url: ORIGIN,

@@ -6,6 +6,9 @@ import { eventsOf, runs, type RunVector } from "./vectors.ts";
 const fold = (frames: readonly Frame[], from: RunView = emptyRun) => frames.reduce(reduce, from);
 
 const snapshot = (view: RunView): RunVector["snapshot"] => ({
+  inputs: view.inputs,
+  started: view.started,
+  finished: view.ended,
   state: view.state,
   model: view.model,
   tasks: view.tasks.map(({ name, agent, state, output, tid, in: inside }) => ({

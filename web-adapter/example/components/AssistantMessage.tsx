@@ -19,7 +19,12 @@ export function AssistantMessage() {
   return (
     <MessagePrimitive.Root className="assistant">
       <MessagePrimitive.Parts
-        components={{ Text: Nothing, data: { by_name: { [CREW_PART]: Run } }, tools: { Override: Nothing } }}
+        components={{
+          Text: Nothing,
+          Reasoning: Nothing,
+          data: { by_name: { [CREW_PART]: Run } },
+          tools: { Override: Nothing },
+        }}
       />
       <Trouble />
       <End />
@@ -47,10 +52,8 @@ interface ErrorNote {
 }
 
 function Trouble() {
-  const begun = useRun() !== undefined;
-  const error = useAuiState(({ message: { status } }) =>
-    status?.type === "incomplete" && status.reason === "error" ? (status.error as unknown as ErrorNote) : null,
-  );
+  const begun = useRun()?.run != null;
+  const error = useAuiState(({ message: { metadata } }) => (metadata.custom["error"] as ErrorNote | undefined) ?? null);
   if (!error) return null;
   const again = <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>;
   if (error.code === "unreachable") return <NotRunning action={again} />;

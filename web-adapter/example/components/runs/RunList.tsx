@@ -7,7 +7,8 @@ import { Bar } from "../Bar";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
 import { says } from "../useCommand";
-import { briefOf, STATES, useRuns, type Snapshot } from "./snapshot";
+import { STATES } from "../phase";
+import { briefOf, useRuns, type Snapshot } from "./snapshot";
 import { Duration, When } from "./When";
 
 /** How many are followed at once: with one request besides, five of a browser's six connections. */
@@ -88,8 +89,7 @@ function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
 /** A row that moves with its run. */
 function Live({ run }: { readonly run: Snapshot }) {
   const view = useCrewRun(crew, run.run);
-  const heard = view.state !== "idle" && view.state !== "refused" && view.seq > 0;
-  return <Row run={heard ? { ...run, state: view.state, tasks: view.tasks } : run} />;
+  return <Row run={"tasks" in view ? { ...run, state: view.state, tasks: view.tasks } : run} />;
 }
 
 function Row({ run }: { readonly run: Snapshot }) {
