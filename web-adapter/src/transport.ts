@@ -36,7 +36,7 @@ export interface Limits {
   readonly open: number;
   /** From the attempt, until the other transport is tried beside it. */
   readonly dial: number;
-  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
+  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. Also for the answer to a read. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
   readonly probe: number;
