@@ -87,10 +87,11 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
   const { transport = "auto", random, getTicket, headers, storage, debug } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
-  // Wrapped: a detached window.fetch throws "Illegal invocation".
+  // Wrapped: a detached window.fetch throws "Illegal invocation". On a server Next would keep the answers.
   const fetch: typeof globalThis.fetch = async (to, init) =>
     (options.fetch ?? globalThis.fetch)(to, {
       ...init,
+      cache: "no-store",
       headers: { ...(init?.headers as Record<string, string>), ...(await granted(headers)) },
     });
   const Socket = options.WebSocket ?? globalThis.WebSocket;
