@@ -11,6 +11,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { troubledSidecar } from "./troubledSidecar.ts";
 
 const HERE = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "crew-packed-"));
@@ -76,6 +77,22 @@ test("the doctor starts from where it was unpacked", () => {
   });
   expect(help).toMatch(/^Usage: crew-web-adapter doctor/);
 });
+
+test("the doctor does its work on the oldest Node that `engines` promises", async () => {
+  const { bin, engines } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as {
+    bin: Record<string, string>;
+    engines: { node: string };
+  };
+  const oldest = `${engines.node.replace(">=", "")}.0.0`.split(".").slice(0, 3).join(".");
+  execFileSync("npm", ["install", "--silent", "--no-save", "--prefix", join(folder, "oldest"), `node@${oldest}`]);
+  const node = join(folder, "oldest/node_modules/.bin/node");
+  expect(execFileSync(node, ["--version"], { encoding: "utf8" }).trim()).toBe(`v${oldest}`);
+  const { url, close } = await troubledSidecar();
+  const doctor = [join(unpacked, bin["crew-web-adapter"]!), "doctor", url, "http://localhost:3000"];
+  const { stdout } = await promisify(execFile)(node, doctor);
+  await close();
+  expect(stdout).toContain("Nothing is wrong.");
+}, 120_000);
 
 test("what needs no page is there for a Server Component and a route handler, where there is no React", async () => {
   const app = mkdtempSync(join(tmpdir(), "crew-server-"));
