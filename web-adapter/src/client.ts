@@ -97,10 +97,9 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const inUse = new Set<Send>();
   const listeners = new Set<() => void>();
-  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null };
+  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null, error: null, retryAt: null };
 
-  function setStatus(change: Partial<ConnectionStatus>): void {
-    const next = { ...status, ...change };
+  function setStatus(next: ConnectionStatus): void {
     if (JSON.stringify(next) === JSON.stringify(status)) return;
     status = next;
     debug?.(`connection ${status.state}`, status);
@@ -121,9 +120,9 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     return url + path + (search && `?${search}`);
   };
 
-  const transports = [webSocketTransport(address, Socket), fetchSseTransport(address, fetch)];
+  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const follow = createFollow(order, limits, random, inUse, setStatus);
+  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
 
   const request: Request = (method, path, { signal, ...query } = {}, body) =>
     within(
@@ -167,7 +166,10 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     get pending() {
       return outbox.pending;
     },
-    reconnect: outbox.retry,
+    reconnect() {
+      reconnect();
+      outbox.retry();
+    },
     get status() {
       return status;
     },

@@ -28,8 +28,8 @@ const passing = (code: string, message: string): CrewError => new CrewError({ co
 
 export const unreachable = (base: string): CrewError => passing("unreachable", `No sidecar answers at ${base}.`);
 export const lost = (): CrewError => passing("lost", "The connection to the sidecar broke.");
-export const unauthorized = (why: unknown): CrewError =>
-  passing("unauthorized", `getTicket or headers failed: ${String(why)}`);
+export const unauthorized = (error: unknown): CrewError =>
+  passing("unauthorized", error instanceof Error ? error.message : String(error));
 export const busy = (message = "Too many commands are unanswered."): CrewError => passing("busy", message);
 
 /** A CrewError with one of these codes. */

@@ -1,4 +1,4 @@
-import { CrewError, lost } from "./errors.ts";
+import { CrewError } from "./errors.ts";
 import type { Frame, WireError } from "./protocol.ts";
 import { createSseParser } from "./sse.ts";
 import type { Address, Transport } from "./transport.ts";
@@ -15,7 +15,7 @@ export function fetchSseTransport(address: Address, fetch: typeof globalThis.fet
     const parse = createSseParser();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) throw lost();
+      if (done) throw undefined;
       for (const data of parse(value)) take(JSON.parse(data) as Frame);
     }
   };

@@ -1,19 +1,10 @@
 import { backoff } from "./backoff.ts";
-import type { CrewError } from "./errors.ts";
+import { CrewError, lost, unreachable } from "./errors.ts";
 import { PING, type Frame } from "./protocol.ts";
+import { statusOf, type ConnectionStatus } from "./status.ts";
 import type { Limits, Send, Transport } from "./transport.ts";
 
-export interface ConnectionStatus {
-  /**
-   * `idle`: nothing to follow. `reconnecting`: broke or was refused, and is tried again; `offline`: the
-   * same, and the browser says that it has no network. `asleep`: let go of while the tab is hidden.
-   */
-  readonly state: "idle" | "connecting" | "open" | "reconnecting" | "offline" | "asleep";
-  /** The one in use, or last used. */
-  readonly transport: Transport["name"] | null;
-  /** Why the sidecar cannot store events at the moment: runs stand still until it can. null: it can. */
-  readonly trouble: string | null;
-}
+export type { ConnectionStatus } from "./status.ts";
 
 export interface FollowOptions {
   /** Cursor (`id`) of the last event that is already known; without it the run is told from its start. */
@@ -32,17 +23,20 @@ interface Link {
 }
 
 /**
- * The followers of one client. `order`: the transport that is wanted, then what to fall back to.
- * `inUse` is kept for commands to go over it.
+ * The followers of one client, and what they say of their connections together. `order`: the transport
+ * that is wanted, then what to fall back to. `inUse` is kept for commands to go over it.
  */
 export function createFollow(
   order: readonly Transport[],
   limits: Limits,
   random: (() => number) | undefined,
   inUse: Set<Send>,
-  setStatus: (change: Partial<ConnectionStatus>) => void,
+  url: string,
+  setStatus: (status: ConnectionStatus) => void,
 ) {
-  let followers = 0;
+  /** Each follower's own connection, by what has it try again. */
+  const followers = new Map<() => void, ConnectionStatus>();
+  let transport: ConnectionStatus["transport"] = null;
   /** Where a connection worked last: a fallback found once is not searched for with every run. */
   let preferred = 0;
   /** When the wanted one is to be tried again (`performance.now`, which no change of the clock moves) … */
@@ -50,21 +44,20 @@ export function createFollow(
   /** … and how long after it failed last. */
   let probeDelay = limits.probe;
 
+  const publish = (): void => setStatus(statusOf([...followers.values()], transport));
+
   /**
-   * At most two connections at a time: `current` is read; `rival` is opened at the cursor where there
-   * is none, or beside it while it is silent, or to get back from the fallback. The rival's first
-   * frame makes it the current one, and only then the other is closed (make before break). What both
-   * tell is dropped by its number.
+   * `current` is read; `rivals` are opened at the cursor where there is none, or beside it while it is
+   * silent, or to get back from the fallback: the wanted transport, and after `limits.dial` without a
+   * word the next one too, so at most three connections. The first rival to speak is the current one,
+   * and only then the others are closed (make before break). What several tell is dropped by its number.
    */
-  return async function* follow(
-    run: string,
-    { after: cursor, signal }: FollowOptions = {},
-  ): AsyncGenerator<Frame, void> {
+  function follow(run: string, { after: cursor, signal }: FollowOptions = {}): AsyncGenerator<Frame, void> {
     const lifetime = new AbortController();
     let seq = 0;
     let tries = 0;
     let current: Link | undefined;
-    let rival: Link | undefined;
+    const rivals = new Set<Link>();
     /** Of the next try: to connect at all, or to get back from the fallback. */
     let retryTimer: ReturnType<typeof setTimeout> | undefined;
     let sleepTimer: typeof retryTimer;
@@ -72,36 +65,60 @@ export function createFollow(
     /** A connection is opened only when the reader has caught up. */
     let behind = true;
     let failure: unknown;
+    /** What the server or the app said at the tries since one of them worked. */
+    let refusal: CrewError | null = null;
     let notify = () => {};
+
+    function tell(change: Partial<ConnectionStatus>): void {
+      followers.set(wake, { ...followers.get(wake)!, ...change });
+      publish();
+    }
 
     function connect(n = preferred, probe = false): void {
       behind = queue.length > limits.inbox;
       if (behind) return;
+      tell({ retryAt: null });
       const { name, open } = order[n]!;
       const closing = new AbortController();
       let silence = setTimeout(disconnected, limits.open);
-      const link: Link = (rival = {
+      let last = n + 1 === order.length;
+      const beside = probe ? undefined : setTimeout(connectNext, limits.dial);
+      const link: Link = {
         n,
         probe,
         heard: 0,
         close() {
           clearTimeout(silence);
+          clearTimeout(beside);
           inUse.delete(send!);
           closing.abort();
-          if (link === rival) rival = undefined;
-          else if (link === current) current = undefined;
+          rivals.delete(link);
+          if (link === current) current = undefined;
         },
-      });
+      };
+      rivals.add(link);
       const { done, send } = open({ run, ...(cursor && { after: cursor }) }, receive, closing.signal);
       done.then(finish, disconnected);
 
+      /** Goes on to the transport after this one, once. */
+      function connectNext(): boolean {
+        clearTimeout(beside);
+        if (last) return false;
+        last = true;
+        connect(n + 1);
+        return true;
+      }
+
       function receive(frame: Frame): void {
-        if (link === rival) {
-          rival = undefined;
+        if (rivals.delete(link)) {
+          clearTimeout(beside);
+          closeRivals();
           current?.close();
           current = link;
           if (send) inUse.add(send);
-          setStatus({ state: "open", transport: name });
+          refusal = null;
+          transport = name;
+          tell({ state: "open", transport, error: null });
           if (n > preferred) probeDue = performance.now() + probeDelay;
           preferred = n;
           if (n) schedule(upgrade, probeDue - performance.now());
@@ -109,7 +126,7 @@ export function createFollow(
           scheduleSleep();
         } else if (link !== current) return;
         // It spoke up in time.
-        else if (!rival?.probe) rival?.close();
+        else closeRivals(true);
         clearTimeout(silence);
         silence = setTimeout(handoff, limits.silence, (n + 1) % order.length);
         link.heard = Date.now();
@@ -121,7 +138,7 @@ export function createFollow(
         } else if (frame.type === "stream.reset") {
           if (frame.reason !== "evicted") seq = 0;
         } else if ("server_time" in frame) {
-          setStatus({ trouble: frame.trouble ?? null });
+          tell({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
             // It lasts. One that opens and then falls mute is not worth hurrying back to.
@@ -135,27 +152,42 @@ export function createFollow(
       }
 
       /** What is not a CrewError has nothing to say. */
-      function disconnected(error?: Partial<CrewError>): void {
-        const wasRival = link === rival;
+      function disconnected(error?: unknown): void {
+        const wasRival = rivals.has(link);
         if (!wasRival && link !== current) return;
         link.close();
+        const said = error instanceof CrewError ? error : null;
+        refusal = said ?? refusal;
         if (wasRival && current) {
           if (link.probe) return;
           // A refusal is no last word yet: it may have been of a second connection.
-        } else if (error?.temporary === false) return finish(error);
-        if (wasRival && n + 1 < order.length) return connect(n + 1);
+        } else if (said?.temporary === false) return finish(said);
+        if (wasRival && (connectNext() || rivals.size)) return;
         current?.close();
-        setStatus({ state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting" });
-        if (rival) return;
         if (wasRival) preferred = 0;
-        schedule(connect, backoff(tries++, random));
+        const ms = rivals.size ? null : backoff(tries++, random);
+        tell({
+          state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting",
+          error: refusal ?? (wasRival ? unreachable(url) : lost()),
+          retryAt: ms === null ? null : Date.now() + ms,
+        });
+        refusal = null;
+        if (ms !== null) schedule(reconnect, ms);
       }
+    }
+
+    function closeRivals(butProbes = false): void {
+      for (const rival of rivals) if (!(butProbes && rival.probe)) rival.close();
+    }
+
+    function reconnect(): void {
+      if (!current && !rivals.size) connect();
     }
 
     /** Opens a rival to a silent connection; the one that speaks first is kept. */
     function handoff(n: number): void {
-      if (rival) rival.probe = false;
-      else connect(n);
+      if (!rivals.size) connect(n);
+      for (const rival of rivals) rival.probe = false;
     }
 
     /** Tries the transport that is wanted. The first follower to do so says when all of them do so again. */
@@ -165,7 +197,7 @@ export function createFollow(
         probeDelay = Math.min(probeDelay * 2, limits.probeMost);
         probeDue = now + probeDelay;
       }
-      if (!rival) connect(0, true);
+      if (!rivals.size) connect(0, true);
       schedule(upgrade, probeDue - now);
     }
 
@@ -183,11 +215,11 @@ export function createFollow(
 
     function sleep(): void {
       closeAll();
-      setStatus({ state: "asleep" });
+      tell({ state: "asleep", error: null, retryAt: null });
     }
 
     /** The page is back, or the network came or went: timers may have stood still, and what failed before may work. */
-    function wake({ type, persisted }: Event & { readonly persisted?: boolean }): void {
+    function wake({ type, persisted }: { readonly type?: string; readonly persisted?: boolean } = {}): void {
       scheduleSleep();
       if (type === "visibilitychange" && document.hidden) return;
       tries = probeDue = 0;
@@ -195,14 +227,14 @@ export function createFollow(
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
       if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) handoff(0);
       else if (current?.n) upgrade();
-      else if (!current && !rival) schedule(connect, 0);
+      else reconnect();
     }
 
     function closeAll(): void {
       clearTimeout(retryTimer);
       clearTimeout(sleepTimer);
       current?.close();
-      rival?.close();
+      closeRivals();
     }
 
     function finish(error?: unknown): void {
@@ -212,30 +244,51 @@ export function createFollow(
       notify();
     }
 
-    if (!followers++) setStatus({ state: "connecting" });
-    try {
-      signal?.addEventListener("abort", () => finish(), { signal: lifetime.signal });
-      for (const type of ["pageshow", "online", "offline", "visibilitychange"]) {
-        // Node has none.
-        globalThis.addEventListener?.(type, wake, { signal: lifetime.signal });
-      }
-      for (;;) {
-        signal?.throwIfAborted();
-        const batch = queue;
-        queue = [];
-        for (const frame of batch) {
-          yield frame;
-          signal?.throwIfAborted();
+    async function* read(): AsyncGenerator<Frame, void> {
+      tell({ state: "connecting", transport });
+      try {
+        signal?.addEventListener("abort", () => finish(), { signal: lifetime.signal });
+        for (const type of ["pageshow", "online", "offline", "visibilitychange"]) {
+          // Node has none.
+          globalThis.addEventListener?.(type, wake, { signal: lifetime.signal });
         }
-        if (queue.length) continue;
-        if (failure) throw failure;
-        if (lifetime.signal.aborted) return;
-        if (behind) connect();
-        await new Promise<void>((resolve) => (notify = resolve));
+        for (;;) {
+          signal?.throwIfAborted();
+          const batch = queue;
+          queue = [];
+          for (const frame of batch) {
+            yield frame;
+            signal?.throwIfAborted();
+          }
+          if (queue.length) continue;
+          if (failure) throw failure;
+          if (lifetime.signal.aborted) return;
+          if (behind) reconnect();
+          await new Promise<void>((resolve) => (notify = resolve));
+        }
+      } finally {
+        finish();
+        followers.delete(wake);
+        publish();
       }
-    } finally {
-      finish();
-      if (!--followers) setStatus({ state: "idle", trouble: null });
     }
+
+    const frames = read();
+    const end = frames.return;
+    return Object.assign(frames, {
+      /** At once: a generator's own would wait until the `next()` that is under way has got something. */
+      return(value: void | PromiseLike<void>) {
+        finish();
+        return end.call(frames, value);
+      },
+    });
+  }
+
+  return {
+    follow,
+    /** Whoever waits to try again does so now. */
+    reconnect(): void {
+      for (const wake of followers.keys()) wake();
+    },
   };
 }

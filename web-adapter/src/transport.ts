@@ -6,11 +6,14 @@ export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack
 /** Where to go for `path`, with a ticket where one is needed. */
 export type Address = (path: string, query?: object) => Promise<string>;
 
+/** What is subscribed to: a run, from a cursor on. */
+export type Query = { readonly run: string; readonly after?: string };
+
 /** One subscription to one run. */
 export interface Connection {
   /**
    * Resolves when there is nothing left to tell. Rejects when it broke or never opened; with a
-   * CrewError, these are the server's words.
+   * CrewError, these are the server's words, or why it was not even tried.
    */
   readonly done: Promise<void>;
   /** Where the transport goes both ways. */
@@ -21,16 +24,18 @@ export interface Connection {
 export interface Transport {
   readonly name: "ws" | "sse";
   /**
-   * `query` says what is subscribed to, `take` gets each frame as it arrives, never before this has
-   * returned; `signal` closes the connection. All waiting is the caller's.
+   * `take` gets each frame as it arrives, never before this has returned; `signal` ends the subscription.
+   * All waiting is the caller's.
    */
-  open(query: Readonly<Record<string, string>>, take: (frame: Frame) => void, signal: AbortSignal): Connection;
+  open(query: Query, take: (frame: Frame) => void, signal: AbortSignal): Connection;
 }
 
 /** Waits and buffers, in ms and frames. */
 export interface Limits {
   /** From the attempt to the first frame. */
   readonly open: number;
+  /** From the attempt, until the other transport is tried beside it. */
+  readonly dial: number;
   /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
@@ -56,6 +61,7 @@ export interface Limits {
 
 export const LIMITS_DEFAULT: Limits = {
   open: 4_000,
+  dial: 1_000,
   silence: 12_000,
   probe: 15_000,
   probeMost: 300_000,

@@ -3,9 +3,9 @@ import {
   createCrewClient,
   emptyRun,
   reduce,
-  snapshots,
   CrewError,
   type Ack,
+  type ConnectionStatus,
   type CrewClientOptions,
   type Frame,
   type RunEvent,
@@ -48,7 +48,7 @@ describe.each(["ws", "sse"] as const)("over %s", (transport) => {
     expect(frames[0]).toMatchObject({ type: "stream.hello", epoch: "k3f9" });
     expect(events(frames)).toEqual(LOG);
     expect(server.effects).toMatchObject([{ cmd: "start", inputs: { message: "hi" } }]);
-    expect(client.status).toEqual({ state: "idle", transport, trouble: null });
+    expect(client.status).toEqual({ state: "idle", transport, trouble: null, error: null, retryAt: null });
     expect(server.sockets.size).toBe(0);
   });
 
@@ -151,7 +151,7 @@ describe("choosing a transport", () => {
     const { server, client } = setUp();
     server.hold(2);
     const following = collect(client.follow(server.run));
-    await vi.waitFor(() => expect(client.status).toEqual({ state: "open", transport: "ws", trouble: null }));
+    await vi.waitFor(() => expect(client.status).toMatchObject({ state: "open", transport: "ws" }));
     const [socket] = server.sockets;
     expect(socket).toMatchObject({ url: `ws://sidecar.test/ws?run=${server.run}`, protocol: "crew.v1" });
     server.grow();
@@ -232,7 +232,7 @@ test("waits between tries grow, with jitter, and start afresh after progress", a
   const waits: number[] = [];
   const real = globalThis.setTimeout;
   vi.spyOn(globalThis, "setTimeout").mockImplementation(((go: () => void, ms: number) => {
-    if (ms !== 60 && ms !== 200) waits.push(ms);
+    if (![60, 200, 1_000].includes(ms)) waits.push(ms);
     return real(go, ms);
   }) as typeof setTimeout);
   const following = collect(client.follow(server.run));
@@ -431,18 +431,24 @@ describe("tickets", () => {
     expect([...seen].map((url) => new URL(url).searchParams.get("ticket"))).toEqual(["t&1", "t&2"]);
   });
 
-  test("that cannot be had fail a start and say why, and a connection until they can", async () => {
-    const trouble = new Error("sign in first");
+  test("that cannot be had fail a command, and a connection until they can, which says why", async () => {
     const getTicket = vi
       .fn(async () => "t")
-      .mockRejectedValueOnce(trouble)
-      .mockRejectedValueOnce(trouble);
+      .mockRejectedValueOnce(new Error("sign in first"))
+      .mockRejectedValueOnce("who are you?");
     const { server, client } = setUp({ transport: "ws", getTicket });
-    const starting = client.start({});
-    await expect(starting).rejects.toThrow(/sign in first/);
-    await expect(starting).rejects.toMatchObject({ code: "unauthorized", temporary: true });
+    const refusal = client.start({});
+    await expect(refusal).rejects.toBeInstanceOf(CrewError);
+    await expect(refusal).rejects.toMatchObject({ code: "unauthorized", message: "sign in first", temporary: true });
+    const heard: ConnectionStatus[] = [];
+    client.subscribe(() => heard.push(client.status));
     expect(seqs(await collect(client.follow(server.run)))).toEqual(ONCE);
     expect(getTicket).toHaveBeenCalledTimes(3);
+    expect(heard[1]).toMatchObject({
+      state: "reconnecting",
+      error: { code: "unauthorized", message: "who are you?", temporary: true },
+    });
+    expect(client.status.error).toBe(null);
   });
 
   test("that never come do not hold a command for ever", async () => {
@@ -468,39 +474,22 @@ describe("tickets", () => {
 test("listeners hear each change of the connection, until they leave", async () => {
   const { server, client } = setUp();
   const heard: string[] = [];
-  const leave = client.subscribe(() => heard.push(`${client.status.state} ${client.status.transport}`));
+  const leave = client.subscribe(() => {
+    const { state, transport, error } = client.status;
+    heard.push(`${state} ${transport} ${error?.code}`);
+  });
   server.weather.breakAfter = 8;
   await collect(client.follow(server.run), (_, n) => n > 9 && (server.weather.breakAfter = Infinity));
-  expect(heard).toEqual(["connecting null", "open ws", "reconnecting ws", "open ws", "idle ws"]);
+  expect(heard).toEqual([
+    "connecting null undefined",
+    "open ws undefined",
+    // Once to say when it is tried again, and once as that is done.
+    "reconnecting ws lost",
+    "reconnecting ws lost",
+    "open ws undefined",
+    "idle ws undefined",
+  ]);
   leave();
   await collect(client.follow(server.run));
-  expect(heard).toHaveLength(5);
-});
-
-test("snapshots are few and the last one is there", async () => {
-  const { server, client } = setUp();
-  const views = [];
-  for await (const view of snapshots(client.follow(server.run))) views.push(view);
-  expect(views.length).toBeLessThan(5);
-  expect(views.at(-1)).toEqual(LOG.reduce(reduce, emptyRun));
-});
-
-test("snapshots pass an error on after the last view", async () => {
-  const { server, client } = setUp();
-  Object.assign(server.weather, { closeCode: 4500, breakAfter: 4 });
-  let seq = 0;
-  const reading = (async () => {
-    for await (const view of snapshots(client.follow(server.run))) seq = view.seq;
-  })();
-  await expect(reading).rejects.toMatchObject({ code: "closed" });
-  expect(seq).toBe(4);
-});
-
-test("a reader that leaves the snapshots closes the connection with the next frame", async () => {
-  const { server, client } = setUp();
-  server.hold(6);
-  for await (const { seq } of snapshots(client.follow(server.run))) if (seq === 6) break;
-  server.grow(7);
-  await vi.waitFor(() => expect(server.sockets.size).toBe(0));
-  expect(client.status.state).toBe("idle");
+  expect(heard).toHaveLength(6);
 });

@@ -1,9 +1,9 @@
-import type { Command, RunEvent } from "../src/index.ts";
+import { emptyRun, reduce, type Command, type RunEvent } from "../src/index.ts";
 
 type Sent = Command & { readonly id: string };
 
 export interface Request {
-  readonly via: "ws" | "sse" | "post" | "socket";
+  readonly via: "ws" | "sse" | "post" | "socket" | "subscribe" | "unsubscribe";
   readonly run?: string;
   readonly after?: string | null;
   readonly body?: Sent;
@@ -11,7 +11,10 @@ export interface Request {
 
 /** How the network behaves; change it in the middle of a test. */
 export interface Weather {
-  /** `throw`: as a blocked constructor; `mute`: opens and never says a word, as a proxy may. */
+  /**
+   * `throw`: as a blocked constructor; `mute`: opens and never says a word, as a proxy may; `hang`: does
+   * not open, until it is `ok` and `stir` is called.
+   */
   ws: "ok" | "refuse" | "hang" | "mute" | "throw";
   http: "ok" | "refuse" | "hang" | "proxy page";
   /** Each connection breaks after so many events. */
@@ -41,6 +44,23 @@ export interface Line {
 }
 
 const ORIGIN = "http://sidecar.test";
+const UNKNOWN = { code: "unknown_run", message: "no such run", temporary: false };
+
+interface About {
+  readonly id: string;
+  readonly cmd: "subscribe" | "unsubscribe";
+  readonly run: string;
+  readonly after?: string | null;
+}
+
+const isAbout = (body: { readonly cmd: string }): body is About => body.cmd.endsWith("subscribe");
+
+/** A run in a conversation, as it was started. */
+export interface Threaded {
+  readonly run: string;
+  readonly after: string | null;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
 
 interface Log {
   readonly events: readonly RunEvent[];
@@ -78,9 +98,11 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   const requests: Request[] = [];
   const effects: Sent[] = [];
   const sockets = new Set<FakeSocket>();
+  const hanging = new Set<object>();
   /** Open subscriptions, oldest first. */
   const lines = new Set<Line>();
   const answered = new Map<string, string>();
+  const threads = new Map<string, { title: string; readonly runs: Threaded[] }>();
   let wake: (() => void)[] = [];
   let resetReason: string | undefined;
   let saysLive = false;
@@ -143,7 +165,14 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const of = "run" in body ? body.run : (unstarted[0] ?? run);
     const code = weather.refused[body.cmd] ?? (logs.has(of) ? undefined : "unknown_run");
     if (!code) effects.push(body);
-    if (!code && body.cmd === "start" && unstarted.length > 1) unstarted = unstarted.slice(1);
+    if (!code && body.cmd === "start") {
+      if (body.thread) {
+        const { title = "Thread", thread, after, inputs = {} } = body;
+        const { runs } = threads.get(thread) ?? threads.set(thread, { title, runs: [] }).get(thread)!;
+        runs.push({ run: of, after: after === "" ? null : (after ?? runs.at(-1)?.run ?? null), inputs });
+      }
+      if (unstarted.length > 1) unstarted = unstarted.slice(1);
+    }
     const message = code === "unknown_run" ? "no such run" : `${body.cmd} is refused`;
     const reply = JSON.stringify({
       type: "command.ack",
@@ -157,13 +186,63 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     return reply;
   }
 
+  const stateOf = (run: string) => {
+    const { events, head } = logs.get(run) ?? { events: [], head: 0 };
+    const last = events[head - 1];
+    return last?.final ? last.type.slice("run.".length) : "running";
+  };
+
+  function snapshotOf(thread: string, one: Threaded) {
+    // One that is forgotten is in the thread as long as the test says so.
+    const { events = [], head = 0 } = logs.get(one.run) ?? {};
+    const view = events.slice(0, head).reduce(reduce, emptyRun);
+    const { output = null, error = null } = { ...("output" in view && view), ...("error" in view && view) };
+    return {
+      ...view,
+      input: null,
+      output,
+      error,
+      ...one,
+      thread,
+      state: events.length ? stateOf(one.run) : "completed",
+    };
+  }
+
+  function threadInfo(thread: string) {
+    const { title, runs } = threads.get(thread)!;
+    const state = runs.map(({ run }) => stateOf(run)).findLast((state, n) => state === "running" || n === 0);
+    return { thread, title, created: 0, updated: 0, runs: runs.length, state };
+  }
+
+  /** `/threads` and `/threads/{id}`. */
+  function threadRoute(method: string | undefined, thread: string | undefined, body: unknown): Response {
+    if (!thread) return Response.json({ threads: [...threads.keys()].reverse().map(threadInfo), next: null });
+    const known = threads.get(thread);
+    if (!known) {
+      const error = { code: "unknown_thread", message: "no such thread", temporary: false };
+      return Response.json({ error }, { status: 404 });
+    }
+    if (method === "DELETE") {
+      if (known.runs.some(({ run }) => stateOf(run) === "running")) {
+        const error = { code: "illegal_state", message: "a run of it is live", temporary: false };
+        return Response.json({ error }, { status: 409 });
+      }
+      threads.delete(thread);
+      return new Response(null, { status: 204 });
+    }
+    if (method === "PATCH") known.title = (JSON.parse(body as string) as { title: string }).title;
+    return Response.json({ ...threadInfo(thread), runs: known.runs.map((one) => snapshotOf(thread, one)) });
+  }
+
   class FakeSocket {
+    onopen: (() => void) | null = null;
     onmessage: ((event: { data: string }) => void) | null = null;
     onclose: ((event: { code: number; reason: string }) => void) | null = null;
-    closed = false;
-    line: Line | undefined;
+    readyState = 0;
     url: string;
     protocol: string;
+    subscriptions = new Map<string, Line>();
+    deaf = false;
 
     constructor(url: string | URL, protocol: string) {
       if (weather.ws === "throw") throw new Error("blocked");
@@ -175,22 +254,39 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       queueMicrotask(() => void this.serve(searchParams));
     }
 
+    get closed(): boolean {
+      return this.readyState > 1;
+    }
+
     async serve(query: URLSearchParams): Promise<void> {
+      while (weather.ws === "hang" && !this.closed) await new Promise<void>((resolve) => wake.push(resolve));
+      if (this.closed) return;
       if (weather.ws === "refuse") return this.drop(1006);
-      if (weather.ws !== "ok") return;
-      const run = query.get("run") ?? "";
-      if (!logs.has(run)) {
-        const error = { code: "unknown_run", message: "no such run", temporary: false };
-        return this.say({ type: "command.ack", id: null, ok: false, error });
-      }
-      this.line = subscribe("ws");
-      const frames = stream(run, query.get("after"), this.line);
+      this.readyState = 1;
+      this.deaf = weather.ws === "mute";
+      this.onopen?.();
+      const run = query.get("run");
+      if (this.deaf || run === null) return;
+      if (logs.has(run)) return this.tell(run, query.get("after"));
+      this.say({ type: "command.ack", id: null, ok: false, error: UNKNOWN });
+    }
+
+    async tell(run: string, after: string | null): Promise<void> {
+      const line = subscribe("ws");
+      this.subscriptions.set(run, line);
+      const frames = stream(run, after, line);
       for (;;) {
         const { value, done } = await frames.next();
-        if (this.closed) return;
-        if (done) return value === "break" ? this.drop(weather.closeCode) : undefined;
-        this.say(value);
+        if (!lines.has(line)) return;
+        if (!done) this.say(value);
+        else if (value === "break") return this.drop(weather.closeCode);
+        else return this.leave(run);
       }
+    }
+
+    leave(run: string): void {
+      lines.delete(this.subscriptions.get(run)!);
+      this.subscriptions.delete(run);
     }
 
     say(frame: object): void {
@@ -204,16 +300,36 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     }
 
     send(json: string): void {
-      requests.push({ via: "socket", body: JSON.parse(json) as Sent });
-      const reply = command(json);
-      if (weather.loseAcks-- > 0) return;
-      queueMicrotask(() => !this.closed && this.onmessage?.({ data: reply }));
+      if (!this.readyState) throw new Error("InvalidStateError: still connecting");
+      const body = JSON.parse(json) as Sent;
+      if (isAbout(body)) this.subscribe(body);
+      else {
+        requests.push({ via: "socket", body });
+        const reply = command(json);
+        if (weather.loseAcks-- > 0) return;
+        queueMicrotask(() => !this.closed && this.onmessage?.({ data: reply }));
+      }
+    }
+
+    subscribe({ id, cmd, run, after = null }: About): void {
+      requests.push({ via: cmd, run, ...(cmd === "subscribe" && { after }) });
+      if (this.deaf) return;
+      const ok = { type: "command.ack", id, ok: true, run };
+      // An answer takes its time, and what was on its way comes before it.
+      queueMicrotask(() => {
+        if (this.closed) return;
+        const noop = this.subscriptions.has(run) === (cmd === "subscribe");
+        if (cmd === "unsubscribe") this.leave(run);
+        else if (!logs.has(run)) return this.say({ type: "command.ack", id, ok: false, error: UNKNOWN });
+        this.say({ ...ok, ...(noop && { noop }) });
+        if (cmd === "subscribe" && !noop) void this.tell(run, after);
+      });
     }
 
     close(): void {
-      this.closed = true;
+      this.readyState = 3;
       sockets.delete(this);
-      if (this.line) lines.delete(this.line);
+      for (const run of this.subscriptions.keys()) this.leave(run);
     }
   }
 
@@ -222,7 +338,13 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const { signal } = init;
     if (weather.http === "refuse") throw new TypeError("fetch failed");
     if (weather.http === "hang")
-      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+      return new Promise((_, reject) => {
+        hanging.add(reject);
+        signal?.addEventListener("abort", () => {
+          hanging.delete(reject);
+          reject(signal.reason);
+        });
+      });
     if (weather.http === "proxy page") return new Response("<h1>Bad Gateway</h1>", { status: 502 });
     if (pathname === "/control") {
       requests.push({ via: "post", body: JSON.parse(init.body as string) as Sent });
@@ -230,13 +352,12 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       if (weather.loseAcks-- > 0) throw new TypeError("network changed");
       return new Response(reply, { status: reply.includes('"ok":true') ? 200 : 404 });
     }
+    const [, noun, thread] = pathname.split("/");
+    if (noun === "threads") return threadRoute(init.method, thread, init.body);
     const after = searchParams.get("after");
     const run = searchParams.get("run") ?? "";
     requests.push({ via: "sse", run, after });
-    if (!logs.has(run)) {
-      const error = { code: "unknown_run", message: "no such run", temporary: false };
-      return new Response(JSON.stringify({ error }), { status: 404 });
-    }
+    if (!logs.has(run)) return new Response(JSON.stringify({ error: UNKNOWN }), { status: 404 });
     if (after !== null && after === logged(run).events.at(-1)?.id) return new Response(null, { status: 204 });
     const line = subscribe("sse");
     const frames = stream(run, after, line);
@@ -269,7 +390,19 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     /** Commands that were carried out, each once. */
     effects,
     sockets,
+    /** Requests without an answer. */
+    hanging,
     lines,
+    /** Conversations by id, with the runs that were started in them. */
+    threads,
+    /** Puts runs into a thread, each behind the one before, as an earlier page would have. */
+    remember(thread: string, ...runs: readonly string[]) {
+      const inputs = { message: "Coffee in Lisbon" };
+      threads.set(thread, {
+        title: "Thread",
+        runs: runs.map((run, n) => ({ run, after: runs[n - 1] ?? null, inputs })),
+      });
+    },
     stir,
     options: {
       url: ORIGIN,

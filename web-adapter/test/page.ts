@@ -49,7 +49,10 @@ export async function setUp(options: Partial<CrewClientOptions> = {}, { told = 4
   const frames: Frame[] = [];
   const states: string[] = [];
   const controller = new AbortController();
-  client.subscribe(() => states.push(`${client.status.state} ${client.status.transport}`));
+  client.subscribe(() => {
+    const state = `${client.status.state} ${client.status.transport}`;
+    if (state !== states.at(-1)) states.push(state);
+  });
   setInterval(server.ping, 10 * SECOND);
 
   const follow = async () => {
@@ -62,7 +65,7 @@ export async function setUp(options: Partial<CrewClientOptions> = {}, { told = 4
     server,
     client,
     frames,
-    /** Each change of the connection, as heard by its listeners. */
+    /** Each change of the connection's state, as heard by its listeners. */
     states,
     follow,
     line: () => [...server.lines].at(-1) as Line,

@@ -167,7 +167,7 @@ describe("back to WebSocket", () => {
 
   test("tries are quiet, further and further apart, and do not disturb what is being told", async () => {
     const { server, states, asked, seqs, end } = await setUp({}, { weather: { ws: "hang" } });
-    await pass(4.1);
+    await pass(1.1);
     server.weather.ws = "refuse";
     asked();
     const waits: number[] = [];

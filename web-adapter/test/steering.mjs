@@ -35,7 +35,7 @@ async function follow(run) {
 
 for await (const line of createInterface({ input: stdin })) {
   const [method, ...rest] = JSON.parse(line);
-  const answer = method === "follow" ? follow(...rest) : client[method](...rest);
+  const answer = method === "follow" ? follow(rest[0]) : client[method](...rest);
   Promise.resolve(answer).then(
     (value) => say(method, { value }),
     ({ code, message }) => say(method, { code, message }),

@@ -1,10 +1,8 @@
 import { newId, type CrewClient } from "../client.ts";
 import { hasCode } from "../errors.ts";
+import { CHAT_ID } from "../past.ts";
 import type { Command } from "../protocol.ts";
 import type { RunView } from "../view.ts";
-
-/** What the ids of commands begin with that were messages in the chat: after a reload they are again. */
-export const CHAT_ID = "chat.";
 
 /**
  * Says `text` to a live run: as the answer, if it has asked, else as an instruction. Tells whether it

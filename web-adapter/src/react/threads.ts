@@ -1,0 +1,253 @@
+import { ExportedMessageRepository, type ExternalStoreThreadData } from "@assistant-ui/react";
+import { newId, type CrewClient } from "../client.ts";
+import type { CrewError } from "../errors.ts";
+import type { RunState, ThreadInfo } from "../protocol.ts";
+import { createConversation, type Conversation, type ConversationState } from "./conversation.ts";
+import type { CrewRuntimeOptions } from "./options.ts";
+import { createReport } from "./report.ts";
+import { retry } from "./retry.ts";
+
+/** Conversations in memory, besides those that are live. */
+const KEPT = 20;
+
+/** Threads in the list: so many requests … */
+const PAGES = 4;
+/** … of so many. */
+const PAGE = 50;
+
+/** The same object until something changes. */
+export interface ThreadsState {
+  /** undefined: not known before the page has hydrated. */
+  readonly threadId: string | undefined;
+  readonly threads: readonly ExternalStoreThreadData<"regular">[];
+  readonly conversation: Conversation;
+  readonly shown: ConversationState;
+}
+
+interface Kept {
+  readonly conversation: Conversation;
+  state?: RunState | undefined;
+  close?: () => void;
+}
+
+/** The threads of a sidecar, of which one is shown and any number is live. */
+export function createThreads(client: CrewClient, options: () => CrewRuntimeOptions) {
+  const { conversation = "", initialMessages = [] } = options();
+  const first = ExportedMessageRepository.fromArray(initialMessages).messages.map(({ message }) => message);
+  const key = `crew.thread/${client.url}/${conversation}`;
+  const report = createReport(options);
+  const kept = new Map<string, Kept>();
+  let listeners: readonly (() => void)[] = [];
+  /** What a new thread will be called. */
+  let draft = mint();
+  let asked = options().threadId;
+  let shown = isControlled() ? (asked ?? draft) : (remember() ?? draft);
+  let known: readonly ThreadInfo[] = [];
+  let list: ThreadsState["threads"] | undefined;
+  let state: ThreadsState | undefined;
+  let signal: AbortSignal | undefined;
+
+  function isControlled(): boolean {
+    return "threadId" in options();
+  }
+
+  /** Which thread this tab shows ("": a new one); a storage that is blocked or full is as good as an empty one. */
+  function remember(thread?: string): string | undefined {
+    try {
+      const storage = client.storage?.() ?? sessionStorage;
+      if (thread === undefined) return storage.getItem(key) || undefined;
+      storage.setItem(key, thread);
+    } catch {
+      // Then a reload begins a new one.
+    }
+    return undefined;
+  }
+
+  function changed(relist: boolean): void {
+    state = undefined;
+    if (relist) list = undefined;
+    for (const listener of listeners) listener();
+  }
+
+  function get(thread: string): Conversation {
+    const one: Kept = kept.get(thread) ?? { conversation: create(thread) };
+    if (signal) one.close ??= one.conversation.open();
+    // The newest one last.
+    kept.delete(thread);
+    kept.set(thread, one);
+    for (const [id, { conversation }] of [...kept].slice(0, -KEPT))
+      if (id !== shown && !conversation.isLive()) drop(id);
+    return one.conversation;
+  }
+
+  function drop(thread: string): void {
+    kept.get(thread)?.close?.();
+    kept.delete(thread);
+  }
+
+  function create(thread: string): Conversation {
+    const around = {
+      begun() {
+        if (thread !== draft) return;
+        draft = mint();
+        if (!isControlled()) remember(thread);
+        options().onThreadIdChange?.(thread);
+      },
+      changed() {
+        const one = kept.get(thread);
+        const now = one?.conversation.runState();
+        if (one && one.state !== now) {
+          one.state = now;
+          changed(true);
+        } else if (thread === shown) changed(false);
+      },
+      moved: () => void refresh(),
+      report,
+    };
+    return createConversation(client, thread, options, first, around, thread === draft);
+  }
+
+  async function refresh(): Promise<void> {
+    if (!signal) return;
+    const read = async (): Promise<void> => {
+      const found: ThreadInfo[] = [];
+      let before: string | undefined;
+      for (let pages = 0; pages < PAGES; pages++) {
+        const page = await client.threads({ limit: PAGE, before, signal });
+        found.push(...page.threads);
+        if (!page.next) break;
+        before = page.next;
+      }
+      known = found;
+      changed(true);
+    };
+    await retry(read, () => {}, signal);
+  }
+
+  /** What the sidecar knows, with what this page knows better; the thread that is shown is always among them. */
+  function toList(): ThreadsState["threads"] {
+    const begun = [...kept].filter(([id, { state }]) => state ?? id === shown).reverse();
+    const newer = begun.filter(([id]) => !known.some(({ thread }) => thread === id));
+    return [
+      ...newer.map(([thread, { conversation }]) => ({
+        thread,
+        title: conversation.title() || undefined,
+        state: undefined,
+      })),
+      ...known,
+    ].map(({ thread, title, state }) => ({
+      status: "regular",
+      id: thread,
+      remoteId: thread,
+      title,
+      custom: { state: kept.get(thread)?.state ?? state },
+    }));
+  }
+
+  function show(thread: string): void {
+    if (shown === thread) return;
+    shown = thread;
+    get(thread);
+    changed(true);
+  }
+
+  /** undefined: to a new one. */
+  function switchTo(thread: string | undefined): void {
+    if (!isControlled()) {
+      remember(thread ?? "");
+      show(thread ?? draft);
+    } else if (thread === asked) show(thread ?? draft);
+    options().onThreadIdChange?.(thread);
+  }
+
+  async function insist(request: Promise<unknown>): Promise<void> {
+    try {
+      await request;
+    } catch (error) {
+      report("onError", error as CrewError);
+      throw error;
+    } finally {
+      await refresh();
+    }
+  }
+
+  const server: ThreadsState = {
+    threadId: undefined,
+    threads: [],
+    conversation: create(draft),
+    shown: { repository: { messages: [] }, running: false, loading: true, queue: [] },
+  };
+
+  function subscribe(listener: () => void): () => void {
+    listeners = [...listeners, listener];
+    return () => {
+      listeners = listeners.filter((other) => other !== listener);
+    };
+  }
+
+  return {
+    subscribe,
+
+    getState(): ThreadsState {
+      const conversation = get(shown);
+      return (state ??= {
+        threadId: shown,
+        threads: (list ??= toList()),
+        conversation,
+        shown: conversation.getState(),
+      });
+    },
+
+    /** What a page shows before it is a page: a server does not know what the tab remembers. */
+    getServerState: (): ThreadsState => server,
+
+    /** Follows and loads until the function that it gives is called; what is live goes on in the sidecar. */
+    open(): () => void {
+      const opened = new AbortController();
+      signal = opened.signal;
+      for (const one of kept.values()) one.close ??= one.conversation.open();
+      get(shown);
+      void refresh();
+      return () => {
+        signal = undefined;
+        opened.abort();
+        for (const one of kept.values()) {
+          one.close?.();
+          delete one.close;
+        }
+      };
+    },
+
+    /** The app's wish, where it has one. */
+    ask(thread: string | undefined): void {
+      if (!isControlled() || asked === thread) return;
+      asked = thread;
+      show(thread ?? draft);
+    },
+
+    switchTo,
+
+    rename: (thread: string, title: string): Promise<void> => insist(client.rename(thread, title)),
+
+    /** What is live in it is stopped first. */
+    async remove(thread: string): Promise<void> {
+      const conversation = kept.get(thread)?.conversation;
+      if (conversation?.getState().running) {
+        conversation.stop();
+        await new Promise<void>((resolve) => {
+          const unsubscribe = subscribe(() => {
+            if (conversation.getState().running) return;
+            unsubscribe();
+            resolve();
+          });
+        });
+      }
+      await insist(client.remove({ thread }));
+      drop(thread);
+      if (thread === shown) switchTo(undefined);
+    },
+  };
+}
+
+/** 1 to 64 of `A-Za-z0-9._:-`. */
+const mint = (): string => `t_${newId()}`;
