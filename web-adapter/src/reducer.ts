@@ -202,8 +202,8 @@ function end(view: RunView, { type, ts, data }: RunEvent & { type: `run.${Ended[
     if (work.has(tid) || work.size < LIMITS.work + view.planned)
       work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
-  const over = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
-  return move(over, ended, [...work.values()]);
+  const settled = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
+  return move(settled, ended, [...work.values()]);
 }
 
 type Unplaced<N> = N extends Note ? Omit<N, keyof Place> : never;
@@ -215,9 +215,14 @@ function note(view: RunView, event: RunEvent, said: Unplaced<Note>): RunView {
 }
 
 /** Changes the notes whose `key` is that. */
-const amend = (view: RunView, is: string | undefined, change: Partial<Note>, key: "id" | "state" = "id"): RunView => ({
+const amend = (
+  view: RunView,
+  value: string | undefined,
+  change: Partial<Note>,
+  key: "id" | "state" = "id",
+): RunView => ({
   ...view,
-  notes: view.notes.map((note) => (note[key] === is ? ({ ...note, ...change } as Note) : note)),
+  notes: view.notes.map((note) => (note[key] === value ? ({ ...note, ...change } as Note) : note)),
 });
 
 /** The open question is void. */
@@ -278,8 +283,8 @@ function add(view: RunView, item: WorkView): RunView {
   if (work.length >= LIMITS.work + view.planned) {
     const others = work.slice(view.planned);
     const oldest = others.find(({ state }) => state === "completed" || state === "failed") ?? others[0]!;
-    const gone = inside(work, [oldest.tid]);
-    work = work.filter(({ tid }) => !gone.has(tid));
+    const dropped = inside(work, [oldest.tid]);
+    work = work.filter(({ tid }) => !dropped.has(tid));
   }
   return { ...view, work: [...work, item] };
 }

@@ -245,3 +245,7 @@ export function beingWritten(view: RunView): CallView | undefined {
   const at = view.work.findLast(({ state, steps }) => state === "running" && steps.length > 0);
   return (at ?? view).steps.findLast((step): step is CallView => step.kind === "call" && step.text !== "");
 }
+
+/** The question that waits for an answer. */
+export const openQuestion = (view: RunView): QuestionView | null =>
+  view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
