@@ -1,5 +1,6 @@
 import {
   beingWritten,
+  LIMITS,
   textOf,
   type QuestionView,
   type RunView,
@@ -61,7 +62,8 @@ export interface ResultOptions {
  * A view as the content of a message: a `data` part with the view itself; what was done, in order: a
  * `reasoning` part per model call, headed by who it was, and a `tool-call` part per tool; the
  * questions; and a text: while the crew works what is being written, at the end the output. What
- * that text says stands in none of the others. What has not changed gives the very same part again.
+ * that text says stands in none of the others. Of what was done no more than LIMITS.parts, the newest.
+ * What has not changed gives the very same part again.
  */
 export function toResult(view: RunView, { text = textOf, reasoning = true }: ResultOptions = {}): CrewResult {
   const output = "output" in view && view.output?.trim();
@@ -81,18 +83,19 @@ export function toResult(view: RunView, { text = textOf, reasoning = true }: Res
           ? wordsOf(step, step.text, step.thinking, step.agent ?? who)
           : [],
     );
+  const done = view.work.flatMap((item) => {
+    const { agent } = item as Partial<TaskView>;
+    const parts = partsOf(item, agent ?? item.name);
+    // A task whose words were not streamed, or are not told.
+    const silent = agent && item.steps.every((step) => step.kind !== "call" || !step.text);
+    return silent ? [...parts, ...wordsOf(item, item.output ?? "", "", agent)] : parts;
+  });
+  done.push(...partsOf(view));
   const { status, metadata } = endOf(view);
   return {
     content: [
       { type: "data", name: CREW_PART, data: view },
-      ...view.work.flatMap((item) => {
-        const { agent } = item as Partial<TaskView>;
-        const parts = partsOf(item, agent ?? item.name);
-        // A task whose words were not streamed, or are not told.
-        const silent = agent && item.steps.every((step) => step.kind !== "call" || !step.text);
-        return silent ? [...parts, ...wordsOf(item, item.output ?? "", "", agent)] : parts;
-      }),
-      ...partsOf(view),
+      ...done.slice(-LIMITS.parts),
       ...view.notes.flatMap((note) =>
         note.kind === "question" ? [once(note, 0, () => questionPart(view, note))] : [],
       ),
