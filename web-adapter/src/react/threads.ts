@@ -33,7 +33,9 @@ interface Kept {
 /** The threads of a sidecar, of which one is shown and any number is live. */
 export function createThreads(client: CrewClient, options: () => CrewRuntimeOptions) {
   const { conversation = "", initialMessages = [] } = options();
-  const first = ExportedMessageRepository.fromArray(initialMessages).messages.map(({ message }) => message);
+  // Ids that a server and the page that hydrates agree on.
+  const named = initialMessages.map((message, n) => ({ id: `initial-${n}`, ...message }));
+  const first = ExportedMessageRepository.fromArray(named).messages.map(({ message }) => message);
   const key = `crew.thread/${client.url}/${conversation}`;
   const report = createReport(options);
   const kept = new Map<string, Kept>();
@@ -171,11 +173,12 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     }
   }
 
+  const blank = create(draft);
   const server: ThreadsState = {
     threadId: undefined,
     threads: [],
-    conversation: create(draft),
-    shown: { repository: { messages: [] }, running: false, loading: true, queue: [] },
+    conversation: blank,
+    shown: { ...blank.getState(), loading: true },
   };
 
   function subscribe(listener: () => void): () => void {
@@ -189,6 +192,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     subscribe,
 
     getState(): ThreadsState {
+      if (!state && !kept.size) return server;
       const conversation = get(shown);
       return (state ??= {
         threadId: shown,
@@ -198,7 +202,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       });
     },
 
-    /** What a page shows before it is a page: a server does not know what the tab remembers. */
+    /** What a server shows, which does not know what the tab remembers, and a page with it until it is `open`. */
     getServerState: (): ThreadsState => server,
 
     /** Follows and loads until the function that it gives is called; what is live goes on in the sidecar. */
@@ -207,6 +211,8 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       signal = opened.signal;
       for (const one of kept.values()) one.close ??= one.conversation.open();
       get(shown);
+      // assistant-ui 0.12.3 does not look at the thread and the list of its first render.
+      changed(true);
       void refresh();
       return () => {
         signal = undefined;
