@@ -1,7 +1,8 @@
 import type { CrewClient } from "./client.ts";
 import { CrewError } from "./errors.ts";
 import { reduce } from "./reducer.ts";
-import { emptyRun, isFinal, type RunView } from "./view.ts";
+import type { RunSnapshot } from "./protocol.ts";
+import { emptyRun, isFinal, viewOf, type RunView } from "./view.ts";
 
 /** What the ids of commands begin with that were messages in the chat: after a reload they are again. */
 export const CHAT_ID = "chat.";
@@ -27,13 +28,11 @@ export interface LostRun extends RunOfThread {
   readonly error: CrewError;
 }
 
-/** As much of a client as is needed. */
-interface Source extends Pick<CrewClient, "follow"> {
-  thread(id: string, options?: { readonly signal?: AbortSignal }): Promise<{ readonly runs: readonly RunOfThread[] }>;
-}
-
 /** Logs read at the same time. */
 const AT_ONCE = 4;
+
+/** So many of the newest runs are told in whole; of those before them no more than snapshots say, where these are whole. */
+const TOLD = 20;
 
 /**
  * The runs of a thread from their logs, newest first; the next ones are read meanwhile, and held until
@@ -41,7 +40,7 @@ const AT_ONCE = 4;
  * that is a CrewError is given with each run that is not told by then instead.
  */
 export async function* loadThread(
-  client: Source,
+  client: Pick<CrewClient, "follow" | "thread">,
   thread: string,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<PastRun | LostRun, void> {
@@ -54,7 +53,8 @@ export async function* loadThread(
   try {
     for (;;) {
       while (next && ahead.length < AT_ONCE) {
-        const one = replay(client, runs[--next]!, reading.signal);
+        const older = next-- <= runs.length - TOLD;
+        const one = recall(client, runs[next]!, older, reading.signal);
         // Told when its turn has come.
         one.catch(() => {});
         ahead.push(one);
@@ -68,13 +68,16 @@ export async function* loadThread(
   }
 }
 
-async function replay(
-  client: Source,
-  { run, after, inputs }: RunOfThread,
+async function recall(
+  client: Pick<CrewClient, "follow">,
+  snapshot: RunSnapshot,
+  older: boolean,
   signal: AbortSignal,
 ): Promise<PastRun | LostRun> {
-  let view: RunView = emptyRun;
+  const { run, after, inputs, state, truncated } = snapshot;
   const said: [id: string, text: string][] = [];
+  if (older && isFinal(state) && !truncated) return { run, after, inputs, view: viewOf(snapshot), said, live: false };
+  let view: RunView = emptyRun;
   try {
     for await (const frame of client.follow(run, { signal })) {
       if (frame.type === "stream.live") break;
@@ -91,5 +94,7 @@ async function replay(
     if (error instanceof CrewError) return { run, after, inputs, error };
     throw error;
   }
-  return { run, after, inputs, view, said, live: !isFinal(view.state) };
+  // Of a snapshot that was cut they are the beginnings, and the log's first event may be evicted.
+  const asked = view.inputs === emptyRun.inputs ? inputs : view.inputs;
+  return { run, after, inputs: asked, view, said, live: !isFinal(view.state) };
 }

@@ -1,116 +1,97 @@
-import {
-  ExportedMessageRepository,
-  type ChatModelRunOptions,
-  type ChatModelRunResult,
-  type ThreadHistoryAdapter,
-  type ThreadMessageLike,
-} from "@assistant-ui/react";
-import type { CrewClient } from "../client.ts";
-import { hasCode, lost } from "../errors.ts";
-import { CHAT_ID } from "../past.ts";
-import { reduce } from "../reducer.ts";
+import { ExportedMessageRepository, type ThreadHistoryAdapter, type ThreadMessageLike } from "@assistant-ui/react";
+import { CrewError, lost } from "../errors.ts";
+import { loadThread, type LostRun, type PastRun } from "../past.ts";
 import { deadline } from "../timer.ts";
-import { emptyRun, isFinal, type RunView } from "../view.ts";
-import type { RunMemory } from "./memory.ts";
-import type { CrewAdapterOptions } from "./options.ts";
-import type { ThreadState } from "./reply.ts";
-import { failed } from "../result.ts";
+import { emptyRun, type RunView } from "../view.ts";
+import type { Conversation } from "./memory.ts";
+import { notice, streamReply, type Job, type Thread } from "./reply.ts";
+import type { LocalOptions } from "./options.ts";
+import { failedView } from "./turns.ts";
 
 /**
- * A conversation that survives a reload: rebuilt from the logs of its runs, so that nothing but
- * their ids is kept in the browser. Runs that are still live are followed on.
+ * A conversation that survives a reload: rebuilt from its thread in the sidecar and the logs of its
+ * runs, so that nothing but the thread's id is kept in the browser. Runs that are still live are
+ * followed on. What could not be loaded is said in its place.
  */
-export function createHistory(
-  client: CrewClient,
-  runs: RunMemory,
-  thread: ThreadState,
-  options: () => CrewAdapterOptions,
-  show: (view: RunView) => ChatModelRunResult,
-  follow: (asked: ChatModelRunOptions, live: readonly string[]) => AsyncGenerator<ChatModelRunResult, void>,
-): ThreadHistoryAdapter {
-  /** The live runs that `load` came upon. */
-  let live: string[] = [];
+export function createHistory(thread: Thread, noted: Conversation, options: () => LocalOptions): ThreadHistoryAdapter {
+  const { client, show, report } = thread;
+  let live: Job[] = [];
+
+  async function recall(id: string, ms: number): Promise<(PastRun | LostRun)[]> {
+    const bound = deadline(ms, lost());
+    const runs: (PastRun | LostRun)[] = [];
+    try {
+      for await (const run of loadThread(client, id, bound)) runs.unshift(run);
+      return runs;
+    } finally {
+      bound.stop();
+    }
+  }
 
   return {
     async load() {
-      const { patience = 10_000, toText = ({ message }) => (typeof message === "string" ? message : "") } = options();
-      const items: { message: ThreadMessageLike; parentId: string | null }[] = [];
+      thread.loaded++;
+      onlyOne(thread);
+      const { patience = 10_000, toText = wordOf, initialMessages = [] } = options();
+      const items: ExportedMessageRepository["messages"] = [];
       /** Id of the message that each run ends with; that of no run is where the conversation begins. */
-      const ends = new Map<string, string | null>([["", null]]);
+      const ends = new Map<string | null, string | null>();
       let head: string | null = null;
-      const appendMessage = (message: ThreadMessageLike & { readonly id: string }): void => {
+
+      function append(like: ThreadMessageLike): void {
+        const { message } = ExportedMessageRepository.fromArray([like]).messages[0]!;
         items.push({ message, parentId: head });
         head = message.id;
-      };
-      const bound = deadline(patience, lost());
+      }
+      function reply(id: string, view: RunView): void {
+        const { content = [], status, metadata } = show(view);
+        append({ role: "assistant", id, content, ...(status && { status }), ...(metadata && { metadata }) });
+      }
+
+      initialMessages.forEach(append);
+      ends.set(null, head);
       live = [];
+      const id = noted.noted();
       try {
-        for (const run of runs.list()) {
-          const after = ends.get(runs.after(run) ?? "?");
-          const past = await replay(client, run, bound.signal).catch(ifUnknown);
-          if (!past) {
-            runs.forget(run);
-            if (ends.size > 1) continue;
-            // Once, and in front: it is the oldest that go.
-            if (!head) appendMessage(EVICTED);
-            ends.set("", head);
-            continue;
+        for (const past of id === undefined ? [] : await recall(id, patience)) {
+          const { run, after, inputs } = past;
+          // What it followed may be gone: then it stands where it was told.
+          const end = ends.get(after);
+          if (end !== undefined) head = end;
+          append({ role: "user", id: `${run}-brief`, content: toText(inputs) });
+          if ("error" in past) {
+            report("onError", past.error);
+            reply(run, failedView({ ...emptyRun, run, inputs }, past.error));
+          } else {
+            const { view, said } = past;
+            for (const [command, content] of said) append({ role: "user", id: command, content });
+            notice(thread, view, true);
+            if (past.live) live.push({ view, begin: async () => ({ run, view }) });
+            else reply(run, view);
           }
-          if (after !== undefined) head = after;
-          appendMessage({ role: "user", id: `${run}-brief`, content: toText(past.inputs) });
-          for (const [id, content] of past.said) appendMessage({ role: "user", id, content });
-          const { content = [], status, metadata } = show(past.view);
-          if (!isFinal(past.view.state)) live.push(run);
-          else
-            appendMessage({
-              role: "assistant",
-              id: run,
-              content,
-              ...(status && { status }),
-              ...(metadata && { metadata }),
-            });
           ends.set(run, head);
           thread.newest = run;
         }
-      } catch {
-        // The rest stays noted: a sidecar that is away now may be there at the next reload.
-      } finally {
-        bound.stop();
+      } catch (error) {
+        if (!(error instanceof CrewError)) throw error;
+        report("onError", error);
+        reply("not-loaded", failedView(emptyRun, error));
       }
-      return { ...ExportedMessageRepository.fromBranchableArray(items), unstable_resume: live.length > 0 };
+      return { messages: items, headId: head, unstable_resume: live.length > 0 };
     },
-    resume: (asked) => follow(asked, live),
-    // The logs have it all.
+    resume: (asked) => streamReply(thread, asked, live),
+    // The sidecar has it all.
     append: async () => {},
   };
 }
 
-const EVICTED = {
-  role: "assistant",
-  id: "gone",
-  content: [],
-  ...failed("unknown_run", "The sidecar no longer keeps the earlier runs of this conversation."),
-} as const;
-
-/** Of a run that the sidecar does not know (any more) nothing is left to show. */
-function ifUnknown(error: unknown): undefined {
-  if (!hasCode(error, "unknown_run")) throw error;
+/** Two threads would show one conversation, and each the other's replies. */
+export function onlyOne({ loaded }: Thread): void {
+  if (loaded > 1) throw new Error(ONE_THREAD);
 }
 
-/** A run as far as its log goes by now, and what was said to it in the chat. */
-async function replay(client: CrewClient, run: string, signal: AbortSignal) {
-  let inputs: Readonly<Record<string, unknown>> = {};
-  let view: RunView = emptyRun;
-  const said: [id: string, text: string][] = [];
-  for await (const frame of client.follow(run, { signal })) {
-    if (frame.type === "stream.live") break;
-    if (frame.type === "run.queued") inputs = frame.data.inputs;
-    if ("data" in frame && frame.cause?.startsWith(CHAT_ID)) {
-      if (frame.type === "input.answered") said.push([frame.cause, frame.data.text]);
-      if (frame.type === "run.modifying" && "instruction" in frame.data)
-        said.push([frame.cause, frame.data.instruction]);
-    }
-    view = reduce(view, frame);
-  }
-  return { inputs, view, said };
-}
+const ONE_THREAD =
+  "This adapter of createCrewAdapter has a thread already. Make one for each mounted chat, " +
+  "useState(() => createCrewAdapter(client)); a list of threads takes useCrewRuntime(client).";
+
+const wordOf = ({ message }: Readonly<Record<string, unknown>>): string => (typeof message === "string" ? message : "");

@@ -1,58 +1,51 @@
-import type { CrewClient } from "../client.ts";
+import { newId, type CrewClient } from "../client.ts";
 
-/** The runs of a conversation: ids only, for their logs have the rest. */
-export interface RunMemory {
-  /** Oldest first. */
-  list(): readonly string[];
-  /**
-   * `after`: the run whose reply it branches off from ("": from the beginning); without it, it goes on where
-   * the last one ended.
-   */
-  add(run: string, after?: string): void;
-  after(run: string): string | undefined;
-  forget(run: string): void;
-  /** For a new conversation. */
+/** Which thread of the sidecar's a tab is in: its id only, for the sidecar has the rest. */
+export interface Conversation {
+  /** The one that is noted; undefined: a new one, which nothing was said in. */
+  noted(): string | undefined;
+  /** The same, or one that is minted and noted. */
+  id(): string;
+  /** What is said next begins a new one. */
   clear(): void;
 }
 
-/** A conversation longer than this is rebuilt from its newest runs only. */
-const MOST = 20;
-
-/**
- * A conversation in the client's `storage`. Each run is an item of its own, so that two tabs that
- * share a storage never write over what the other one noted. A storage that is blocked or full is as
- * good as an empty one.
- */
+/** A conversation in the client's `storage`, by the sidecar's address and a name, for several in one page. */
 export function conversation(
-  { storage = () => sessionStorage }: Pick<CrewClient, "storage">,
-  name = "crew.runs",
-): RunMemory {
-  const prefix = `${name}/`;
+  { url, storage = () => sessionStorage }: Pick<CrewClient, "storage" | "url">,
+  name = "",
+): Conversation {
+  const key = `crew.thread/${url}/${name}`;
+  /** Where the storage is blocked or full: then a reload begins an empty page. */
+  let unstored: string | undefined;
 
-  function tryStorage<T>(action: (kept: Storage) => T): T | undefined {
+  function note(thread: string | undefined): void {
+    unstored = thread;
     try {
-      return action(storage());
+      if (thread) storage().setItem(key, thread);
+      else storage().removeItem(key);
     } catch {
-      // Then a reload begins an empty page.
-      return undefined;
+      return;
+    }
+    unstored = undefined;
+  }
+
+  function noted(): string | undefined {
+    try {
+      return (storage().getItem(key) ?? unstored) || undefined;
+    } catch {
+      return unstored;
     }
   }
-  const list = () =>
-    tryStorage((kept) => {
-      const since = (run: string) => parseInt(kept.getItem(prefix + run)!);
-      const runs = Object.keys(kept).flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
-      return runs.sort((a, b) => since(a) - since(b));
-    }) ?? [];
-  const forget = (run: string) => tryStorage((kept) => kept.removeItem(prefix + run));
 
   return {
-    list: () => list().slice(-MOST),
-    add(run, after) {
-      tryStorage((kept) => kept.setItem(prefix + run, Date.now() + (after === undefined ? "" : ` ${after}`)));
-      list().slice(0, -MOST).forEach(forget);
+    noted,
+    id() {
+      // 1 to 64 of `A-Za-z0-9._:-`.
+      const thread = noted() ?? `t_${newId()}`;
+      note(thread);
+      return thread;
     },
-    after: (run) => tryStorage((kept) => kept.getItem(prefix + run)?.split(" ")[1]),
-    forget,
-    clear: () => list().forEach(forget),
+    clear: () => note(undefined),
   };
 }

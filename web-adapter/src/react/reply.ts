@@ -1,113 +1,223 @@
 import type { ChatModelRunOptions, ChatModelRunResult } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
-import { CrewError } from "../errors.ts";
-import { emptyRun, type RunView } from "../view.ts";
-import { snapshots } from "../snapshots.ts";
+import { CrewError, hasCode } from "../errors.ts";
+import type { Frame } from "../protocol.ts";
+import { reduce } from "../reducer.ts";
 import { failed } from "../result.ts";
+import { snapshots } from "../snapshots.ts";
+import { isFinal, type QuestionView, type RunView } from "../view.ts";
+import { isFirst, type Report } from "./report.ts";
+import { failedView } from "./turns.ts";
 
-/** Gives a run to tell of when its turn has come: starts it, or knows it. */
-export type Job = () => Promise<string>;
+/** A run, and what is known of it. */
+export interface Known {
+  readonly run: string;
+  readonly view: RunView;
+  /** Why the message itself came to nothing. */
+  readonly refusal?: CrewError;
+}
+
+/** A run to tell of when its turn has come. */
+export interface Job {
+  /** What is known of it before it has begun. */
+  readonly view: RunView;
+  /** Starts it, or finds it. */
+  begin(): Promise<Known>;
+}
 
 /** What a reply leaves to the one that takes its place, while its run goes on. */
 export interface Handoff {
   /** The live run first, then those that wait for it. */
   readonly jobs: readonly [Job, ...Job[]];
-  readonly view: RunView;
   /** Id of the reply's message. */
   readonly reply: string | undefined;
-  /** Resolves when the reply that took over has ended. */
-  readonly done: Promise<void>;
-  end(): void;
+  /** It is the same message that goes on. */
+  same?: boolean;
 }
 
-/** What the replies of a page have in common. */
-export interface ThreadState {
+interface Reply {
+  /** Another one has begun; `done` resolves when that has ended. */
+  succeed(by: { readonly done: Promise<void> }): void;
+}
+
+/** What the replies of a thread have in common. */
+export interface Thread {
+  readonly client: CrewClient;
+  readonly show: (view: RunView) => ChatModelRunResult;
+  readonly report: Report;
   /** Where a reply leaves its run for the one that takes over. */
   handoff?: Handoff | undefined;
-  /** The conversation's last run, as far as this page knows. */
+  reply?: Reply;
+  /** How many threads assistant-ui has made of it. */
+  loaded: number;
+  /** The last run, as far as this page knows; "" for none. */
   newest: string;
 }
 
-export interface ReplyPlan {
-  readonly jobs: readonly Job[];
-  /** What is known of the first one. */
-  readonly view?: RunView | undefined;
-  /** What this reply takes over. */
-  readonly before?: Handoff | undefined;
-  /** Why the message itself came to nothing. */
-  readonly refusal?: CrewError | undefined;
-}
+type Content = NonNullable<ChatModelRunResult["content"]>;
 
 /**
  * Runs as one reply that grows.
  *
- * assistant-ui (0.12.28 and 0.15.21 alike) says by `signal.reason.detach` why it aborts: false is its
- * Stop button, true an unmount. No `detach` at all is another message; `run` is then called before
- * anything else can happen, and takes the handoff. An abort whose handoff nobody takes is a Stop.
+ * assistant-ui (0.12.3 to 0.15.21 alike) says by `signal.reason.detach` why it aborts: false is its
+ * Stop button, true an unmount. No `detach` at all is another message, or the result of a tool call; `run` is then
+ * called before anything else can happen, and takes the handoff. An abort whose handoff nobody takes is a Stop.
  */
 export async function* streamReply(
-  client: CrewClient,
-  thread: ThreadState,
-  show: (view: RunView) => ChatModelRunResult,
+  thread: Thread,
   { abortSignal: signal, unstable_assistantMessageId: reply }: ChatModelRunOptions,
-  { jobs, view = emptyRun, before, refusal }: ReplyPlan,
+  jobs: readonly Job[],
 ): AsyncGenerator<ChatModelRunResult, void> {
-  let content: ChatModelRunResult["content"] = refusal && [{ type: "text", text: refusal.message }];
-  let result: ChatModelRunResult = { content: content ?? [] };
-  let waiting = [...jobs];
-  let current: Promise<string> | undefined;
+  const { show, report } = thread;
+  let head: Content = [];
+  let result: ChatModelRunResult = { content: head };
+  let refusal: CrewError | undefined;
+  const waiting = [...jobs];
+  let view = jobs[0]!.view;
+  let current: Promise<Known> | undefined;
+  let known: Known | undefined;
   let handoff: Handoff | undefined;
+  let stopping: Promise<unknown> | undefined;
+  let next: Parameters<Reply["succeed"]>[0] | undefined;
+  let end = () => {};
+  const done = new Promise<void>((resolve) => (end = resolve));
+  const succeeded = new Promise<void>((resolve) => {
+    thread.reply?.succeed({ done });
+    thread.reply = {
+      succeed(by) {
+        next = by;
+        resolve();
+      },
+    };
+  });
+
+  const stop = async (): Promise<void> => {
+    const { run } = (await current)!;
+    await cancel(thread, { run, view }, "stopped");
+  };
+
   let onAbort = () => {};
-  const stop = () => current?.then((run) => client.cancel(run, "stopped")).catch(() => {});
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
       const { detach } = signal.reason as { detach?: boolean };
-      if (detach === false) void stop();
-      else if (!detach) thread.handoff = handoff = createHandoff([() => current!, ...waiting], view, reply);
+      if (detach === false) stopping = stop().catch(() => {});
+      else if (!detach) {
+        const { run } = known ?? {};
+        const live: Job = { view, begin: async () => (run ? { run, view } : current!) };
+        thread.handoff = handoff = { jobs: [live, ...waiting], reply };
+      }
       reject(signal.reason);
     };
   });
   aborted.catch(() => {});
   signal.addEventListener("abort", onAbort);
   try {
-    for (let job; (job = waiting.shift()); view = emptyRun) {
-      const head = content ?? [];
-      current = job();
+    for (let job; (job = waiting.shift());) {
+      ({ view } = job);
+      known = undefined;
+      current = job.begin();
       if (signal.aborted) onAbort();
-      const run = await Promise.race([current, aborted]);
-      for await (view of snapshots(client.follow(run, { signal }), 16, view)) {
-        const { status, ...shown } = show(view);
-        content = [...head, ...(shown.content ?? [])];
-        // A status is the last word: what follows it would not count.
-        yield (result = { ...shown, content, ...(status && !waiting.length && !refusal && { status }) });
+      known = await Promise.race([current, aborted]);
+      if (known.refusal) {
+        refusal = known.refusal;
+        report("onError", refusal);
+        head = [...head, { type: "text", text: refusal.message }];
       }
+      for await (view of snapshots(watch(thread, known, signal), 16, known.view)) {
+        const { status, ...shown } = show(view);
+        notice(thread, view);
+        // A last word is the last: what follows it would not count.
+        const last = !waiting.length && !refusal;
+        result = {
+          ...shown,
+          content: [...head, ...(shown.content ?? [])],
+          status: (last && status) || (view.state === "waiting" ? ASKS : WORKS),
+        };
+        yield result;
+      }
+      head = result.content ?? [];
     }
-    if (refusal) throw refusal;
+    if (refusal) yield withError(result, refusal);
   } catch (error) {
     if (signal.aborted) {
+      const taken = handoff && handoff !== thread.handoff;
+      if (handoff && !taken) {
+        thread.handoff = undefined;
+        stopping = stop().catch(() => {});
+      }
+      // It has stopped once the sidecar says so, and that may take as long as the sidecar is away.
+      await Promise.race([stopping, succeeded]);
+      if (handoff?.same) return;
       // Ends the message here and now, although the generator does not end yet.
-      if (handoff && handoff !== thread.handoff) yield result;
+      if (next) yield result;
       // assistant-ui takes "cancelled" from its own AbortError only.
       throw signal.reason;
     }
     if (!(error instanceof CrewError)) throw error;
+    report("onError", error);
     // Told as a status: a thrown error would also surface as an unhandled rejection.
-    const { status, metadata } = failed(error.code, error.message);
-    yield { ...result, status, metadata: { custom: { ...result.metadata?.custom, ...metadata.custom } } };
+    const shown = show(failedView(view, error));
+    yield { ...shown, content: [...head, ...(shown.content ?? [])] };
   } finally {
     signal.removeEventListener("abort", onAbort);
-    before?.end();
-    if (handoff && handoff === thread.handoff) {
-      thread.handoff = undefined;
-      void stop();
-    }
-    // 0.12.28 forgets the abort controller of the newest reply when an older one ends: Stop would do nothing.
-    else await handoff?.done;
+    // 0.12 forgets the abort controller of the newest reply when an older one ends: Stop would do nothing.
+    if (signal.aborted) await next?.done;
+    end();
   }
 }
 
-function createHandoff(jobs: Handoff["jobs"], view: RunView, reply: string | undefined): Handoff {
-  let end = () => {};
-  const done = new Promise<void>((resolve) => (end = resolve));
-  return { jobs, view, reply, done, end };
+const WORKS = { type: "running" } as const;
+/** assistant-ui begins another round of the same message when this is given its result. */
+const ASKS = { type: "requires-action", reason: "tool-calls" } as const;
+
+async function* watch(
+  { client, report }: Thread,
+  { run, view: { id } }: Known,
+  signal?: AbortSignal,
+): AsyncGenerator<Frame, void> {
+  for await (const frame of client.follow(run, { ...(id !== null && { after: id }), ...(signal && { signal }) })) {
+    if ("data" in frame) report("onEvent", frame, run);
+    yield frame;
+  }
+}
+
+/** Calls back of what a view has to say: a question, its end. */
+export function notice({ client, report }: Thread, view: RunView, restored = false): void {
+  const run = view.run ?? "";
+  const asks = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
+  if (asks && isFirst(client, `${run}:${asks.id}`)) report("onQuestion", asks, run);
+  if (isFinal(view.state) && isFirst(client, run)) report("onFinish", view, { restored });
+}
+
+/** Resolves when the sidecar has taken it. That the run has ended is then told as of any other. */
+export async function cancel(thread: Thread, known: Known, reason: string): Promise<void> {
+  const { client, report } = thread;
+  const told = (error: unknown): void => {
+    if (!(error instanceof CrewError)) throw error;
+    report("onError", error);
+  };
+  const toEnd = async (): Promise<void> => {
+    let { view } = known;
+    for await (const frame of watch(thread, known)) view = reduce(view, frame);
+    notice(thread, view);
+  };
+  try {
+    await client.cancel(known.run, reason);
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!hasCode(error, "illegal_state")) {
+      told(error);
+      throw error;
+    }
+  }
+  toEnd().catch(told);
+}
+
+function withError(result: ChatModelRunResult, { code, message }: CrewError): ChatModelRunResult {
+  const { status, metadata } = failed(code, message);
+  return {
+    ...result,
+    status,
+    metadata: { ...result.metadata, custom: { ...result.metadata?.custom, ...metadata.custom } },
+  };
 }
