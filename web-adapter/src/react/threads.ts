@@ -10,10 +10,8 @@ import { retry } from "./retry.ts";
 /** Conversations in memory, besides those that are live. */
 const KEPT = 20;
 
-/** Threads in the list: so many requests … */
-const PAGES = 4;
-/** … of so many. */
-const PAGE = 50;
+/** Threads in the list; those with the newest runs. */
+const LISTED = 200;
 
 /** The same object until something changes. */
 export interface ThreadsState {
@@ -112,15 +110,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   async function refresh(): Promise<void> {
     if (!signal) return;
     const read = async (): Promise<void> => {
-      const found: ThreadInfo[] = [];
-      let before: string | undefined;
-      for (let pages = 0; pages < PAGES; pages++) {
-        const page = await client.threads({ limit: PAGE, before, signal });
-        found.push(...page.threads);
-        if (!page.next) break;
-        before = page.next;
-      }
-      known = found;
+      known = (await client.threads({ limit: LISTED, signal })).threads;
       changed(true);
     };
     await retry(read, () => {}, signal);

@@ -139,9 +139,9 @@ describe("a message while the thread is running", () => {
         remove: () => {},
       },
     });
-    const { capabilities } = runtime.thread.getState();
+    const { queue } = { queue: false, ...runtime.thread.getState().capabilities };
     await act(async () => runtime.thread.append("more"));
-    await until(() => expect(went.mock.calls).toEqual([["queue" in capabilities ? "steer" : "onNew"]]));
+    await until(() => expect(went.mock.calls).toEqual([[queue ? "steer" : "onNew"]]));
   });
 });
 
