@@ -7,10 +7,21 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-__all__ = ["BRIEF", "SAME", "fill_in", "lacking", "placeholders", "refusal", "standing_in"]
+__all__ = [
+    "BRIEF",
+    "HISTORY",
+    "SAME",
+    "fill_in",
+    "lacking",
+    "placeholders",
+    "refusal",
+    "standing_in",
+]
 
 BRIEF: Final = ("user_input", "message", "campaign_context")
 """What a person asked for, under the names that pages and Next routes have for it."""
+HISTORY: Final = "history"
+"""What was said in the run's thread before it. The sidecar's to give: "" where nothing was."""
 _LANGUAGE: Final = ("output_language", "language", "locale")
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_\-]*)}")
 SAME: Final[Collection[str]] = (*BRIEF, *_LANGUAGE)
@@ -38,10 +49,12 @@ def fill_in(
     """`inputs`, and what a crew whose templates want `wanted` can be given without being told.
 
     What other names say (`standing_in`); the date, under the names that CrewAI's own scaffold has
-    for it; and where one name is left and the crew has no other for what a person asked for, that.
+    for it; that nothing was said before; and where one name is left and the crew has no other for
+    what a person asked for, that.
     """
     given = standing_in(inputs, wanted)
-    for name, value in (("current_year", str(today.year)), ("current_date", today.isoformat())):
+    year, date = str(today.year), today.isoformat()
+    for name, value in (("current_year", year), ("current_date", date), (HISTORY, "")):
         if name in wanted:
             given.setdefault(name, value)
     left = lacking(given, wanted)
@@ -50,7 +63,7 @@ def fill_in(
         if brief is not None:
             given[left[0]] = brief
     # Without any inputs CrewAI leaves every template as it is, and with some it wants them all.
-    return given if inputs or not lacking(given, wanted) else {}
+    return given if inputs.keys() - {HISTORY} or not lacking(given, wanted) else {}
 
 
 def lacking(inputs: Mapping[str, Any], wanted: Collection[str]) -> list[str]:
@@ -60,6 +73,7 @@ def lacking(inputs: Mapping[str, Any], wanted: Collection[str]) -> list[str]:
 
 def refusal(inputs: Collection[str], left: Collection[str], wanted: Collection[str]) -> str:
     """That `left` of what a crew wants was not in `inputs`, for whoever sent them."""
+    wanted = [name for name in wanted if name != HISTORY]
     sent = ", ".join(map(_braced, inputs)) or "none"
     missing = "" if len(left) == len(wanted) else f"; missing: {', '.join(map(_braced, left))}"
     return f"this crew wants {', '.join(map(_braced, wanted))}; you sent {sent}{missing}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.inputs import SAME, fill_in, lacking, standing_in
+from sidecar.inputs import SAME, fill_in, lacking, refusal, standing_in
 
 TODAY = datetime.date(2026, 11, 24)
 
@@ -60,6 +60,10 @@ def test_what_was_given_stays_as_it_was() -> None:
         ({"message": " "}, ["topic"], {}, ["topic"]),
         ({}, ["topic"], {}, ["topic"]),
         ({"current_year": "1999"}, ["current_year"], {}, []),
+        ({"message": "tea"}, ["message", "history"], {"history": ""}, []),
+        ({"message": "tea"}, ["topic", "history"], {"topic": "tea", "history": ""}, []),
+        ({"message": "tea", "history": "User: hi"}, ["message", "history"], {}, []),
+        ({}, ["history"], {"history": ""}, []),
     ],
 )
 def test_a_crew_gets_what_can_be_told_and_the_rest_is_named(
@@ -68,3 +72,14 @@ def test_a_crew_gets_what_can_be_told_and_the_rest_is_named(
     given = fill_in(inputs, wanted, TODAY)
     assert given == {**inputs, **filled}
     assert lacking(given, wanted) == left
+
+
+def test_history_alone_is_no_input_of_anybodys() -> None:
+    assert fill_in({"history": "User: hi"}, ["message", "history"], TODAY) == {}
+
+
+def test_nobody_is_told_to_give_the_history() -> None:
+    said = refusal(["message"], ["city"], ["message", "history", "city"])
+    assert said == "this crew wants {message}, {city}; you sent {message}; missing: {city}"
+    said = refusal(["message"], ["city", "topic"], ["history", "city", "topic"])
+    assert said == "this crew wants {city}, {topic}; you sent {message}"

@@ -13,6 +13,7 @@ export default defineConfig(({ mode }) => ({
     alias: [
       // The example's imports, as in its tsconfig.json.
       { find: /^crew-web-adapter\/react$/, replacement: join(here, "src/react/index.ts") },
+      { find: /^crew-web-adapter\/components$/, replacement: join(here, "src/components/index.ts") },
       { find: /^crew-web-adapter$/, replacement: join(here, "src/index.ts") },
       ...(peers
         ? PEERS.map((name) => ({ find: new RegExp(`^${name}(?=$|/)`), replacement: join(peers, "node_modules", name) }))

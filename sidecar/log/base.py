@@ -6,9 +6,11 @@ number. Every kind of store passes the same suite (tests/conformance/test_log.py
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 from abc import ABC, abstractmethod
+from asyncio import Future
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from sidecar.clock import now_ms
 from sidecar.log.health import Health
 from sidecar.protocol import Draft, Event, encode_event
 
-__all__ = ["SLICE", "Log", "LogStore", "StoredAck", "fitting", "new_epoch"]
+__all__ = ["SLICE", "Log", "LogStore", "StoredAck", "StoredThread", "fitting", "new_epoch"]
 
 SLICE: Final = 96
 """Most events a reader takes at once: tokens of 300 bytes for about a write (feed.WRITE_BYTES)."""
@@ -43,6 +45,23 @@ class StoredAck:
     id: str
     digest: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredThread:
+    """A conversation; there are as many `runs` of it as are kept, one at least."""
+
+    thread: str
+    title: str
+    created: float
+    """Unix ms, as `updated` is."""
+    updated: float
+    """When a run of it began or ended last."""
+    runs: int
+    newest: str
+    """The run that was started last."""
+    state: str
+    """Of that run, as it was stored."""
 
 
 class Log(ABC):
@@ -126,12 +145,19 @@ def fitting(events: Iterable[Event], most: int) -> list[Event]:
     return taken
 
 
+def _done() -> Future[None]:
+    done: Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
 class LogStore(ABC):
     """All logs, the runs' snapshots beside them, and the acks given."""
 
     health: Health
-    forgotten: Callable[[Sequence[str]], None] = staticmethod(lambda _runs: None)
-    """Told of finished runs that were dropped for newer ones, once they are gone."""
+    forgotten: Callable[[Sequence[str]], Future[None]] = staticmethod(lambda _runs: _done())
+    """Told of finished runs that are there for nobody any more; done once nothing is left of what
+    they kept elsewhere. One that died in between tells again."""
 
     @abstractmethod
     async def open(self) -> None:
@@ -141,8 +167,10 @@ class LogStore(ABC):
     async def close(self) -> None: ...
 
     @abstractmethod
-    def create(self, run: str) -> Log:
-        """A new, empty log; it exists for others once something was appended."""
+    def create(self, run: str, title: str = "") -> Log:
+        """A new, empty log; it exists for others once something was appended.
+
+        `title` is that of the thread which the run's first snapshot names, if it makes it."""
 
     @abstractmethod
     async def find(self, run: str) -> Log | None:
@@ -153,9 +181,27 @@ class LogStore(ABC):
 
     @abstractmethod
     def snapshots(
-        self, *, states: Sequence[str] | None, limit: int
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
     ) -> AsyncIterator[dict[str, Any]]:
-        """The stored snapshots, newest run first, each read when it is asked for."""
+        """The stored snapshots, of all runs or of one thread's, newest run first, each read when it
+        is asked for."""
+
+    @abstractmethod
+    async def thread(self, thread: str) -> StoredThread | None: ...
+
+    @abstractmethod
+    async def threads(self, *, limit: int, before: str | None = None) -> list[StoredThread] | None:
+        """Those that were updated last come first, from behind the thread `before` on; None where
+        that is none."""
+
+    @abstractmethod
+    async def rename(self, thread: str, title: str) -> None:
+        """As far as there is such a thread."""
+
+    @abstractmethod
+    async def forget(self, *, run: str | None = None, thread: str | None = None) -> list[str]:
+        """Forget that run, or all of the thread, as far as they are finished; which they were. A
+        thread goes with its last run. One that dies on the way has forgotten the oldest."""
 
     @abstractmethod
     async def ack(self, id: str) -> StoredAck | None: ...

@@ -24,12 +24,11 @@ __all__ = [
 
 logger = logging.getLogger("sidecar.log")
 
-SCHEMA_VERSION: Final = 1
-
 # An event's place is its run's key and its seq in one integer, so that the table is one b-tree in
 # reading order and needs no second index.
 SEQ_BITS: Final = 36
-_SCHEMA: Final = """
+_STEPS: Final = (
+    """
 CREATE TABLE runs (
     key INTEGER PRIMARY KEY,
     run TEXT NOT NULL UNIQUE,
@@ -46,7 +45,34 @@ CREATE TABLE acks (
     digest TEXT NOT NULL,
     body BLOB NOT NULL
 );
+""",
+    # A thread is there for as long as a run of it is.
+    """
+CREATE TABLE threads (
+    key INTEGER PRIMARY KEY,
+    thread TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    created REAL NOT NULL,
+    updated REAL NOT NULL
+);
+CREATE INDEX threads_by_update ON threads (updated, key);
+ALTER TABLE runs ADD COLUMN thread INTEGER;
+CREATE INDEX runs_by_thread ON runs (thread) WHERE thread IS NOT NULL;
+CREATE TRIGGER threads_end AFTER UPDATE OF thread ON runs
+WHEN OLD.thread IS NOT NULL AND NEW.thread IS NULL
+BEGIN
+    DELETE FROM threads WHERE key = OLD.thread
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE thread = OLD.thread);
+END;
+UPDATE runs SET snapshot = CAST(
+    substr(snapshot, 1, length(snapshot) - 1) || ',"thread":null,"after":null}' AS BLOB)
+WHERE length(snapshot) > 2 AND substr(snapshot, -1) = x'7d';
+""",
+)
+"""What each version of the schema adds to the one before: a log of an older one gets what it lacks.
 """
+
+SCHEMA_VERSION: Final = len(_STEPS)
 
 WAL_BYTES: Final = 16 * 1024 * 1024
 """A WAL longer than this begins anew at the next checkpoint. At 5,000 events/s it is 30 MB then;
@@ -82,11 +108,12 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if 0 <= version < SCHEMA_VERSION:
+            steps = "".join(_STEPS[version:])
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise StoreError(
-                f"{path} was written by another version of the sidecar "
+                f"{path} was written by a newer version of the sidecar "
                 f"(schema {version}, this one knows {SCHEMA_VERSION}): move it away, "
                 "or choose another folder with SIDECAR_DATA"
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from itertools import islice
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import dropwhile, islice
 from typing import Any
 
-from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
+from sidecar.clock import now_ms
+from sidecar.log.base import Log, LogStore, StoredAck, StoredThread, fitting, new_epoch
 from sidecar.log.health import Health
 from sidecar.protocol import FINAL_STATES, Event
 
@@ -27,6 +29,9 @@ class MemoryStore(LogStore):
         self._keep_acks = keep_acks
         self._logs: dict[str, _MemoryLog] = {}
         self._snapshots: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._threads: dict[str, _Thread] = {}
+        """By `updated`."""
+        self._updated = 0.0
         self._keep_refusals = keep_refusals
         self._acks: OrderedDict[str, StoredAck] = OrderedDict()
         self._refusals: OrderedDict[str, StoredAck] = OrderedDict()
@@ -37,8 +42,8 @@ class MemoryStore(LogStore):
     async def close(self) -> None:
         pass
 
-    def create(self, run: str) -> Log:
-        return _MemoryLog(self, run)
+    def create(self, run: str, title: str = "") -> Log:
+        return _MemoryLog(self, run, title)
 
     async def find(self, run: str) -> Log | None:
         return self._logs.get(run)
@@ -47,12 +52,56 @@ class MemoryStore(LogStore):
         return self._snapshots.get(run)
 
     async def snapshots(
-        self, *, states: Sequence[str] | None, limit: int
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
     ) -> AsyncIterator[dict[str, Any]]:
-        newest = reversed(self._snapshots.values())
+        newest: Iterator[dict[str, Any]] = reversed(self._snapshots.values())
+        if thread is not None:
+            found = self._threads.get(thread)
+            newest = (self._snapshots[run] for run in reversed(found.runs if found else {}))
         wanted = (s for s in newest if states is None or s["state"] in states)
         for snapshot in list(islice(wanted, limit)):
             yield snapshot
+
+    async def thread(self, thread: str) -> StoredThread | None:
+        found = self._threads.get(thread)
+        return None if found is None else self._told(found)
+
+    async def threads(self, *, limit: int, before: str | None = None) -> list[StoredThread] | None:
+        listed: Iterator[_Thread] = reversed(self._threads.values())
+        if before is not None:
+            if before not in self._threads:
+                return None
+            listed = dropwhile(lambda one: one.thread != before, listed)
+            next(listed)
+        return [self._told(one) for one in islice(listed, limit)]
+
+    async def rename(self, thread: str, title: str) -> None:
+        if (found := self._threads.get(thread)) is not None:
+            found.title = title
+
+    async def forget(self, *, run: str | None = None, thread: str | None = None) -> list[str]:
+        runs: Iterable[str | None] = (run,)
+        if thread is not None:
+            runs = found.runs if (found := self._threads.get(thread)) else ()
+        finished = [one for one in runs if one and self._state(one) in FINAL_STATES]
+        self._drop(finished)
+        return finished
+
+    def _state(self, run: str) -> str | None:
+        snapshot = self._snapshots.get(run)
+        return None if snapshot is None else snapshot["state"]
+
+    def _told(self, found: _Thread) -> StoredThread:
+        newest = next(reversed(found.runs))
+        return StoredThread(
+            found.thread,
+            found.title,
+            found.created,
+            found.updated,
+            len(found.runs),
+            newest,
+            self._snapshots[newest]["state"],
+        )
 
     async def ack(self, id: str) -> StoredAck | None:
         return self._acks.get(id) or self._refusals.get(id)
@@ -67,6 +116,8 @@ class MemoryStore(LogStore):
     ) -> None:
         self._logs.setdefault(log.run, log)
         if snapshot is not None:
+            if log.run not in self._snapshots or snapshot["state"] in FINAL_STATES:
+                self._enter(log, snapshot.get("thread"))
             self._snapshots[log.run] = snapshot
             if snapshot["state"] in FINAL_STATES:
                 self._forget_oldest()
@@ -75,21 +126,51 @@ class MemoryStore(LogStore):
             while len(self._acks) > self._keep_acks:
                 self._acks.popitem(last=False)
 
+    def _enter(self, log: _MemoryLog, thread: str | None) -> None:
+        """The run begins or ends, in that thread if it is in one."""
+        if thread is None:
+            return
+        # The order is kept by whoever moves to the end, also where the clock is set back.
+        self._updated = max(self._updated, now_ms())
+        made = _Thread(thread, log.title, self._updated, self._updated)
+        found = self._threads[thread] = self._threads.pop(thread, made)
+        found.updated = self._updated
+        found.runs[log.run] = None
+
     def _forget_oldest(self) -> None:
         if not self._keep_runs:
             return
         finished = [r for r, s in self._snapshots.items() if s["state"] in FINAL_STATES]
         old = finished[: max(0, len(finished) - self._keep_runs)]
-        for run in old:
-            del self._snapshots[run], self._logs[run]
         if old:
+            self._drop(old)
             self.forgotten(old)
+
+    def _drop(self, runs: Sequence[str]) -> None:
+        for run in runs:
+            thread = self._snapshots.pop(run).get("thread")
+            del self._logs[run]
+            if thread is not None:
+                del self._threads[thread].runs[run]
+                if not self._threads[thread].runs:
+                    del self._threads[thread]
+
+
+@dataclass(slots=True)
+class _Thread:
+    thread: str
+    title: str
+    created: float
+    updated: float
+    runs: dict[str, None] = field(default_factory=dict)
+    """In the order in which they began."""
 
 
 class _MemoryLog(Log):
-    def __init__(self, store: MemoryStore, run: str) -> None:
+    def __init__(self, store: MemoryStore, run: str, title: str) -> None:
         super().__init__(run, new_epoch())
         self._owner = store
+        self.title = title
         self._events: list[Event] = []
 
     async def _store(

@@ -18,8 +18,10 @@ from typing import Any, Final
 
 import orjson
 
+from sidecar.clock import now_ms
 from sidecar.errors import StoreError
-from sidecar.log.base import Log, LogStore, StoredAck, fitting, new_epoch
+from sidecar.log import threads
+from sidecar.log.base import Log, LogStore, StoredAck, StoredThread, fitting, new_epoch
 from sidecar.log.database import (
     FORGOTTEN,
     SCHEMA_VERSION,
@@ -116,8 +118,8 @@ class SqliteStore(LogStore):
         except sqlite3.Error as error:
             raise StoreError(f"cannot read the log {self.path}: {in_words(error)}") from error
 
-    def create(self, run: str) -> Log:
-        return _SqliteLog(self, run, new_epoch(), key=None)
+    def create(self, run: str, title: str = "") -> Log:
+        return _SqliteLog(self, run, new_epoch(), key=None, title=title)
 
     async def find(self, run: str) -> Log | None:
         rows = self.query("SELECT key, epoch, first, state FROM runs WHERE run = ?", run)
@@ -142,12 +144,15 @@ class SqliteStore(LogStore):
         return snapshot
 
     async def snapshots(
-        self, *, states: Sequence[str] | None, limit: int
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
     ) -> AsyncIterator[dict[str, Any]]:
         if states is None:
             which, values = "state != ?", [FORGOTTEN]
         else:
             which, values = f"state IN ({','.join('?' * len(states))})", list(states)
+        if thread is not None:
+            which = f"thread = (SELECT key FROM threads WHERE thread = ?) AND +{which}"
+            values.insert(0, thread)
         keys = self.query(
             f"SELECT key FROM runs WHERE {which} ORDER BY key DESC LIMIT ?", *values, limit
         )
@@ -167,6 +172,27 @@ class SqliteStore(LogStore):
                 await asyncio.sleep(0)
         if damaged:
             logger.error("%s: damaged snapshots, left out: %s", self.path, ", ".join(damaged[:10]))
+
+    async def thread(self, thread: str) -> StoredThread | None:
+        found = threads.find(self.query, thread)
+        return None if found is None else found[0]
+
+    async def threads(self, *, limit: int, before: str | None = None) -> list[StoredThread] | None:
+        return threads.page(self.query, limit, before)
+
+    async def rename(self, thread: str, title: str) -> None:
+        with self.transaction() as db:
+            db.execute("UPDATE threads SET title = ? WHERE thread = ?", (title, thread))
+
+    async def forget(self, *, run: str | None = None, thread: str | None = None) -> list[str]:
+        forgotten = list[str]()
+        while True:
+            with self.transaction() as db:
+                some = self.forgetting.forget(db, run=run, thread=thread)
+            if not some:
+                return forgotten
+            forgotten += some
+            await asyncio.sleep(0)
 
     async def ack(self, id: str) -> StoredAck | None:
         rows = self.query("SELECT id, digest, body FROM acks WHERE id = ?", id)
@@ -230,10 +256,12 @@ class _SqliteLog(Log):
         key: int | None,
         first: int = 1,
         head: int = 0,
+        title: str = "",
     ) -> None:
         super().__init__(run, epoch, first=first, head=head, health=store.health)
         self._owner = store
         self._key = key
+        self._title = title
         self._over: Event | None = None
         """Read and not given, as it was one too many for its reader, who comes for it next: with
         events of 60 KB each would else be read twice."""
@@ -263,12 +291,17 @@ class _SqliteLog(Log):
         self, db: sqlite3.Connection, key: int | None, snapshot: dict[str, Any]
     ) -> int:
         state, body = snapshot["state"], orjson.dumps(snapshot)
+        thread: str | None = snapshot.get("thread")
         if key is not None:
             db.execute("UPDATE runs SET state = ?, snapshot = ? WHERE key = ?", (state, body, key))
+            if thread is not None and state in FINAL_STATES:
+                threads.touch(db, thread, now_ms())
             return key
+        belongs = None if thread is None else threads.enter(db, thread, self._title, now_ms())
         new = db.execute(
-            "INSERT INTO runs (run, epoch, first, state, snapshot) VALUES (?, ?, 1, ?, ?)",
-            (self.run, self.epoch, state, body),
+            "INSERT INTO runs (run, epoch, first, state, snapshot, thread)"
+            " VALUES (?, ?, 1, ?, ?, ?)",
+            (self.run, self.epoch, state, body, belongs),
         ).lastrowid
         assert new is not None
         return new

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from sidecar.protocol.commands import (
     MAX_COMMAND,
+    MAX_TITLE,
     Answer,
     Cancel,
     Command,
@@ -24,7 +25,9 @@ from sidecar.protocol.commands import (
     Status,
     Subscribe,
     Unsubscribe,
+    one_line,
     parse_command,
+    parse_title,
     too_large,
 )
 from sidecar.protocol.events import Cursor, Draft, Event, encode_event, format_cursor, parse_cursor
@@ -66,6 +69,7 @@ __all__ = [
     "FINAL_TYPES",
     "LIVE_STATES",
     "MAX_COMMAND",
+    "MAX_TITLE",
     "SUBPROTOCOL",
     "TABLE",
     "VERSION",
@@ -96,8 +100,10 @@ __all__ = [
     "format_cursor",
     "http_chunk",
     "new_error_id",
+    "one_line",
     "parse_command",
     "parse_cursor",
+    "parse_title",
     "pieces",
     "sse_control",
     "step",

@@ -16,6 +16,7 @@ from sidecar.errors import CommandError
 
 __all__ = [
     "MAX_COMMAND",
+    "MAX_TITLE",
     "Answer",
     "Cancel",
     "Command",
@@ -28,7 +29,9 @@ __all__ = [
     "Status",
     "Subscribe",
     "Unsubscribe",
+    "one_line",
     "parse_command",
+    "parse_title",
     "too_large",
 ]
 
@@ -45,7 +48,11 @@ orjson writes 254 levels but reads 1,024."""
 MAX_TEXT: Final = 60_000
 """Longest instruction, description or answer, in characters."""
 
+MAX_TITLE: Final = 200
+"""Longest title of a thread, in characters."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+_OF_AN_ID: Final = "1 to 64 characters of A-Z a-z 0-9 . _ : -"
 _MAX_LIMIT: Final = 1_000
 
 
@@ -62,6 +69,14 @@ class Start(Command):
     crew: str = "default"
     inputs: dict[str, Any] = field(default_factory=dict)
     review: tuple[str, ...] = ()
+    thread: str | None = None
+    """The conversation that the run belongs to."""
+    title: str | None = None
+    """Of the thread, where the run makes it; without blanks around it, and never empty."""
+    after: str | None = None
+    """The run of the thread that it follows; empty for none, None for the newest."""
+    parallel: bool = False
+    """Whether it may begin beside another run of the thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +173,12 @@ class _Fields:
             raise self._refuse(name, f"a string of at most {limit} characters")
         return value
 
+    def optional_id(self, name: str) -> str | None:
+        value = self._body.get(name)
+        if value is not None and (not isinstance(value, str) or not _ID.match(value)):
+            raise self._refuse(name, _OF_AN_ID)
+        return value
+
     def mapping(self, name: str) -> dict[str, Any]:
         value = self._body.get(name)
         if value is None:
@@ -186,8 +207,19 @@ class _Fields:
 
 
 def _start(id: str, digest: str, f: _Fields) -> Command:
+    thread, after = f.optional_id("thread"), f.optional_text("after")
+    if after is not None and thread is None:
+        raise CommandError("bad_request", "'after' is a run of a thread: give 'thread'", id=id)
     return Start(
-        id, digest, f.optional_text("crew") or "default", f.mapping("inputs"), f.names("review")
+        id,
+        digest,
+        f.optional_text("crew") or "default",
+        f.mapping("inputs"),
+        f.names("review"),
+        thread,
+        one_line(f.optional_text("title", limit=MAX_TITLE) or "") or None,
+        after,
+        f.flag("parallel"),
     )
 
 
@@ -243,6 +275,24 @@ _PARSERS: Final[dict[str, Callable[[str, str, _Fields], Command]]] = {
 }
 
 
+def parse_title(raw: bytes) -> str:
+    """The new title of a thread, from `{"title": "…"}`. Raises CommandError `bad_request`."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise CommandError("bad_request", f"not JSON: {error}") from None
+    title = body.get("title") if isinstance(body, dict) else None
+    if not isinstance(title, str) or not one_line(title) or len(title) > MAX_TITLE:
+        wanted = f'{{"title": "…"}}, of 1 to {MAX_TITLE} characters'
+        raise CommandError("bad_request", f"a thread is renamed by {wanted}")
+    return one_line(title)
+
+
+def one_line(text: str) -> str:
+    """`text` with one blank between its words, as a list shows it."""
+    return " ".join(text.split())
+
+
 def too_large() -> CommandError:
     return CommandError("too_large", f"a command may have at most {MAX_COMMAND} bytes")
 
@@ -264,7 +314,7 @@ def parse_command(raw: bytes | str, *, cmd: str | None = None) -> Command:
         raise CommandError("bad_request", "a command is a JSON object")
     id = body.get("id")
     if not isinstance(id, str) or not _ID.match(id):
-        raise CommandError("bad_request", "'id' must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        raise CommandError("bad_request", f"'id' must be {_OF_AN_ID}")
     if _deeper_than(body, _MAX_NESTING):
         raise CommandError("bad_request", f"nested more than {_MAX_NESTING} deep", id=id)
     name = cmd or body.get("cmd")

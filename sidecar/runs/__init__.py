@@ -9,6 +9,8 @@ attempt      one worker's try at a run
 execution    attempt after attempt, until one ends it
 once         commands one at a time, each id with at most one effect
 listing      snapshots of many runs in one answer
+history      what was said in a thread before a run
+threads      where a run joins one, and what there is to see and to do of them
 supervisor   owner of all runs; every command ends there
 """
 

@@ -134,6 +134,8 @@ class Execution:
             "review": list(review),
             "position": self.place.position,
         }
+        if self.run.thread is not None:
+            data |= {"thread": self.run.thread, "after": self.run.after}
         async with self.recorder.lock:
             return await self.recorder.answer(command, "run.queued", data)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from sidecar.channel import Kept
+from sidecar.inputs import HISTORY
 from sidecar.protocol import FINAL_STATES, FINAL_TYPES, TABLE, Draft, State, step
 from sidecar.runs.taskviews import TaskView, TaskViews
 
@@ -82,6 +83,12 @@ class Run:
     cancel: str | None = None
     """The command that cancels the run."""
     changes: list[Modification] = field(default_factory=list)
+    thread: str | None = None
+    after: str | None = None
+    """The run of its thread that it follows."""
+    history: str | None = None
+    """What was said on the way to it, for its crew; None where there is no thread, or its inputs
+    have one."""
 
     @classmethod
     def restore(cls, record: dict[str, Any]) -> Run:
@@ -108,6 +115,9 @@ class Run:
             pause=journal.get("pause"),
             cancel=journal.get("cancel"),
             changes=[Modification(**change) for change in journal.get("changes", ())],
+            thread=record["thread"],
+            after=record["after"],
+            history=journal.get("history"),
         )
 
     def fork(self) -> Run:
@@ -139,6 +149,11 @@ class Run:
         """
         self.state = step(self.state, "run.starting")
         self.input = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The inputs that its crew gets."""
+        return self.inputs if self.history is None else {**self.inputs, HISTORY: self.history}
 
     @property
     def tasks(self) -> Sequence[TaskView]:
@@ -206,6 +221,7 @@ class Run:
         if verb == "queued":
             self.inputs = data.get("inputs") or {}
             self.review = list(data.get("review") or ())
+            self.thread, self.after = data.get("thread"), data.get("after")
         elif verb == "started":
             self._on_started(event, seq)
         elif verb == "pausing":
@@ -307,6 +323,8 @@ class Run:
             "finished": self.finished,
             "model": self.model,
             "attempt": self.attempt,
+            "thread": self.thread,
+            "after": self.after,
             "inputs": self.inputs,
             "review": list(self.review),
             "tasks": [task.as_dict() for task in self.tasks],
@@ -330,5 +348,6 @@ class Run:
                 "planned": self.work.plan_size,
                 "since": self.work.since,
                 "begun": self.work.begun,
+                "history": self.history,
             }
         return record

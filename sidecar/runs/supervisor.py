@@ -10,9 +10,9 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sidecar.channel import RunSpec
 from sidecar.clock import now_ms
@@ -44,6 +44,7 @@ from sidecar.runs.once import Once
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
 from sidecar.runs.slots import Slots
+from sidecar.runs.threads import Threads
 from sidecar.settings import SYNTHETIC, Settings
 from sidecar.tasks import Tasks
 
@@ -61,6 +62,8 @@ _REMOVE_SECONDS: Final = 2.0
 _MAX_STANDING: Final = 50
 """Runs that stand still with a worker each, beyond which none begins. They cost no slot, but their
 memory: 20 MB of its own for a forked worker that asks about a task, 165 MB for a spawned one."""
+
+T = TypeVar("T")
 
 _MAX_LIVE: Final = 100_000
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -93,6 +96,8 @@ class Supervisor:
         self._chores = Tasks()
         store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
+        """Those without a final event: they leave in the very step in which it is stored."""
+        self.threads = Threads(store, self._live, folder, self._newer)
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
         self._once = Once(store, self._apply)
@@ -173,18 +178,19 @@ class Supervisor:
                 return ack_ok(command.id, result={"runs": runs})
             if isinstance(command, Ping):
                 return ack_ok(command.id, result={"server_time": now_ms()})
-            # A task of ours: a command under way is not undone by its sender's leaving.
-            task = self._tasks.spawn(
-                self._in_turn(command), name=f"command {command.id}", awaited=True
-            )
-            await asyncio.wait({task})
-            reply = task.result()
-            if isinstance(reply, Exception):
-                raise reply
-            return reply
+            return await self._in_turn(self._answered(command), f"command {command.id}")
         except StoreError as error:
-            why = self._store.health.trouble or "the log cannot be read"
-            raise CommandError("unavailable", f"nothing was done: {why}", id=command.id) from error
+            raise self._unavailable(error, command.id) from error
+
+    async def change(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` on a thread or a finished run gives, in its turn among the commands. Raises
+        CommandError."""
+        if self._closing:
+            raise _closed()
+        try:
+            return await self._in_turn(self._once.alone(work), "change of a thread")
+        except StoreError as error:
+            raise self._unavailable(error) from error
 
     async def feed(self, run: str) -> Feed:
         """What a subscription reads. Raises CommandError `unknown_run`."""
@@ -226,14 +232,29 @@ class Supervisor:
         execution = self._live.get(stored["run"])
         return stored if execution is None else execution.recorder.snapshot()
 
-    async def _in_turn(self, command: Command) -> Reply | CommandError | StoreError:
+    async def _in_turn(
+        self, work: Coroutine[Any, Any, T | CommandError | StoreError], name: str
+    ) -> T:
+        # A task of ours: a command under way is not undone by its sender's leaving.
+        task = self._tasks.spawn(work, name=name, awaited=True)
+        await asyncio.wait({task})
+        result = task.result()
+        if isinstance(result, (CommandError, StoreError)):
+            raise result
+        return result
+
+    async def _answered(self, command: Command) -> Reply | CommandError | StoreError:
         if isinstance(command, Start) and command.crew != SYNTHETIC and not self._closing:
             await self.crews.settled()  # before its turn: no other command waits for that
         return await self._once.answer(command)
 
+    def _unavailable(self, error: StoreError, id: str | None = None) -> CommandError:
+        why = self._store.health.trouble or "the log cannot be read"
+        return CommandError("unavailable", f"nothing was done: {why}", id=id)
+
     async def _apply(self, command: Command) -> Reply:
         if self._closing:
-            raise CommandError("shutting_down", "the sidecar is stopping")
+            raise _closed()
         if isinstance(command, Start):
             return await self._start(command)
         if not isinstance(command, (Pause, Resume, Cancel, Modify, Answer)):
@@ -271,14 +292,18 @@ class Supervisor:
                 f"{standing} runs stand still, paused or waiting for an answer, each with its "
                 "worker; resume, answer or cancel one",
             )
+        place = await self.threads.place(command, crew)
         run = Run(
             new_run_id(),
             crew,
             created=now_ms(),
             inputs=command.inputs,
             review=list(command.review),
+            thread=command.thread,
+            after=place.after,
+            history=place.history,
         )
-        execution = self._execution(run, self._store.create(run.id))
+        execution = self._execution(run, self._store.create(run.id, place.title))
         execution.place.ask()
         try:
             self._require_room(execution.place.position)
@@ -354,15 +379,16 @@ class Supervisor:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
 
-    def _forget(self, runs: Sequence[str]) -> None:
+    def _forget(self, runs: Sequence[str]) -> asyncio.Future[None]:
         """A run's files go with its log; in a thread, since nobody knows how many there are."""
-        self._chores.spawn(asyncio.to_thread(self._folder.remove, runs), name="removing old runs")
+        removal = asyncio.to_thread(self._folder.remove, runs)
+        return self._chores.spawn(removal, name="removing old runs")
 
     def _spec(self, run: Run) -> RunSpec:
         return {
             "run": run.id,
             "crew": run.crew,
-            "inputs": run.inputs,
+            "inputs": run.given,
             "config": self.crews.config(run.crew),
             "target": self.crews.target(run.crew),
             "directory": str(self._folder.run_folder(run.id)),
@@ -375,6 +401,10 @@ class Supervisor:
             "review": list(run.review),
             "input_timeout": self._settings.input_timeout,
         }
+
+
+def _closed() -> CommandError:
+    return CommandError("shutting_down", "the sidecar is stopping")
 
 
 def _unknown(run: str) -> CommandError:

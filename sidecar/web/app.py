@@ -11,7 +11,7 @@ from sidecar import protocol
 from sidecar.errors import CommandError
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.web import pages, requests
+from sidecar.web import pages, requests, threads
 from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
@@ -32,6 +32,8 @@ POST /control                       one command, JSON
 POST /runs                          start a run, JSON
 GET  /runs, /runs/ID                runs
 GET  /runs/ID/events?after=&limit=  events, a page at a time
+GET  /threads, /threads/ID          runs that belong together; PATCH renames, DELETE removes
+DELETE /runs/ID                     a finished run and its files
 GET  /crews                         what crews there are, and the inputs they want
 GET  /compare                       a page that measures WebSocket against SSE
 GET  /healthz, /readyz
@@ -59,6 +61,7 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app.router.add_get("/crews", requests.get_crews)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
+    threads.add_routes(app)
     pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
@@ -90,7 +93,7 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(
             status=204,
             headers={
-                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
                 "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
                 "Access-Control-Max-Age": "600",
             },

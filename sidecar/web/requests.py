@@ -15,7 +15,17 @@ from sidecar.web.keys import CONNECTIONS, SUPERVISOR
 from sidecar.web.refusals import refusal_response
 from sidecar.web.sse import cursor_of, stream
 
-__all__ = ["control", "get_run", "get_runs", "page", "post_run"]
+__all__ = [
+    "as_json",
+    "body_of",
+    "control",
+    "get_crews",
+    "get_run",
+    "get_runs",
+    "limit_of",
+    "page",
+    "post_run",
+]
 
 _BODY_SECONDS: Final = 10.0
 """A body that drips in for longer is dropped; aiohttp itself would wait for ever."""
@@ -55,17 +65,17 @@ async def post_run(request: web.Request) -> web.StreamResponse:
 
 
 async def get_runs(request: web.Request) -> web.Response:
-    limit = _limit(request, 50, 1_000)
+    limit = limit_of(request, 50, 1_000)
     runs = await request.app[SUPERVISOR].snapshots(request.query.get("state"), limit)
-    return _json({"runs": runs})
+    return as_json({"runs": runs})
 
 
 async def get_run(request: web.Request) -> web.Response:
-    return _json(await request.app[SUPERVISOR].snapshot(request.match_info["run"]))
+    return as_json(await request.app[SUPERVISOR].snapshot(request.match_info["run"]))
 
 
 async def get_crews(request: web.Request) -> web.Response:
-    return _json({"crews": await request.app[SUPERVISOR].crews.all()})
+    return as_json({"crews": await request.app[SUPERVISOR].crews.all()})
 
 
 async def page(request: web.Request) -> web.Response:
@@ -76,7 +86,7 @@ async def page(request: web.Request) -> web.Response:
     `reset` that says why.
     """
     log = (await request.app[SUPERVISOR].feed(request.match_info["run"])).log
-    limit = _limit(request, _DEFAULT_PAGE, _MAX_PAGE)
+    limit = limit_of(request, _DEFAULT_PAGE, _MAX_PAGE)
     after, reason = resolve_cursor(log, cursor_of(request))
     events = await _slice(log, after, limit)
     seq = events[-1].seq if events else after
@@ -115,11 +125,7 @@ async def _command(
     is refused before it has any effect."""
     command = None
     try:
-        if request.content_type != "application/json":
-            raise CommandError(
-                "unsupported_media_type", "send Content-Type: application/json and a JSON body"
-            )
-        command = protocol.parse_command(await _body(request), cmd=cmd)
+        command = protocol.parse_command(await body_of(request), cmd=cmd)
         if full:
             raise CommandError("at_capacity", "too many connections; try again in a while")
         return command, await request.app[SUPERVISOR].handle(command)
@@ -129,7 +135,12 @@ async def _command(
         return command, protocol.ack_error(error)
 
 
-async def _body(request: web.Request) -> bytes:
+async def body_of(request: web.Request) -> bytes:
+    """The JSON that was sent. Raises CommandError."""
+    if request.content_type != "application/json":
+        raise CommandError(
+            "unsupported_media_type", "send Content-Type: application/json and a JSON body"
+        )
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
@@ -147,11 +158,11 @@ def _answer(reply: Reply, *, status: int = 200) -> web.Response:
     return web.Response(status=status, body=protocol.encode(reply), content_type="application/json")
 
 
-def _json(body: dict[str, Any]) -> web.Response:
+def as_json(body: dict[str, Any]) -> web.Response:
     return web.Response(body=protocol.encode(body), content_type="application/json")
 
 
-def _limit(request: web.Request, default: int, most: int) -> int:
+def limit_of(request: web.Request, default: int, most: int) -> int:
     text = request.query.get("limit")
     if not text:
         return default

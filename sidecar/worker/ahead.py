@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidecar.channel import Look, Named
-from sidecar.inputs import placeholders
+from sidecar.inputs import HISTORY, placeholders
 from sidecar.worker import config as configs
 from sidecar.worker import environment, project, user
 from sidecar.worker.engine import models
@@ -132,6 +132,7 @@ def _one(
         made["error"] = text if problem(error) else f"{type(error).__name__}: {text}"
         # What is missing may come.
         reading.add(folder, folder / "src", config, config / "agents.yaml", config / "tasks.yaml")
+    made["inputs"] = [name for name in made["inputs"] if name != HISTORY]
     made["key"] = _key(environ, made.pop("secret", None))
     return made
 

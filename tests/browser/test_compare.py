@@ -209,6 +209,47 @@ async def test_a_run_of_a_page_that_was_left_is_cancelled(
     assert (await log_of(measurable, run))[-1]["type"] == "run.cancelled"
 
 
+async def test_stop_while_the_clocks_are_compared_starts_no_run(
+    browser: Browser, measurable: Sidecar
+) -> None:
+    runs = get(measurable, "/runs")
+    compare = await open_page(browser, f"{measurable.url}/compare")
+
+    async def hold_pings(route: Route) -> None:
+        if '"ping"' not in (route.request.post_data or ""):
+            await route.continue_()
+
+    await compare.page.context.route("**/control", hold_pings)
+    await compare.measure(50, 100)
+    await compare.stop.click()
+    await compare.is_done()
+    await expect(compare.headline).to_have_text("Nothing was measured")
+    await expect(compare.reason).to_have_text("It was stopped before a run had begun.")
+    assert get(measurable, "/runs") == runs
+
+
+async def test_scripts_that_do_not_load_are_said(browser: Browser, measurable: Sidecar) -> None:
+    compare = await open_page(browser, f"{measurable.url}/compare")
+    await compare.page.context.route("**/compare/worker.js", lambda route: route.abort())
+    await compare.measure(50, 100)
+    await compare.is_done()
+    await expect(compare.headline).to_have_text("Nothing was measured")
+    await expect(compare.reason).to_contain_text("reload the page")
+
+
+async def test_a_page_that_gets_no_frames_owes_one_at_most(
+    browser: Browser, measurable: Sidecar
+) -> None:
+    compare = await open_page(browser, "about:blank")
+    await compare.page.add_init_script(
+        "window.owed = []; window.requestAnimationFrame = (frame) => owed.push(frame);"
+    )
+    await compare.page.goto(f"{measurable.url}/compare")
+    await compare.measure(100, 100)
+    await compare.is_done()
+    assert await compare.page.evaluate("owed.length") == 1
+
+
 @pytest.mark.parametrize("address", ["http://", "localhost:3000/crew", "file:///crew"])
 async def test_an_address_that_is_none_is_refused_where_it_stands(
     browser: Browser, measurable: Sidecar, address: str

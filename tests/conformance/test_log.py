@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import orjson
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.log.base import LogStore, StoredAck
+from sidecar.log.base import Log, LogStore, StoredAck
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft
@@ -167,9 +169,12 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     store = make_store(keep_runs=2)
     forgotten: asyncio.Queue[str] = asyncio.Queue()
 
-    def told(runs: Sequence[str]) -> None:
+    def told(runs: Sequence[str]) -> asyncio.Future[None]:
         for run in runs:
             forgotten.put_nowait(run)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     store.forgotten = told
     await store.open()
@@ -184,6 +189,164 @@ async def test_finished_runs_beyond_the_bound_are_forgotten_live_ones_never(
     async with asyncio.timeout(30):
         assert [await forgotten.get(), await forgotten.get()] == ["r_0", "r_1"]
     assert forgotten.empty()
+    await store.close()
+
+
+async def begin(store: LogStore, run: str, thread: str | None, title: str = "") -> Log:
+    log = store.create(run, title)
+    await log.append(drafts(1), snapshot={**snapshot(run), "thread": thread})
+    return log
+
+
+async def end(log: Log, thread: str | None = None, state: str = "completed") -> None:
+    told = {**snapshot(log.run, state), "thread": thread}
+    await log.append(drafts(0, final=True), snapshot=told)
+
+
+async def runs_of(store: LogStore, thread: str, limit: int = 10) -> list[str]:
+    return [s["run"] async for s in store.snapshots(thread=thread, limit=limit)]
+
+
+async def pages(store: LogStore, limit: int) -> list[list[str]]:
+    found, before = list[list[str]](), None
+    while page := await store.threads(limit=limit, before=before):
+        found.append([one.thread for one in page])
+        before = found[-1][-1]
+    return found
+
+
+async def test_a_thread_is_made_by_its_first_run_and_titled_by_it_alone(store: LogStore) -> None:
+    assert await store.thread("t") is None
+    await end(await begin(store, "r_1", "t", "Tea"), "t", "failed")
+    made = await store.thread("t")
+    assert made is not None
+    assert (made.thread, made.title, made.runs, made.newest, made.state) == (
+        *("t", "Tea", 1, "r_1", "failed"),
+    )
+    assert 0 < made.created <= made.updated
+    await begin(store, "r_2", "t", "Coffee")
+    await begin(store, "r_3", "other", "Coffee")
+    await begin(store, "r_4", None, "nothing")
+    then = await store.thread("t")
+    assert then is not None
+    assert (then.title, then.runs, then.newest, then.state) == ("Tea", 2, "r_2", "running")
+    assert (then.created, then.updated >= made.updated) == (made.created, True)
+    assert await runs_of(store, "t") == ["r_2", "r_1"]
+    assert await runs_of(store, "t", 1) == ["r_2"]
+    assert await runs_of(store, "none") == []
+    finished = [s["run"] async for s in store.snapshots(states=["failed"], thread="t", limit=9)]
+    assert finished == ["r_1"]
+
+
+async def test_threads_come_by_when_a_run_of_theirs_began_or_ended_page_by_page(
+    store: LogStore,
+) -> None:
+    logs = [await begin(store, f"r_{n}", f"t_{n}") for n in range(5)]
+    assert await pages(store, 9) == [["t_4", "t_3", "t_2", "t_1", "t_0"]]
+    await end(logs[1], "t_1")
+    # What a run does in between moves nothing.
+    await logs[0].append(drafts(1), snapshot={**snapshot("r_0", "paused"), "thread": "t_0"})
+    await begin(store, "r_5", "t_3")
+    assert await pages(store, 2) == [["t_3", "t_1"], ["t_4", "t_2"], ["t_0"]]
+    assert await store.threads(limit=2, before="none") is None
+
+
+async def test_threads_updated_in_the_same_moment_are_told_once_each(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("memory", "sqlite"):
+        monkeypatch.setattr(f"sidecar.log.{module}.now_ms", lambda: 1.5)
+    for n in range(7):
+        await begin(store, f"r_{n}", f"t_{n}")
+    assert await pages(store, 3) == [["t_6", "t_5", "t_4"], ["t_3", "t_2", "t_1"], ["t_0"]]
+
+
+async def test_a_thread_that_is_renamed_stays_where_it_was(store: LogStore) -> None:
+    await begin(store, "r_1", "t_1", "one")
+    await begin(store, "r_2", "t_2", "two")
+    await store.rename("t_1", "uno")
+    await store.rename("none", "nothing")
+    found = await store.threads(limit=9)
+    assert found is not None
+    assert [one.title for one in found] == ["two", "uno"]
+
+
+async def test_a_thread_goes_with_its_last_run(store: LogStore) -> None:
+    for n in range(3):
+        await end(await begin(store, f"r_{n}", "t", "Tea"), "t")
+    assert await store.forget(run="r_2") == ["r_2"]
+    assert await store.find("r_2") is None
+    assert await store.snapshot("r_2") is None
+    left = await store.thread("t")
+    assert left is not None
+    assert (left.runs, left.newest) == (2, "r_1")
+    assert await store.forget(run="r_0") == ["r_0"]
+    assert await store.forget(run="r_1") == ["r_1"]
+    assert await store.thread("t") is None
+    assert await store.threads(limit=9) == []
+    # Its name is free again, for a new one.
+    await begin(store, "r_4", "t", "Coffee")
+    again = await store.thread("t")
+    assert again is not None
+    assert (again.title, again.runs) == ("Coffee", 1)
+
+
+async def test_of_a_thread_that_is_forgotten_live_runs_are_kept(store: LogStore) -> None:
+    for n in range(2):
+        await end(await begin(store, f"r_{n}", "t"), "t")
+    await begin(store, "r_live", "t")
+    await end(await begin(store, "r_other", "u"), "u")
+    assert await store.forget(run="r_live") == []
+    assert await store.forget(run="r_none") == []
+    assert await store.forget(thread="none") == []
+    assert await store.forget(thread="t") == ["r_0", "r_1"]
+    assert await runs_of(store, "t") == ["r_live"]
+    assert await store.forget(thread="u") == ["r_other"]
+    found = await store.threads(limit=9)
+    assert found is not None
+    assert [one.thread for one in found] == ["t"]
+
+
+async def test_a_thread_whose_runs_are_too_old_is_gone_with_them(make_store: MakeStore) -> None:
+    store = make_store(keep_runs=2)
+    await store.open()
+    for n in range(4):
+        await end(await begin(store, f"r_{n}", f"t_{n // 2}"), f"t_{n // 2}")
+    assert await pages(store, 9) == [["t_1"]]
+    await store.close()
+
+
+async def test_ten_thousand_threads_are_listed_as_quickly_as_a_hundred(
+    make_store: MakeStore,
+) -> None:
+    store = make_store(keep_runs=0)
+    await store.open()
+
+    async def fill(first: int, last: int) -> None:
+        for n in range(first, last):
+            await begin(store, f"r_{n}", f"t_{n}", f"Thread {n}")
+
+    async def cost(before: str | None) -> tuple[float, int]:
+        """Seconds, the best of nine, and the most memory that a page of fifty takes."""
+        took = []
+        for _ in range(9):
+            began = time.perf_counter()
+            assert len(await store.threads(limit=50, before=before) or ()) == 50
+            took.append(time.perf_counter() - began)
+        tracemalloc.start()
+        await store.threads(limit=50, before=before)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return min(took), peak
+
+    await fill(0, 100)
+    few = await cost("t_99")
+    await fill(100, 10_000)
+    for before in ("t_9999", "t_5000", "t_60"):
+        many = await cost(before)
+        # In memory all before the page are passed by, 10 ns each; in SQLite none.
+        assert many[0] < few[0] * (4 if isinstance(store, SqliteStore) else 30)
+        assert many[1] < few[1] * 3
     await store.close()
 
 
@@ -293,13 +456,13 @@ async def test_an_append_that_fails_leaves_nothing_behind(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_a_log_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+async def test_a_log_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite3"
     store = SqliteStore(path, retain=10, keep_runs=10)
     await store.open()
     store.query("PRAGMA user_version = 99")
     await store.close()
-    with pytest.raises(StoreError, match="another version"):
+    with pytest.raises(StoreError, match="newer version"):
         await SqliteStore(path, retain=10, keep_runs=10).open()
 
 

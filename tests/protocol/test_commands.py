@@ -50,6 +50,44 @@ def test_each_command_is_read_with_its_defaults() -> None:
     assert isinstance(parse(id="c-6", cmd="ping"), Ping)
 
 
+def test_a_start_may_belong_to_a_thread() -> None:
+    alone = parse(id="c-1", cmd="start", title="ignored", parallel=True, thread=None)
+    assert isinstance(alone, Start)
+    assert (alone.thread, alone.after) == (None, None)
+    fields = {"thread": "t.1:a_B-2", "title": " Tea\n shop ", "after": "", "parallel": True}
+    start = parse(id="c-2", cmd="start", **fields)
+    assert isinstance(start, Start)
+    assert (start.thread, start.title, start.after, start.parallel) == (
+        *("t.1:a_B-2", "Tea shop", "", True),
+    )
+    blank = parse(id="c-3", cmd="start", thread="t", title="  ")
+    assert isinstance(blank, Start)
+    assert (blank.title, blank.after, blank.parallel) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"thread": ""}, "thread"),
+        ({"thread": "a b"}, "thread"),
+        ({"thread": "x" * 65}, "thread"),
+        ({"thread": 1}, "thread"),
+        ({"thread": "t", "title": "x" * 201}, "title"),
+        ({"thread": "t", "title": 1}, "title"),
+        ({"thread": "t", "after": 1}, "after"),
+        ({"after": "r_1"}, "after"),
+        ({"after": ""}, "after"),
+        ({"thread": "t", "parallel": "yes"}, "parallel"),
+    ],
+)
+def test_a_thread_that_is_none_is_refused_by_the_name_of_the_field(
+    fields: dict[str, Any], names: str
+) -> None:
+    error = refusal(orjson.dumps({"id": "c-1", "cmd": "start", **fields}))
+    assert (error.code, error.id) == ("bad_request", "c-1")
+    assert repr(names) in error.message
+
+
 @pytest.mark.parametrize(
     ("given", "change"),
     [

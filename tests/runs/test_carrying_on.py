@@ -28,8 +28,8 @@ class FullDisk(MemoryStore):
 
     full = False
 
-    def create(self, run: str) -> Log:
-        log = super().create(run)
+    def create(self, run: str, title: str = "") -> Log:
+        log = super().create(run, title)
         log.health = self.health
         return log
 

@@ -69,6 +69,20 @@ def test_a_log_folds_to_its_golden_snapshot(vector: dict[str, Any]) -> None:
     assert {key: snapshot[key] for key in vector["snapshot"]} == vector["snapshot"]
 
 
+def test_a_run_knows_its_thread_and_another_attempt_what_was_said_in_it() -> None:
+    [vector] = [v for v in VECTORS if v["name"] == "queued in a thread, behind another run"]
+    run = fold(vector["events"])
+    run.history = "User: tea\n\nCrew: a plan"
+    record = run.record(epoch="k3f9", seq=1)
+    assert (record["thread"], record["after"]) == ("t_1", "r_01jc")
+    assert "history" not in run.snapshot(epoch="k3f9", seq=1)
+    again = Run.restore(json.loads(json.dumps(record)))
+    assert again == run
+    assert again.given == {"message": "Shorter", "history": run.history}
+    run.state = "completed"
+    assert "a plan" not in json.dumps(run.record(epoch="k3f9", seq=2))
+
+
 def test_every_state_has_a_row_and_only_final_ones_are_empty() -> None:
     assert set(STATES) == LIVE_STATES | FINAL_STATES
     for state in STATES:

@@ -81,7 +81,7 @@ async def test_an_allowed_page_asks_first_and_is_told_what_it_may_send(served: S
     async with served.http.options("/control", headers=preflight) as response:
         assert response.status == HTTPStatus.NO_CONTENT
         assert response.headers["Access-Control-Allow-Origin"] == PAGE
-        assert response.headers["Access-Control-Allow-Methods"] == "GET, POST"
+        assert response.headers["Access-Control-Allow-Methods"] == "GET, POST, PATCH, DELETE"
         assert "Content-Type" in response.headers["Access-Control-Allow-Headers"]
         assert response.headers["Access-Control-Max-Age"] == "600"
 
@@ -90,7 +90,8 @@ async def test_the_index_names_every_route_and_the_host_that_was_asked(served: S
     async with served.http.get("/") as response:
         text = await response.text()
     assert f"http://127.0.0.1:{served.port}/runs" in text
-    named = {path.replace("ID", "{run}") for path in re.findall(r" (/[\w/]*)", text)}
+    paths = re.findall(r" (/[\w/]*)", text)
+    named = {path.replace("ID", "{thread}" if "thread" in path else "{run}") for path in paths}
     routes = {route.resource.canonical for route in served.app.router.routes() if route.resource}
     assert routes - named == {"/", "/compare/{name}"}
 

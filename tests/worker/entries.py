@@ -44,6 +44,22 @@ def with_a_name(topic: str, words: int = 7) -> Crew:
     return _crew(f"On {topic} in {words} words")
 
 
+def with_a_history() -> Crew:
+    return _crew("On {message} after <{history}>")
+
+
+def with_a_history_among_inputs(inputs: dict[str, Any]) -> Crew:
+    return _crew(f"On {inputs['message']} after <{inputs['history']}>")
+
+
+def with_a_history_among_others(**inputs: Any) -> Crew:
+    return _crew(f"On {inputs['message']} after <{inputs['history']}>")
+
+
+def with_a_history_by_name(message: str, history: str) -> Crew:
+    return _crew(f"On {message} after <{history}>")
+
+
 class Plain:
     """No @CrewBase."""
 

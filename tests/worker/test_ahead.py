@@ -156,6 +156,8 @@ def test_a_crew_is_described_with_what_its_templates_want(worker: Child, tmp_pat
         ("def crew(topic): return _team('x').kickoff()", ["topic"], []),
         ("def _go(c): return c.kickoff()\ndef crew(topic): return _go(_team('x'))", ["topic"], []),
         ("def crew(**inputs): return _team(f\"On {inputs['topic']}\")", [], []),
+        ("def crew(): return _team('On {topic} after {history}')", ["topic"], ["t"]),
+        ("def crew(topic, history=''): return _team('x')", ["topic"], ["t"]),
     ],
 )
 def test_a_function_is_described_by_its_signature_and_what_it_returns(

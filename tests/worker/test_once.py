@@ -82,6 +82,21 @@ def test_any_way_in_that_the_sidecar_takes_is_taken_here(target: str) -> None:
     assert "tulips" in answer["output"]
 
 
+@pytest.mark.parametrize(
+    ("target", "argument", "stdin"),
+    [
+        ("with_a_history", "tulips", None),
+        ("with_a_history_among_inputs", "--stdin", '{"message": "tulips"}'),
+    ],
+)
+def test_a_crew_that_wants_what_was_said_before_has_nothing_here(
+    target: str, argument: str, stdin: str | None
+) -> None:
+    code, answer, _ = crew_run(argument, "--crew", f"tests.worker.entries:{target}", stdin=stdin)
+    assert (code, answer["status"]) == (0, "complete"), answer
+    assert "tulips after <>" in answer["output"]
+
+
 def test_a_projects_crew_is_found_here_too(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.crewai]\ntype = "crew"\n')
     (tmp_path / "src").mkdir()

@@ -19,8 +19,8 @@ async function weigh(page: string): Promise<number> {
             ? id
             : id === "crew-web-adapter"
               ? here("src/index.ts")
-              : id === "crew-web-adapter/react"
-                ? here("src/react/index.ts")
+              : /^crew-web-adapter\/(react|components)$/.test(id)
+                ? here(`src/${id.split("/")[1]}/index.ts`)
                 : null,
         load: (id) => (id === "page" ? page : null),
       },
@@ -39,7 +39,12 @@ test.each([
     8_064,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
-  ["all there is", 8_448, 'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"'],
+  ["the components alone", 3_072, 'export * from "crew-web-adapter/components"'],
+  [
+    "all there is but the components",
+    8_448,
+    'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"',
+  ],
 ])("%s: no more than %i bytes", async (_, most, page) => {
   expect(await weigh(page)).toBeLessThanOrEqual(most);
 });

@@ -55,6 +55,8 @@ test("it holds the build, the doctor, the licence, and nothing else", () => {
     "dist/index.d.ts",
     "dist/react/index.js",
     "dist/react/index.d.ts",
+    "dist/components/index.js",
+    "dist/components/index.d.ts",
     "doctor/main.js",
   ])
     expect(names).toContain(name);

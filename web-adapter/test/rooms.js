@@ -17,16 +17,20 @@ export const FLOORS = [
   ["fetch-sse", "follow", "outbox", "reducer", "result", "ws"],
   ["client", "snapshots"],
   ["past"],
-  ["index", "react"],
+  ["index", "react", "components"],
   ["example/components"],
-  ["example/components/runs"],
+  ["example/components/runs", "example/components/threads"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],
 ];
 
 /** The doors: what is outside of the package imports it by these names. */
-const DOORS = { "crew-web-adapter": "src/index.ts", "crew-web-adapter/react": "src/react/index.ts" };
+const DOORS = {
+  "crew-web-adapter": "src/index.ts",
+  "crew-web-adapter/react": "src/react/index.ts",
+  "crew-web-adapter/components": "src/components/index.ts",
+};
 
 /** @typedef {{ importer: string, imported: string }} Import Paths of modules below the root. */
 

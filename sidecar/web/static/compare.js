@@ -66,6 +66,7 @@ let subject = null;
 /** @type {(() => void) | null} ends what goes on, with what there is */
 let stop = null;
 let over = false;
+let frameDue = false;
 
 /** @returns {Subject} */
 function synthetic() {
@@ -127,9 +128,16 @@ async function measure(chosen) {
   measurement = mine;
   begin(chosen);
   let unwanted = false;
-  stop = () => (unwanted = true);
+  const stopped = /** @type {Promise<never>} */ (
+    new Promise((_, reject) => {
+      stop = () => {
+        unwanted = true;
+        reject(new Refused("stopped", "it was stopped before a run had begun"));
+      };
+    })
+  );
   try {
-    clock = await mine.clock(BASE);
+    clock = await Promise.race([mine.clock(BASE), stopped]);
     const run = await chosen.run();
     stop = () => {
       mine.stop();
@@ -140,7 +148,7 @@ async function measure(chosen) {
     const cuts = schedule(chosen.cutEvery);
     await mine.follow({ run, paths: paths(), birth, type, cuts, away }, (readers) => {
       results.add(readers);
-      requestAnimationFrame(render);
+      renderSoon();
     });
     over = true;
   } catch (error) {
@@ -212,6 +220,16 @@ function asCode(text, place) {
   const code = document.createElement("code");
   code.textContent = text;
   return code;
+}
+
+/** With the next frame, once: a hidden page has none, and would owe one for each report. */
+function renderSoon() {
+  if (frameDue) return;
+  frameDue = true;
+  requestAnimationFrame(() => {
+    frameDue = false;
+    render();
+  });
 }
 
 function render() {

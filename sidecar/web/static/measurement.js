@@ -71,29 +71,37 @@ export async function cancelRun(base, run) {
 export class Measurement {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 
-  /** @param {URL} base @returns {Promise<Clock>} */
+  /** Raises Refused. @param {URL} base @returns {Promise<Clock>} */
   clock(base) {
-    return new Promise((resolve) => {
-      this.#worker.onmessage = ({ data }) => resolve(data.clock);
+    return new Promise((resolve, reject) => {
+      this.#listen(({ clock }) => resolve(clock), reject);
       this.#worker.postMessage({ do: "clock", base: base.href });
     });
   }
 
   /**
-   * Resolves when every reader has come to the end.
+   * Resolves when every reader has come to the end. Raises Refused.
    *
    * @param {Plan} plan
    * @param {(readers: Report[]) => void} onReport
    * @returns {Promise<void>}
    */
   follow(plan, onReport) {
-    return new Promise((resolve) => {
-      this.#worker.onmessage = ({ data }) => {
-        onReport(data.readers);
-        if (data.over) resolve();
-      };
+    return new Promise((resolve, reject) => {
+      this.#listen(({ readers, over }) => {
+        onReport(readers);
+        if (over) resolve();
+      }, reject);
       this.#worker.postMessage({ do: "follow", ...plan });
     });
+  }
+
+  /** @param {(data: any) => void} onData @param {(error: Refused) => void} onFailure */
+  #listen(onData, onFailure) {
+    this.#worker.onmessage = ({ data }) => onData(data);
+    // Without a message it is a script of its that did not load.
+    this.#worker.onerror = ({ message }) =>
+      onFailure(new Refused("no_worker", message || "the scripts that measure did not load; reload the page"));
   }
 
   /** Drop every connection; they come back by themselves. */

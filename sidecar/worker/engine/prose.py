@@ -22,6 +22,8 @@ _WORD: Final = re.compile(
     r"them|then|there|these|they|this|what|when|where|which|will|with|would|write|your)\b)"
     r"[^\W\d_]{4,20}\b"
 )
+_TURN: Final = re.compile(r"^User: ((?:(?!^User: ).)+?)\n\nCrew:", re.DOTALL | re.MULTILINE)
+"""What a person said in an earlier run of the thread, as the input `history` has it."""
 _LINES: Final = (
     "Say in one sentence what **{}** does.",
     "Show **{}** in a scene, then explain.",
@@ -50,10 +52,12 @@ def compose(role: str, turns: Sequence[tuple[str, str]], tokens: int) -> list[st
     """The reply of an agent with this role to (role, text) `turns`: exactly `tokens` pieces."""
     brief = brief_of(turns)
     pieces = [MARK, *tokens_of(f"{_short(role)} on “{_short(brief)}”.\n\n")]
-    for remark in _remarks(turns):
+    before = [said for _, text in turns for said in _TURN.findall(text)]
+    for remark in _remarks(before, turns):
         if len(pieces) + len(tokens_of(remark)) <= tokens:
             pieces += tokens_of(remark)
-    words = [*dict.fromkeys(_WORD.findall(brief.lower()))] or ["the subject"]
+    subject = " ".join((*before, brief))
+    words = [*dict.fromkeys(_WORD.findall(subject.lower()))] or ["the subject"]
     first = zlib.crc32(repr((role, turns)).encode())
     for n in itertools.count():
         section, at = divmod(n, _SECTION)
@@ -81,14 +85,16 @@ def brief_of(turns: Sequence[tuple[str, str]]) -> str:
     return next((line for line in first.removeprefix("\nCurrent Task:").splitlines() if line), "")
 
 
-def _remarks(turns: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """On what a person asked for last, after the task itself, and on what a tool gave last."""
+def _remarks(before: Sequence[str], turns: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """On what a person asked for last `before` this run, and after the task itself, and on what a
+    tool gave last."""
     wishes = [text.removeprefix("User feedback: ") for role, text in turns if role == "user"][1:]
     results = [text for role, text in turns if role == "tool"]
-    for who, texts in (("You asked for", wishes), ("The tool says", results)):
+    said = (("You asked before", before), ("You asked for", wishes), ("The tool says", results))
+    for who, texts in said:
         if texts and texts[-1].strip():
-            said = _short(texts[-1].strip().splitlines()[0])
-            yield f"{who}: {said}{'' if said.endswith(('…', '?', '!')) else '.'}\n\n"
+            last = _short(texts[-1].strip().splitlines()[0])
+            yield f"{who}: {last}{'' if last.endswith(('…', '?', '!')) else '.'}\n\n"
 
 
 def _short(text: str) -> str:

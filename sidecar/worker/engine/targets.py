@@ -26,7 +26,7 @@ from crewai import Agent, Crew, Flow
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from pydantic import BaseModel
 
-from sidecar.inputs import BRIEF, placeholders
+from sidecar.inputs import BRIEF, HISTORY, placeholders
 from sidecar.worker.engine.build import BadCrew, Job, model_of, one_line
 from sidecar.worker.engine.executions import task_list
 from sidecar.worker.engine.models import ModelChoice
@@ -336,12 +336,14 @@ def _arguments(
         return [], {}
     parameters = _parameters(step)
     if _takes_whole(parameters):
-        return [inputs if isinstance(inputs, _Noting) else dict(inputs)], {}
+        return [inputs if isinstance(inputs, _Noting) else {HISTORY: "", **inputs}], {}
     named = _named(step)
     wants = [one.name for one in named if one.default is one.empty]
     given = Job(lambda _: None, None, None, wants, [one.name for one in named]).filled(inputs)
     rest = any(one.kind is one.VAR_KEYWORD for one in parameters) and not inspect.isclass(step)
     names = {one.name for one in named}
+    if rest and HISTORY not in names:
+        given.setdefault(HISTORY, "")
     return [], {name: value for name, value in given.items() if rest or name in names}
 
 

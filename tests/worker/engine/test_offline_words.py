@@ -78,6 +78,35 @@ def test_what_a_person_asked_for_last_is_mentioned() -> None:
     assert "Shorter" not in text
 
 
+FOLLOW_UP = """\
+<history>
+User: Tulips for
+the station
+
+Crew: ## Tulips
+
+User: and you?
+
+User: Warmer, please
+
+Crew: [offline model] ## Tulips
+</history>
+<brief>
+Make it shorter
+</brief>
+"""
+
+
+def test_a_follow_up_keeps_to_the_subject_and_says_what_came_before() -> None:
+    text = "".join(compose("Planner", [("system", "You are."), ("user", FOLLOW_UP)], 60))
+    assert text.startswith(
+        "[offline model] Planner on “Make it shorter”.\n\nYou asked before: Warmer, please.\n\n"
+    )
+    assert "## Tulips" in text
+    first = compose("Planner", [("user", FOLLOW_UP.replace("User: ", "They: "))], 60)
+    assert "You asked before" not in "".join(first)
+
+
 def test_common_words_are_no_headings() -> None:
     turns = [("user", "<brief>Please write about these teas, and about harbours</brief>")]
     text = "".join(compose("Planner", turns, 200))

@@ -59,6 +59,20 @@ def test_later_tasks_are_given_the_results_in_their_context(
     assert given == [False, True, True]
 
 
+@pytest.mark.parametrize("history", ["", "User: Sell cups\n\nCrew: A plan with {braces}"])
+def test_every_agent_is_told_what_was_said_before_and_then_the_brief(
+    openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path, history: str
+) -> None:
+    inputs = {"message": "make it shorter", **({"history": history} if history else {})}
+    last = openai_worker.run(spec_for(tmp_path, inputs=inputs))
+    assert last["type"] == "run.completed", last
+    for request in openai_server.requests:
+        prompt = request["body"]["messages"][-1]["content"]
+        before, _, brief = prompt.partition(f"<history>\n{history}\n</history>")
+        assert "{" not in before
+        assert "<brief>\nmake it shorter\n</brief>" in brief
+
+
 def test_the_key_is_in_no_fact(
     openai_worker: Child, openai_server: OpenAIServer, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,17 @@ def test_a_factory_gets_the_inputs_that_it_takes(
     assert last["type"] == "run.completed", last
     assert "tulips" in last["data"]["output"]
     assert planned(worker) == [("first", "Writer")]
+
+
+@pytest.mark.parametrize("way", ["", "_among_inputs", "_among_others", "_by_name"])
+@pytest.mark.parametrize(("given", "seen"), [({}, "<>"), ({"history": "ships"}, "<ships>")])
+def test_what_was_said_before_is_there_and_is_nothing_without_a_thread(
+    worker: Child, tmp_path: Path, way: str, given: dict[str, Any], seen: str
+) -> None:
+    target = f"{ENTRIES}:with_a_history{way}"
+    last = worker.run(spec_for(tmp_path, target=target, inputs={"message": "tulips", **given}))
+    assert last["type"] == "run.completed", last
+    assert f"tulips after {seen}" in last["data"]["output"]
 
 
 def test_an_agent_is_asked_the_brief(worker: Child, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import "./task.css";
 import "./said.css";
 import "./prose.css";
 import "./composer.css";
+import "./side.css";
 import "./narrow.css";
 import "./runs.css";
 

@@ -1,10 +1,17 @@
 import { ChatRuntimeProvider } from "../components/ChatRuntimeProvider";
 import { Thread } from "../components/Thread";
+import { Conversations } from "../components/threads/Conversations";
+import { Drawer } from "../components/threads/Drawer";
 
 export default function Page() {
   return (
     <ChatRuntimeProvider>
-      <Thread />
+      <div className="chat">
+        <aside className="side">
+          <Conversations />
+        </aside>
+        <Thread menu={<Drawer />} />
+      </div>
     </ChatRuntimeProvider>
   );
 }

@@ -52,7 +52,7 @@ interface ErrorNote {
 }
 
 function Trouble() {
-  const begun = useRun() !== undefined;
+  const begun = useRun()?.run != null;
   const error = useAuiState(({ message: { metadata } }) => (metadata.custom["error"] as ErrorNote | undefined) ?? null);
   if (!error) return null;
   const again = <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>;

@@ -3,17 +3,20 @@
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
+import { addressOf, useThreadShown } from "./address";
 import { Connection } from "./Connection";
 import { crew } from "./crew";
 
 /** The head of every page. `children`: what this page can do besides. */
 export function Bar({ children }: { readonly children?: ReactNode }) {
   const here = usePathname();
+  const thread = useThreadShown();
   return (
     <header className="bar">
+      {children}
       <p className="wordmark">Crew</p>
       <nav className="nav" aria-label="Pages">
-        <Link href="/" aria-current={here === "/" ? "page" : undefined}>
+        <Link href={addressOf(thread)} aria-current={here === "/" ? "page" : undefined}>
           Chat
         </Link>
         <Link href="/runs" aria-current={here === "/runs" ? "page" : here.startsWith("/runs/") || undefined}>
@@ -22,7 +25,6 @@ export function Bar({ children }: { readonly children?: ReactNode }) {
         {/* The sidecar's own page. */}
         <a href={`${crew.url}/compare`}>Compare</a>
       </nav>
-      {children}
       <Connection />
     </header>
   );

@@ -6,9 +6,10 @@ import { useState, type FormEvent, type KeyboardEvent, type ReactNode } from "re
 import { PauseButton } from "./Controls";
 import { crew } from "./crew";
 import { ArrowUp, Square } from "./icons";
+import { Refusal } from "./Refusal";
 import { useReview } from "./review";
 import { Status } from "./Status";
-import { says, useCommand } from "./useCommand";
+import { useCommand } from "./useCommand";
 import { useCrew } from "./useCrew";
 import { useLiveRun } from "./useRun";
 
@@ -19,7 +20,8 @@ export function Composer() {
   const empty = useAuiState(({ composer }) => composer.text.trim() === "");
   const run = useLiveRun();
   const [now, setNow] = useState(false);
-  const { busy, refusal, give } = useCommand();
+  const giving = useCommand(run?.run);
+  const { busy, refusal, give } = giving;
 
   const steer = async () => {
     const text = aui.composer.getState().text;
@@ -48,13 +50,7 @@ export function Composer() {
   return (
     <>
       <div className="row">
-        {refusal && live ? (
-          <p className="refused" role="alert">
-            {says(refusal)}
-          </p>
-        ) : (
-          live && <Status />
-        )}
+        {live && (refusal ? <Refusal error={refusal} /> : <Status />)}
         {!live && <ReviewToggle />}
         {isWriting(run) && (
           <Toggle
@@ -84,7 +80,7 @@ export function Composer() {
             <ArrowUp />
           </button>
         )}
-        {live && <PauseButton run={run} />}
+        {live && <PauseButton run={run} giving={giving} />}
         <AuiIf condition={({ thread }) => !thread.isRunning}>
           <ComposerPrimitive.Send className="round" aria-label="Send">
             <ArrowUp />

@@ -1,10 +1,15 @@
 import type { RunView } from "crew-web-adapter";
 import { crew } from "./crew";
 import { PauseBars, Play, Square } from "./icons";
-import { says, useCommand } from "./useCommand";
+import type { Giving } from "./useCommand";
 
-export function PauseButton({ run }: { readonly run: RunView | undefined }) {
-  const { busy, refusal, give } = useCommand();
+interface ButtonProps {
+  readonly run: RunView | undefined;
+  /** Shared by all that steers the run, whose refusal stands where there is room for it. */
+  readonly giving: Giving;
+}
+
+export function PauseButton({ run, giving: { busy, give } }: ButtonProps) {
   const id = run?.run;
   const paused = run?.state === "paused";
   const hindrance = whyNot(run);
@@ -18,7 +23,7 @@ export function PauseButton({ run }: { readonly run: RunView | undefined }) {
       // ARIA 1.3 has it for every role; the linter knows 1.2.
       // oxlint-disable-next-line jsx-a11y/role-supports-aria-props
       aria-description={hindrance}
-      title={hindrance ?? (refusal ? says(refusal) : name)}
+      title={hindrance ?? name}
       disabled={busy || hindrance !== undefined}
       onClick={() => id && void give(() => (paused ? crew.resume(id) : crew.pause(id)))}
     >
@@ -28,15 +33,14 @@ export function PauseButton({ run }: { readonly run: RunView | undefined }) {
 }
 
 /** Stop outside of a chat, where assistant-ui has one of its own. */
-export function StopButton({ run }: { readonly run: RunView }) {
-  const { busy, refusal, give } = useCommand();
-  const id = run.run;
+export function StopButton({ run, giving: { busy, give } }: ButtonProps) {
+  const id = run?.run;
   return (
     <button
       type="button"
       className="round"
       aria-label="Stop"
-      title={refusal ? says(refusal) : "Stop"}
+      title="Stop"
       disabled={busy || !id || run.state === "cancelling"}
       onClick={() => id && void give(() => crew.cancel(id, "stopped"))}
     >

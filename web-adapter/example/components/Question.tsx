@@ -5,7 +5,8 @@ import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from 
 import { crew } from "./crew";
 import { Markdown } from "./Markdown";
 import { asProse } from "./structure";
-import { says, useCommand } from "./useCommand";
+import { Refusal } from "./Refusal";
+import { useCommand } from "./useCommand";
 
 /** Id of the open question's answer box; there is one at most. */
 export const QUESTION_BOX = "answer-to-the-crew";
@@ -43,11 +44,7 @@ export function Question({ run, live, question, above }: QuestionProps) {
       {open && !late && <AnswerForm busy={busy} question={question} onAnswer={answer} />}
       {!open && <p className="question-answer">{outcome(question)}</p>}
       {late && <p className="hint">Somebody else was quicker; their answer counted.</p>}
-      {refusal && !late && (
-        <p className="refused" role="alert">
-          {says(refusal)}
-        </p>
-      )}
+      {refusal && !late && <Refusal error={refusal} />}
     </section>
   );
 }

@@ -1,15 +1,17 @@
 "use client";
 
 import { PauseBars } from "./icons";
-import { phaseOf } from "./phase";
+import { phaseOf, unconfirmed } from "./phase";
 import { QUESTION_BOX } from "./Question";
 import { useLiveRun } from "./useRun";
+import { useUnconfirmed } from "./useUnconfirmed";
 
 /** What the run is at, in one line that stays in sight. */
 export function Status() {
   const run = useLiveRun();
-  const state = run?.state ?? "queued";
-  const { title, detail } = phaseOf(run);
+  const pending = useUnconfirmed(run?.run);
+  const state = pending?.cmd === "cancel" ? "cancelling" : (run?.state ?? "queued");
+  const { title, detail } = pending ? unconfirmed(pending) : phaseOf(run);
   const line = (
     <>
       <span className="status-mark" aria-hidden>
@@ -24,7 +26,7 @@ export function Status() {
       {line}
     </button>
   ) : (
-    <p className="status" data-state={state}>
+    <p className="status" data-state={state} data-unconfirmed={pending?.cmd}>
       {line}
     </p>
   );

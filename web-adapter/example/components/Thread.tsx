@@ -1,11 +1,11 @@
 "use client";
 
-import { AuiIf, MessagePrimitive, ThreadPrimitive, useAui } from "@assistant-ui/react";
+import { AuiIf, MessagePrimitive, ThreadPrimitive } from "@assistant-ui/react";
+import type { ReactNode } from "react";
 import { Announcer } from "./Announcer";
 import { AssistantMessage } from "./AssistantMessage";
 import { Bar } from "./Bar";
 import { Composer } from "./Composer";
-import { runs } from "./crew";
 import { ArrowDown } from "./icons";
 import { useCrew, whoWorks } from "./useCrew";
 
@@ -15,14 +15,11 @@ const BRIEFS = [
   "Three post ideas for a neighbourhood repair café",
 ];
 
-export function Thread() {
+/** `menu`: what leads to the other conversations. */
+export function Thread({ menu }: { readonly menu: ReactNode }) {
   return (
     <ThreadPrimitive.Root className="thread">
-      <Bar>
-        <AuiIf condition={({ thread }) => !thread.isEmpty && !thread.isRunning}>
-          <NewConversation />
-        </AuiIf>
-      </Bar>
+      <Bar>{menu}</Bar>
       <h1 className="sr-only">Chat</h1>
 
       <ThreadPrimitive.Viewport className="viewport">
@@ -57,19 +54,6 @@ export function Thread() {
 }
 
 const Who = () => <p>{whoWorks(useCrew())}</p>;
-
-function NewConversation() {
-  const aui = useAui();
-  const begin = () => {
-    runs.clear();
-    aui.threads.switchToNewThread();
-  };
-  return (
-    <button type="button" className="new" onClick={begin}>
-      New conversation
-    </button>
-  );
-}
 
 function UserMessage() {
   return (

@@ -56,3 +56,18 @@ export const Chevron = () => (
     <path d="m6 4 4 4-4 4" />
   </Icon>
 );
+export const Menu = () => (
+  <Icon>
+    <path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11" />
+  </Icon>
+);
+export const Pencil = () => (
+  <Icon>
+    <path d="m3 13 .7-3L10.5 3.2l2.3 2.3L6 12.3z" />
+  </Icon>
+);
+export const Bin = () => (
+  <Icon>
+    <path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5" />
+  </Icon>
+);

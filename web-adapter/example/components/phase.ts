@@ -1,4 +1,19 @@
-import type { RunView } from "crew-web-adapter";
+import type { PendingCommand, RunState, RunView } from "crew-web-adapter";
+
+/** A run's state in a word or two, for lists. */
+export const STATES: Record<RunState, string> = {
+  queued: "Queued",
+  starting: "Starting",
+  running: "Running",
+  pausing: "Pausing",
+  paused: "Paused",
+  waiting: "Waiting for you",
+  cancelling: "Stopping",
+  completed: "Done",
+  failed: "Failed",
+  cancelled: "Stopped",
+  interrupted: "Interrupted",
+};
 
 export interface Phase {
   readonly title: string;
@@ -39,6 +54,19 @@ export function phaseOf(run: RunView | undefined): Phase {
       return { title: "The crew couldn’t finish" };
   }
 }
+
+const UNDER_WAY: Partial<Record<PendingCommand["command"]["cmd"], string>> = {
+  pause: "Pausing…",
+  resume: "Resuming…",
+  cancel: "Stopping…",
+  answer: "Answering…",
+};
+
+/** What was asked of a run that the sidecar has not confirmed: whether it happened, nobody here can say. */
+export const unconfirmed = ({ cmd }: PendingCommand["command"]): Phase => ({
+  title: UNDER_WAY[cmd] ?? "Sending…",
+  detail: "not confirmed, will be sent when the sidecar is back",
+});
 
 /** The same as a sentence for a screen reader, and what the crew asks. */
 export function sentenceOf(run: RunView): string {

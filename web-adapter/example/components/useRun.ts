@@ -1,5 +1,5 @@
 import { useAuiState } from "@assistant-ui/react";
-import type { RunView } from "crew-web-adapter";
+import { isFinal, type RunView } from "crew-web-adapter";
 import { CREW_PART } from "crew-web-adapter/react";
 
 interface Part {
@@ -8,10 +8,12 @@ interface Part {
   readonly data?: unknown;
 }
 
-/** The crew's run among the parts of a message. */
+/** The crew's run among the parts of a message: of several the one that is live, else the newest. */
 export function runOf(parts: readonly Part[] | undefined): RunView | undefined {
-  const part = parts?.find(({ type, name }) => type === "data" && name === CREW_PART);
-  return part?.data as RunView | undefined;
+  const runs = (parts ?? []).flatMap(({ type, name, data }) =>
+    type === "data" && name === CREW_PART ? [data as RunView] : [],
+  );
+  return runs.findLast(({ state }) => !isFinal(state)) ?? runs.at(-1);
 }
 
 /** The run that the surrounding message shows. */

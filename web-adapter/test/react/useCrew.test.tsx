@@ -2,12 +2,11 @@
 import { act } from "react";
 import { createRoot } from "react-dom/client";
 import { beforeEach, expect, test, vi } from "vitest";
+import type * as Package from "../../src/index.ts";
 
-vi.mock("../../example/components/crew.ts", () => ({ crew: { url: "http://sidecar" } }));
+const asked = vi.hoisted(() => vi.fn());
+vi.mock("../../example/components/crew.ts", () => ({ crew: { crews: asked } }));
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
-
-const asked = vi.fn<typeof fetch>();
-vi.stubGlobal("fetch", asked);
 
 beforeEach(() => {
   vi.resetModules();
@@ -15,7 +14,6 @@ beforeEach(() => {
   localStorage.setItem("crew.review", "yes");
 });
 
-const answers = (...crews: readonly object[]) => Response.json({ crews });
 const task = (name: string, agent: string) => ({ name, agent });
 
 /** What the welcome says once it is mounted, and the tasks that a start asks to review. */
@@ -36,29 +34,34 @@ async function mounted() {
 
 test("the first task of the sidecar's own crew is the one to review, and its agents are named", async () => {
   const one = { name: "default", tasks: [task("research", "Ann "), task("write", "Ben"), task("edit", "Ann")] };
-  asked.mockResolvedValue(answers({ name: "another", tasks: [] }, one));
+  asked.mockResolvedValue([{ name: "another", tasks: [] }, one]);
   const { mount } = await mounted();
   expect(await mount()).toEqual({ text: "Ann and Ben take it from there.", review: ["research"] });
   await mount();
-  expect(asked.mock.calls).toEqual([["http://sidecar/crews"]]);
+  expect(asked).toHaveBeenCalledTimes(1);
 });
 
 test("of several that have names it is the first", async () => {
-  asked.mockResolvedValue(answers({ name: "blog", tasks: [task("draft", "Ann")] }, { name: "story", tasks: [] }));
+  asked.mockResolvedValue([
+    { name: "blog", tasks: [task("draft", "Ann")] },
+    { name: "story", tasks: [] },
+  ]);
   const { mount } = await mounted();
   expect(await mount()).toEqual({ text: "Ann takes it from there.", review: ["draft"] });
 });
 
 test("a flow, whose tasks nobody knows, has none to review", async () => {
-  asked.mockResolvedValue(answers({ name: "default", tasks: [] }));
+  asked.mockResolvedValue([{ name: "default", tasks: [] }]);
   const { mount } = await mounted();
   expect(await mount()).toEqual({ text: "It goes to work, and you see every step.", review: [] });
 });
 
 test("a sidecar that does not answer is asked again by the next that wants to know", async () => {
-  asked.mockRejectedValueOnce(new TypeError("Failed to fetch"));
-  asked.mockResolvedValueOnce(new Response("", { status: 503 }));
-  asked.mockResolvedValueOnce(answers({ name: "default", tasks: [task("draft", "Ann")] }));
+  // The one that the modules loaded afresh for this test know.
+  const { CrewError } = await vi.importActual<typeof Package>("../../src/index.ts");
+  const away = new CrewError({ code: "unreachable", message: "No sidecar answers.", temporary: true });
+  asked.mockRejectedValueOnce(away).mockRejectedValueOnce(away);
+  asked.mockResolvedValueOnce([{ name: "default", tasks: [task("draft", "Ann")] }]);
   const { mount } = await mounted();
   expect((await mount()).review).toEqual([]);
   expect((await mount()).review).toEqual([]);

@@ -7,7 +7,8 @@ import { Bar } from "../Bar";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
 import { says } from "../useCommand";
-import { briefOf, STATES, useRuns, type Snapshot } from "./snapshot";
+import { STATES } from "../phase";
+import { briefOf, useRuns, type Snapshot } from "./snapshot";
 import { Duration, When } from "./When";
 
 /** How many are followed at once: with one request besides, five of a browser's six connections. */

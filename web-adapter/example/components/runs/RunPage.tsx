@@ -3,15 +3,17 @@
 import { CrewError, isFinal, type RunView } from "crew-web-adapter";
 import { useCrewRun } from "crew-web-adapter/react";
 import Link from "next/link";
-import { useRouter } from "next/navigation";
 import { Bar } from "../Bar";
 import { PauseButton, StopButton } from "../Controls";
-import { crew, runs } from "../crew";
+import { addressOf } from "../address";
+import { crew } from "../crew";
 import { Footnote, NotRunning, Problem, Result } from "../Outcome";
-import { sentenceOf } from "../phase";
+import { sentenceOf, STATES, unconfirmed } from "../phase";
 import { Progress } from "../Progress";
-import { says } from "../useCommand";
-import { briefOf, STATES, useSnapshot } from "./snapshot";
+import { Refusal } from "../Refusal";
+import { says, useCommand } from "../useCommand";
+import { useUnconfirmed } from "../useUnconfirmed";
+import { briefOf, useSnapshot } from "./snapshot";
 import { Duration, When } from "./When";
 
 /** One run, live or ended, with all that can be done to it. */
@@ -50,6 +52,8 @@ function Refused({ error }: { readonly error: CrewError }) {
 function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
   const snapshot = useSnapshot(id, view.state);
   const live = !isFinal(view.state);
+  const giving = useCommand(id);
+  const pending = useUnconfirmed(id);
   return (
     <>
       <div className="run-head">
@@ -66,16 +70,22 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
               </span>
             )}
             {snapshot && <When ms={snapshot.created} />}
-            <ToChat run={id} />
+            {view.thread !== null && <ToChat thread={view.thread} />}
           </p>
         </div>
         {live && (
           <div className="run-controls" role="group" aria-label="Controls">
-            <PauseButton run={view} />
-            <StopButton run={view} />
+            <PauseButton run={view} giving={giving} />
+            <StopButton run={view} giving={giving} />
           </div>
         )}
       </div>
+      {giving.refusal && <Refusal error={giving.refusal} />}
+      {pending && (
+        <p className="status" data-state="cancelling" data-unconfirmed={pending.cmd} role="status">
+          {Object.values(unconfirmed(pending)).join(" ")}
+        </p>
+      )}
       <p className="sr-only" role="status" aria-live="polite">
         {sentenceOf(view)}
       </p>
@@ -88,19 +98,9 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
   );
 }
 
-/** Makes this run the tab's conversation; the one that was there stays among the runs. */
-function ToChat({ run }: { readonly run: string }) {
-  const router = useRouter();
-  const open = () => {
-    if (!runs.list().includes(run)) {
-      runs.clear();
-      runs.add(run);
-    }
-    router.push("/");
-  };
-  return (
-    <button type="button" className="link" onClick={open}>
-      Continue in chat
-    </button>
-  );
-}
+/** The conversation that this run is of. */
+const ToChat = ({ thread }: { readonly thread: string }) => (
+  <Link className="link" href={addressOf(thread)}>
+    Continue in chat
+  </Link>
+);

@@ -1,6 +1,6 @@
 "use client";
 
-import { useSyncExternalStore } from "react";
+import { useNow } from "../useNow";
 
 const MINUTE = 60_000;
 
@@ -40,16 +40,4 @@ function lasting(ms: number): string {
   return minutes < 60
     ? `${minutes} min ${Math.round(seconds % 60)} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** A clock that ticks each `step` ms. The same for all who look between two ticks. */
-function useNow(step: number): number {
-  return useSyncExternalStore(
-    (tick) => {
-      const timer = setInterval(tick, step);
-      return () => clearInterval(timer);
-    },
-    () => Math.floor(Date.now() / step) * step,
-    () => 0,
-  );
 }

@@ -76,17 +76,3 @@ export function useSnapshot(run: string, state: string): Snapshot | undefined {
 /** What was asked for, in words. */
 export const briefOf = ({ inputs }: Pick<Snapshot, "inputs">): string =>
   typeof inputs["message"] === "string" && inputs["message"].trim() ? inputs["message"] : JSON.stringify(inputs);
-
-export const STATES: Record<RunState, string> = {
-  queued: "Queued",
-  starting: "Starting",
-  running: "Running",
-  pausing: "Pausing",
-  paused: "Paused",
-  waiting: "Waiting for you",
-  cancelling: "Stopping",
-  completed: "Done",
-  failed: "Failed",
-  cancelled: "Stopped",
-  interrupted: "Interrupted",
-};

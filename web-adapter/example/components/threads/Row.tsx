@@ -1,0 +1,126 @@
+"use client";
+
+import { ThreadListItemPrimitive, useAui, useAuiState } from "@assistant-ui/react";
+import { isFinal, type RunState } from "crew-web-adapter";
+import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import { Bin, Pencil } from "../icons";
+import { STATES } from "../phase";
+import { Refusal } from "../Refusal";
+import { useCommand } from "../useCommand";
+
+/** One conversation: opened, renamed and deleted by pointer or keyboard. */
+export function Row({ onChosen }: { readonly onChosen?: () => void }) {
+  const aui = useAui();
+  const id = useAuiState(({ threadListItem }) => threadListItem.id);
+  const title = useAuiState(({ threadListItem }) => threadListItem.title) ?? "New conversation";
+  const shown = useAuiState(({ threads }) => threads.mainThreadId === id);
+  // What it is at, as `useCrewRuntime` tells it.
+  const state = useAuiState(({ threadListItem }) => threadListItem.custom?.["state"] as RunState | undefined);
+  const live = state !== undefined && !isFinal(state);
+  const [mode, setMode] = useState<"open" | "rename" | "delete">("open");
+  const { busy, refusal, give } = useCommand(id);
+  const act = async (command: () => Promise<unknown>) => {
+    if (await give(command)) setMode("open");
+  };
+  const rename = (to: string) => void act(async () => aui.threadListItem().rename(to));
+  const remove = () => void act(async () => aui.threadListItem().delete());
+  return (
+    <li className="conversation" data-shown={shown || undefined} data-state={state} data-testid="conversation">
+      {mode === "open" && (
+        <>
+          <ThreadListItemPrimitive.Trigger
+            className="conversation-open"
+            aria-current={shown ? "true" : undefined}
+            onClick={onChosen}
+          >
+            <span className="conversation-title" dir="auto">
+              {title}
+            </span>
+            {live && (
+              <span className="conversation-live">
+                <i aria-hidden />
+                <span className="sr-only">{STATES[state]}</span>
+              </span>
+            )}
+          </ThreadListItemPrimitive.Trigger>
+          <button
+            type="button"
+            className="conversation-act"
+            aria-label={`Rename ${title}`}
+            title="Rename"
+            onClick={() => setMode("rename")}
+          >
+            <Pencil />
+          </button>
+          <button
+            type="button"
+            className="conversation-act"
+            aria-label={`Delete ${title}`}
+            title={live ? "Stop it first" : "Delete"}
+            disabled={live}
+            onClick={() => setMode("delete")}
+          >
+            <Bin />
+          </button>
+        </>
+      )}
+      {mode === "rename" && <Rename title={title} busy={busy} onRename={rename} onLeave={() => setMode("open")} />}
+      {mode === "delete" && (
+        <div className="conversation-sure" role="group" aria-label={`Delete ${title}?`}>
+          <span>Delete it?</span>
+          {/* Where the focus was is gone, and it is one press from there. */}
+          {/* oxlint-disable-next-line jsx-a11y/no-autofocus */}
+          <button type="button" className="link" autoFocus disabled={busy} onClick={remove}>
+            Delete
+          </button>
+          <button type="button" className="link" onClick={() => setMode("open")}>
+            Keep
+          </button>
+        </div>
+      )}
+      {refusal && <Refusal error={refusal} />}
+    </li>
+  );
+}
+
+interface RenameProps {
+  readonly title: string;
+  readonly busy: boolean;
+  readonly onRename: (title: string) => void;
+  readonly onLeave: () => void;
+}
+
+function Rename({ title, busy, onRename, onLeave }: RenameProps) {
+  const box = useRef<HTMLInputElement>(null);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const to = box.current?.value.trim();
+    if (!to || to === title) onLeave();
+    else if (!busy) onRename(to);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return;
+    // It would close the drawer as well.
+    event.preventDefault();
+    onLeave();
+  };
+  return (
+    <form className="conversation-rename" onSubmit={submit}>
+      <input
+        ref={box}
+        aria-label="Title"
+        defaultValue={title}
+        maxLength={200}
+        dir="auto"
+        onKeyDown={onKeyDown}
+        // Somebody asked for it this moment.
+        // oxlint-disable-next-line jsx-a11y/no-autofocus
+        autoFocus
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <button type="submit" className="link" disabled={busy}>
+        Save
+      </button>
+    </form>
+  );
+}
