@@ -1,4 +1,4 @@
-import type { Command, RunEvent } from "../src/index.ts";
+import { emptyRun, reduce, type Command, type RunEvent } from "../src/index.ts";
 
 type Sent = Command & { readonly id: string };
 
@@ -187,10 +187,26 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   }
 
   const stateOf = (run: string) => {
-    const { events, head } = logged(run);
+    const { events, head } = logs.get(run) ?? { events: [], head: 0 };
     const last = events[head - 1];
     return last?.final ? last.type.slice("run.".length) : "running";
   };
+
+  function snapshotOf(thread: string, one: Threaded) {
+    // One that is forgotten is in the thread as long as the test says so.
+    const { events = [], head = 0 } = logs.get(one.run) ?? {};
+    const view = events.slice(0, head).reduce(reduce, emptyRun);
+    const { output = null, error = null } = { ...("output" in view && view), ...("error" in view && view) };
+    return {
+      ...view,
+      input: null,
+      output,
+      error,
+      ...one,
+      thread,
+      state: events.length ? stateOf(one.run) : "completed",
+    };
+  }
 
   function threadInfo(thread: string) {
     const { title, runs } = threads.get(thread)!;
@@ -215,8 +231,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       return new Response(null, { status: 204 });
     }
     if (method === "PATCH") known.title = (JSON.parse(body as string) as { title: string }).title;
-    const runs = known.runs.map((one) => ({ ...one, thread, state: stateOf(one.run) }));
-    return Response.json({ ...threadInfo(thread), runs });
+    return Response.json({ ...threadInfo(thread), runs: known.runs.map((one) => snapshotOf(thread, one)) });
   }
 
   class FakeSocket {
@@ -380,6 +395,14 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     lines,
     /** Conversations by id, with the runs that were started in them. */
     threads,
+    /** Puts runs into a thread, each behind the one before, as an earlier page would have. */
+    remember(thread: string, ...runs: readonly string[]) {
+      const inputs = { message: "Coffee in Lisbon" };
+      threads.set(thread, {
+        title: "Thread",
+        runs: runs.map((run, n) => ({ run, after: runs[n - 1] ?? null, inputs })),
+      });
+    },
     stir,
     options: {
       url: ORIGIN,

@@ -9,14 +9,11 @@ const lost = () => new CrewError({ code: "lost", message: "Too slow.", temporary
 
 /** A thread `t` of runs `r_0`, `r_1`, …, all of them finished. */
 function setUp(runs: number, log: readonly RunEvent[] = LOG) {
-  const [first = [], ...later] = Array.from({ length: runs }, (_, n) => logOf(`r_${n}`, log));
-  const server = fakeServer(first, ...later);
-  const client = createCrewClient({ ...server.options, random: () => 0 });
   const ids = Array.from({ length: runs }, (_, n) => `r_${n}`);
-  const thread = async () => ({
-    runs: ids.map((run, n) => ({ run, after: ids[n - 1] ?? null, inputs: { message: `message ${n}` } })),
-  });
-  return { server, client: { ...client, thread } };
+  const [first = [], ...later] = ids.map((run) => logOf(run, log));
+  const server = fakeServer(first, ...later);
+  server.remember("t", ...ids);
+  return { server, client: createCrewClient({ ...server.options, random: () => 0 }) };
 }
 
 async function all(told: AsyncIterable<PastRun | LostRun>) {
@@ -32,8 +29,9 @@ describe("a thread's runs", () => {
     const { client } = setUp(6);
     const runs = await all(loadThread(client, "t"));
     expect(runs.map(short)).toEqual([5, 4, 3, 2, 1, 0].map((n) => [`r_${n}`, "completed"]));
-    expect(runs[5]).toMatchObject({ after: null, inputs: { message: "message 0" }, live: false, said: [] });
-    expect(runs[4]).toMatchObject({ after: "r_0", inputs: { message: "message 1" }, view: { output: "Up and up" } });
+    const inputs = { message: "Coffee in Lisbon" };
+    expect(runs[5]).toMatchObject({ after: null, inputs, live: false, said: [] });
+    expect(runs[4]).toMatchObject({ after: "r_0", inputs, view: { output: "Up and up" } });
   });
 
   test("are read four at a time, and the one that is asked for next is among them", async () => {
@@ -71,17 +69,27 @@ describe("a thread's runs", () => {
   });
 
   test("that the sidecar no longer keeps are given with its words, and the others are told", async () => {
-    const { client } = setUp(2);
-    const thread = async () => ({
-      runs: ["r_0", "r_gone", "r_1"].map((run) => ({ run, after: null, inputs: { message: run } })),
-    });
-    const runs = await all(loadThread({ ...client, thread }, "t"));
+    const { server, client } = setUp(2);
+    server.remember("t", "r_0", "r_gone", "r_1");
+    const runs = await all(loadThread(client, "t"));
     expect(runs.map(short)).toEqual([
       ["r_1", "completed"],
       ["r_gone", "unknown_run"],
       ["r_0", "completed"],
     ]);
-    expect(runs[1]).toMatchObject({ inputs: { message: "r_gone" } });
+    expect(runs[1]).toMatchObject({ after: "r_0", inputs: { message: "Coffee in Lisbon" } });
+  });
+
+  test("of before the newest twenty are as their snapshots say, and no log is read for them", async () => {
+    const { server, client } = setUp(25);
+    const runs = await all(loadThread(client, "t"));
+    expect(runs).toHaveLength(25);
+    expect(server.requests).toHaveLength(20);
+    expect(runs[24]).toMatchObject({
+      run: "r_0",
+      live: false,
+      view: { state: "completed", output: "Up and up", steps: [] },
+    });
   });
 
   test("that were not told in time are given with the reason, those before them as they were", async () => {

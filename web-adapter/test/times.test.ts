@@ -1,17 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  emptyRun,
-  reduce,
-  seconds,
-  textOf,
-  viewOf,
-  type Frame,
-  type RunSnapshot,
-  type RunView,
-  type Span,
-} from "../src/index.ts";
+import { emptyRun, reduce, seconds, textOf, viewOf, type Frame, type RunView, type Span } from "../src/index.ts";
 import { logged, type Told } from "./told.ts";
-import { runs } from "./vectors.ts";
+import { runs, snapshotOf } from "./vectors.ts";
 
 const fold = (...told: readonly Told[]): RunView => logged(...told).reduce(reduce, emptyRun);
 const span = ({ started, ended }: Span) => [started, ended];
@@ -177,25 +167,9 @@ describe("what a view says of its run", () => {
   });
 });
 
-/** As the gateway gives it, with what the vectors leave out. */
-const snapshotOf = ({ snapshot, events }: (typeof runs)[number]) =>
-  ({
-    run: "r_01jd",
-    crew: "default",
-    id: events.at(-1)?.id ?? null,
-    seq: events.at(-1)?.seq ?? 0,
-    created: events[0]?.ts ?? 0,
-    attempt: 1,
-    review: [],
-    thread: "t_1",
-    after: null,
-    reason: null,
-    ...snapshot,
-  }) as RunSnapshot;
-
 describe.each(runs.filter(({ events }) => events.length > 0))("a first view, of: $name", (vector) => {
   const whole = vector.events.reduce(reduce, emptyRun);
-  const first = viewOf(snapshotOf(vector));
+  const first = viewOf(snapshotOf(vector.name));
 
   test("shows what the run's own would, steps apart", () => {
     const shown = ({ state, tasks, model, usage, inputs, started, ended }: RunView) => [
@@ -223,5 +197,5 @@ describe.each(runs.filter(({ events }) => events.length > 0))("a first view, of:
 });
 
 test("a run that is being started waits as yet", () => {
-  expect(viewOf({ ...snapshotOf(runs[1]!), state: "starting" })).toMatchObject({ state: "queued", position: 0 });
+  expect(viewOf({ ...snapshotOf("queued only"), state: "starting" })).toMatchObject({ state: "queued", position: 0 });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunEvent, RunState, TaskName, Usage } from "../src/index.ts";
+import type { RunEvent, RunSnapshot, RunState, TaskName, Usage } from "../src/index.ts";
 
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/vectors", `${name}.json`), "utf8"));
@@ -38,4 +38,22 @@ export function eventsOf(name: string): readonly RunEvent[] {
   const vector = runs.find((run) => run.name === name);
   if (!vector) throw new Error(`no vector called ${name}`);
   return vector.events;
+}
+
+/** A vector's snapshot as the gateway gives it, with what the vectors leave out. */
+export function snapshotOf(name: string): RunSnapshot {
+  const { events, snapshot } = runs.find((run) => run.name === name)!;
+  return {
+    run: "r_01jd",
+    crew: "default",
+    id: events.at(-1)?.id ?? null,
+    seq: events.at(-1)?.seq ?? 0,
+    created: events[0]?.ts ?? 0,
+    attempt: 1,
+    review: [],
+    thread: "t_1",
+    after: null,
+    reason: null,
+    ...snapshot,
+  } as RunSnapshot;
 }

@@ -5,13 +5,11 @@ import { CREW_QUESTION, toResult } from "../result.ts";
 import { emptyRun, type RunView } from "../view.ts";
 import { createHistory, onlyOne } from "./history.ts";
 import { conversation, type Conversation } from "./memory.ts";
-import type { CrewAdapterOptions, CrewRuntimeOptions } from "./options.ts";
+import type { CrewAdapterOptions, LocalOptions } from "./options.ts";
 import { cancel, streamReply, type Handoff, type Job, type Thread } from "./reply.ts";
 import { createReport } from "./report.ts";
 import { steer } from "./steer.ts";
 import { wordsOf } from "./turns.ts";
-
-export type LocalOptions = CrewAdapterOptions & Pick<CrewRuntimeOptions, "initialMessages">;
 
 export interface CrewAdapter {
   readonly chatModel: ChatModelAdapter;
@@ -31,7 +29,7 @@ export function createCrewAdapter(client: CrewClient, given: LocalOptions | (() 
     const { metadata, ...shown } = options().toResult?.(view) ?? toResult(view, options());
     return { ...shown, metadata: { ...metadata, custom: { ...metadata?.custom, run: view.run } } };
   };
-  const thread: Thread = { client, show, report: createReport(client, options), loaded: 0, root: "" };
+  const thread: Thread = { client, show, report: createReport(options), loaded: 0, newest: "" };
 
   const chatModel: ChatModelAdapter = {
     async *run(asked) {
@@ -52,10 +50,18 @@ export function createCrewAdapter(client: CrewClient, given: LocalOptions | (() 
         view,
         async begin() {
           const { crew, review } = options();
-          const after = messages.map(runOf).findLast(Boolean) ?? thread.root;
-          // Which of this page's runs may be live at once is `whileLive`'s to say.
-          const place = { thread: noted.id(), after, parallel: true };
-          return { run: await client.start(inputs, { crew, review: review?.(), ...place }), view };
+          const follows = messages.map(runOf).findLast(Boolean) ?? "";
+          const run = await client.start(inputs, {
+            crew,
+            review: review?.(),
+            thread: noted.id(),
+            // Only an edit branches off: what another tab has said meanwhile must not look like one.
+            after: follows === thread.newest ? undefined : follows,
+            // Which of this page's runs may be live at once is `whileLive`'s to say.
+            parallel: true,
+          });
+          thread.newest = run;
+          return { run, view };
         },
       };
       yield* streamReply(thread, asked, before ? takeOver(thread, before, start, messages, whileLive) : [start]);

@@ -203,9 +203,13 @@ export function createConversation(
         publish();
       },
       (error) => {
-        trouble = error;
+        // An app may mint ids of its own: such a thread begins with its first message.
+        loaded = error.code === "unknown_thread" && "threadId" in options();
+        if (!loaded) {
+          trouble = error;
+          report("onError", error);
+        }
         publish();
-        report("onError", error);
       },
       signal,
     );

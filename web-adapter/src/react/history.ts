@@ -2,10 +2,10 @@ import { ExportedMessageRepository, type ThreadHistoryAdapter, type ThreadMessag
 import { CrewError, lost } from "../errors.ts";
 import { loadThread, type LostRun, type PastRun } from "../past.ts";
 import { deadline } from "../timer.ts";
-import { emptyRun, type QuestionView, type RunView } from "../view.ts";
-import type { LocalOptions } from "./adapter.ts";
+import { emptyRun, type RunView } from "../view.ts";
 import type { Conversation } from "./memory.ts";
-import { streamReply, type Job, type Thread } from "./reply.ts";
+import { notice, streamReply, type Job, type Thread } from "./reply.ts";
+import type { LocalOptions } from "./options.ts";
 import { failedView } from "./turns.ts";
 
 /**
@@ -56,7 +56,8 @@ export function createHistory(thread: Thread, noted: Conversation, options: () =
         for (const past of id === undefined ? [] : await recall(id, patience)) {
           const { run, after, inputs } = past;
           // What it followed may be gone: then it stands where it was told.
-          head = ends.get(after || null) ?? head;
+          const end = ends.get(after);
+          if (end !== undefined) head = end;
           append({ role: "user", id: `${run}-brief`, content: toText(inputs) });
           if ("error" in past) {
             report("onError", past.error);
@@ -64,21 +65,15 @@ export function createHistory(thread: Thread, noted: Conversation, options: () =
           } else {
             const { view, said } = past;
             for (const [command, content] of said) append({ role: "user", id: command, content });
-            const question = view.notes.find(
-              (note): note is QuestionView => note.kind === "question" && note.state === "open",
-            );
-            if (question) report("onQuestion", question, run);
+            notice(thread, view, true);
             if (past.live) live.push({ view, begin: async () => ({ run, view }) });
-            else {
-              report("onFinish", view, { restored: true });
-              reply(run, view);
-            }
+            else reply(run, view);
           }
           ends.set(run, head);
+          thread.newest = run;
         }
       } catch (error) {
         if (!(error instanceof CrewError)) throw error;
-        thread.root = undefined;
         report("onError", error);
         reply("not-loaded", failedView(emptyRun, error));
       }

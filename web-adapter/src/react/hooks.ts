@@ -1,15 +1,8 @@
 import { useExternalStoreRuntime, type AssistantRuntime, type ExternalStoreAdapter } from "@assistant-ui/react";
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
-import type { ConnectionStatus } from "../follow.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
 import { createThreads } from "./threads.ts";
-
-/** The client's connection: its state, and the transport in use. */
-export function useCrewConnection(client: CrewClient): ConnectionStatus {
-  const status = () => client.status;
-  return useSyncExternalStore(client.subscribe, status, status);
-}
 
 /**
  * A whole runtime for `AssistantRuntimeProvider`: threads, live runs, steering. Of the options the

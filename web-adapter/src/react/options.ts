@@ -58,3 +58,6 @@ export interface CrewRuntimeOptions extends CrewAdapterOptions {
   /** assistant-ui's own: attachments, feedback, speech, dictation. */
   readonly adapters?: Omit<NonNullable<ExternalStoreAdapter["adapters"]>, "threadList">;
 }
+
+/** Of an adapter for a LocalRuntime, which has options of its own for the rest. */
+export type LocalOptions = CrewAdapterOptions & Pick<CrewRuntimeOptions, "initialMessages">;

@@ -6,7 +6,7 @@ import { reduce } from "../reducer.ts";
 import { failed } from "../result.ts";
 import { snapshots } from "../snapshots.ts";
 import { isFinal, type QuestionView, type RunView } from "../view.ts";
-import type { Report } from "./report.ts";
+import { isFirst, type Report } from "./report.ts";
 import { failedView } from "./turns.ts";
 
 /** A run, and what is known of it. */
@@ -47,11 +47,11 @@ export interface Thread {
   readonly report: Report;
   /** Where a reply leaves its run for the one that takes over. */
   handoff?: Handoff | undefined;
-  newest?: Reply;
+  reply?: Reply;
   /** How many threads assistant-ui has made of it. */
   loaded: number;
-  /** What the first message follows: "" nothing, undefined whatever the sidecar has. */
-  root: string | undefined;
+  /** The last run, as far as this page knows; "" for none. */
+  newest: string;
 }
 
 type Content = NonNullable<ChatModelRunResult["content"]>;
@@ -82,8 +82,8 @@ export async function* streamReply(
   let end = () => {};
   const done = new Promise<void>((resolve) => (end = resolve));
   const succeeded = new Promise<void>((resolve) => {
-    thread.newest?.succeed({ done });
-    thread.newest = {
+    thread.reply?.succeed({ done });
+    thread.reply = {
       succeed(by) {
         next = by;
         resolve();
@@ -118,7 +118,6 @@ export async function* streamReply(
       current = job.begin();
       if (signal.aborted) onAbort();
       known = await Promise.race([current, aborted]);
-      const { run } = known;
       if (known.refusal) {
         refusal = known.refusal;
         report("onError", refusal);
@@ -126,10 +125,7 @@ export async function* streamReply(
       }
       for await (view of snapshots(watch(thread, known, signal), 16, known.view)) {
         const { status, ...shown } = show(view);
-        const question = view.notes.find(
-          (note): note is QuestionView => note.kind === "question" && note.state === "open",
-        );
-        if (question) report("onQuestion", question, run);
+        notice(thread, view);
         // A last word is the last: what follows it would not count.
         const last = !waiting.length && !refusal;
         result = {
@@ -137,7 +133,6 @@ export async function* streamReply(
           content: [...head, ...(shown.content ?? [])],
           status: (last && status) || (view.state === "waiting" ? ASKS : WORKS),
         };
-        if (isFinal(view.state)) report("onFinish", view, { restored: false });
         yield result;
       }
       head = result.content ?? [];
@@ -186,6 +181,14 @@ async function* watch(
   }
 }
 
+/** Calls back of what a view has to say: a question, its end. */
+export function notice({ client, report }: Thread, view: RunView, restored = false): void {
+  const run = view.run ?? "";
+  const asks = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
+  if (asks && isFirst(client, `${run}:${asks.id}`)) report("onQuestion", asks, run);
+  if (isFinal(view.state) && isFirst(client, run)) report("onFinish", view, { restored });
+}
+
 /** Resolves when the sidecar has taken it. That the run has ended is then told as of any other. */
 export async function cancel(thread: Thread, known: Known, reason: string): Promise<void> {
   const { client, report } = thread;
@@ -196,7 +199,7 @@ export async function cancel(thread: Thread, known: Known, reason: string): Prom
   const toEnd = async (): Promise<void> => {
     let { view } = known;
     for await (const frame of watch(thread, known)) view = reduce(view, frame);
-    report("onFinish", view, { restored: false });
+    notice(thread, view);
   };
   try {
     await client.cancel(known.run, reason);

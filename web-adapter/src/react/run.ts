@@ -2,10 +2,11 @@ import { useEffect, useState } from "react";
 import type { CrewClient } from "../client.ts";
 import type { CrewError } from "../errors.ts";
 import type { ConnectionStatus } from "../follow.ts";
-import type { Frame } from "../protocol.ts";
-import { emptyRun, type QuestionView, type RunView } from "../view.ts";
+import { reduce } from "../reducer.ts";
+import type { Frame, RunSnapshot } from "../protocol.ts";
+import { emptyRun, viewOf, type QuestionView, type RunView } from "../view.ts";
 import { snapshots } from "../snapshots.ts";
-import { useCrewConnection } from "./hooks.ts";
+import { useCrewConnection } from "./connection.ts";
 
 interface RunFacts {
   /** The question that waits for an answer: `client.answer(run, question.id, text)`. */
@@ -26,6 +27,8 @@ export type CrewRun =
   | { readonly state: "idle" }
   /** Nothing (more) can be told: the sidecar does not know the run, or refuses for good. */
   | { readonly state: "refused"; readonly error: CrewError }
+  /** Nothing was heard of it yet. */
+  | ({ readonly state: "loading" } & RunFacts)
   | (RunView & RunFacts);
 
 interface Latest {
@@ -35,34 +38,55 @@ interface Latest {
   readonly error?: CrewError;
 }
 
-/** One run for a UI of one's own, followed on a connection of its own for as long as the component is there. */
-export function useCrewRun(client: CrewClient, run: string | null | undefined): CrewRun {
+/**
+ * One run for a UI of one's own, followed for as long as the component is there. `initial`: what is
+ * known of it already, for a page that a server has rendered: a snapshot, or a view that is gone on
+ * from; looked at once per run.
+ */
+export function useCrewRun(
+  client: CrewClient,
+  run: string | null | undefined,
+  initial?: RunView | RunSnapshot | null,
+): CrewRun {
   const [latest, setLatest] = useState<Latest>();
   const { state: connection, transport, trouble } = useCrewConnection(client);
+  const known = initial && initial.run === run ? ("work" in initial ? initial : viewOf(initial)) : undefined;
 
   useEffect(() => {
     if (!run) return;
     const unmount = new AbortController();
     const { signal } = unmount;
     const clock = createClock();
-    let view = emptyRun;
+    let view = known?.id ? known : emptyRun;
     const follow = async () => {
-      for await (view of snapshots(clock.watch(client.follow(run, { signal }))))
-        setLatest({ run, view, latency: clock.latency() });
+      const frames = clock.watch(client.follow(run, { signal, ...(view.id && { after: view.id }) }));
+      // A picture stays until the log has caught up with it.
+      for (let at; known?.id === null && !(at = await frames.next()).done;) {
+        view = reduce(view, at.value);
+        if (at.value.type === "stream.live") break;
+      }
+      for await (view of snapshots(frames, 16, view)) {
+        if (signal.aborted) return;
+        if (view.id) setLatest({ run, view, latency: clock.latency() });
+      }
     };
     follow().catch((error: CrewError) => {
       if (!signal.aborted) setLatest({ run, view, latency: clock.latency(), error });
     });
     return () => unmount.abort();
+    // Another picture of the same run says nothing that following it does not.
+    // oxlint-disable-next-line react/exhaustive-deps
   }, [client, run]);
 
   if (!run) return { state: "idle" };
-  const { view, latency, error } = latest?.run === run ? latest : { view: emptyRun, latency: null, error: undefined };
+  const { view = known, latency = null, error } = latest?.run === run ? latest : {};
   if (error) return { state: "refused", error };
   const question =
-    view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
-  return { ...view, question, connection, transport, trouble, latency };
+    view?.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
+  return { ...(view ?? LOADING), question, connection, transport, trouble, latency };
 }
+
+const LOADING = { state: "loading" } as const;
 
 function createClock() {
   let offset = Infinity;

@@ -178,13 +178,15 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     shown: { repository: { messages: [] }, running: false, loading: true, queue: [] },
   };
 
+  function subscribe(listener: () => void): () => void {
+    listeners = [...listeners, listener];
+    return () => {
+      listeners = listeners.filter((other) => other !== listener);
+    };
+  }
+
   return {
-    subscribe(listener: () => void): () => void {
-      listeners = [...listeners, listener];
-      return () => {
-        listeners = listeners.filter((other) => other !== listener);
-      };
-    },
+    subscribe,
 
     getState(): ThreadsState {
       const conversation = get(shown);
@@ -227,7 +229,19 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
 
     rename: (thread: string, title: string): Promise<void> => insist(client.rename(thread, title)),
 
+    /** What is live in it is stopped first. */
     async remove(thread: string): Promise<void> {
+      const conversation = kept.get(thread)?.conversation;
+      if (conversation?.getState().running) {
+        conversation.stop();
+        await new Promise<void>((resolve) => {
+          const unsubscribe = subscribe(() => {
+            if (conversation.getState().running) return;
+            unsubscribe();
+            resolve();
+          });
+        });
+      }
       await insist(client.remove({ thread }));
       drop(thread);
       if (thread === shown) switchTo(undefined);

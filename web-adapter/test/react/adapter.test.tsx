@@ -1,17 +1,17 @@
 // @vitest-environment jsdom
 import {
-  AssistantRuntimeProvider,
+  useLocalRuntime,
   type AssistantRuntime,
   type ChatModelRunOptions,
   type ChatModelRunResult,
 } from "@assistant-ui/react";
-import { act, useEffect, useState } from "react";
+import { act, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
-import { createCrewAdapter, toResult, useCrewRuntime, type CrewAdapterOptions } from "../../src/react/index.ts";
-import { fakeServer } from "../fakeServer.ts";
+import { createCrewAdapter, toResult, type LocalOptions } from "../../src/react/index.ts";
+import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-import { chat, clientOf, reads, show, until } from "./mount.tsx";
+import { chatWith, localChat as chat, clientOf, leave, reads, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 const view = (name: string): RunView => eventsOf(name).reduce(reduce, emptyRun);
@@ -69,18 +69,24 @@ describe("the generator", () => {
     expect(last.metadata?.custom).toEqual({ run: server.run });
   });
 
-  test("names the tasks to review and notes the run as soon as it exists", async () => {
+  test("asks for its options with each use", async () => {
     const { server, client } = setUp();
-    server.hold(3);
+    let options: LocalOptions = { crew: "reviewers" };
+    const adapter = createCrewAdapter(client, () => options);
+    for await (const _ of run(adapter, ask("one")));
+    options = {};
+    for await (const _ of run(adapter, ask("two")));
+    expect(server.effects).toMatchObject([{ crew: "reviewers" }, { inputs: { message: "two" } }]);
+    expect(server.effects[1]).not.toHaveProperty("crew");
+  });
+
+  test("names the tasks to review, the thread, and the run that it follows", async () => {
+    const { server, client } = setUp();
     const adapter = createCrewAdapter(client, { review: () => ["research_trends"] });
-    adapter.runs.add("r_before");
-    const reply = run(adapter, ask("x"));
-    await reply.next();
-    expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]);
-    expect(adapter.runs.list()).toEqual(["r_before", server.run]);
-    expect(adapter.runs.after(server.run)).toBe("r_before");
-    server.grow();
-    for await (const _ of reply);
+    for await (const _ of run(adapter, ask("x")));
+    expect(server.effects).toMatchObject([
+      { cmd: "start", review: ["research_trends"], thread: adapter.thread.noted(), after: "r_before" },
+    ]);
   });
 
   test.each([
@@ -98,7 +104,9 @@ describe("the generator", () => {
     })();
     await expect(reading).rejects.toBe(reason);
     await vi.waitFor(() => expect(server.effects.map(({ cmd }) => cmd)).toEqual(commands));
-    expect(server.sockets.size).toBe(0);
+    // What was stopped is heard to its end.
+    if (commands.length > 1) server.grow();
+    await vi.waitFor(() => expect(server.sockets.size).toBe(0));
   });
 
   test("Stop before the start was acknowledged cancels the run all the same", async () => {
@@ -122,6 +130,21 @@ describe("the generator", () => {
     ]);
   });
 
+  test("what could not be started is worded by the app, as any other run is", async () => {
+    const { server, client } = setUp();
+    server.weather.refused.start = "at_capacity";
+    const failures: unknown[] = [];
+    const adapter = createCrewAdapter(client, {
+      text: (view) => (view.state === "failed" ? `Error: ${view.error.message}` : "…"),
+      onError: ({ code }) => failures.push(code),
+    });
+    let last: ChatModelRunResult = {};
+    for await (last of run(adapter, ask("Coffee in Lisbon")));
+    expect(textOf(last)).toEqual(["Error: start is refused"]);
+    expect(last.content?.[0]).toMatchObject({ data: { inputs: { message: "Coffee in Lisbon" } } });
+    expect(failures).toEqual(["at_capacity"]);
+  });
+
   test("an error in the middle leaves what was written", async () => {
     const { server, client } = setUp();
     Object.assign(server.weather, { breakAfter: 6, closeCode: 4500 });
@@ -134,6 +157,154 @@ describe("the generator", () => {
 });
 
 describe("in assistant-ui's LocalRuntime", () => {
+  test("Stop while the sidecar is away is no stop yet: it is kept, and sent again when the sidecar is back", async () => {
+    const { server, client } = setUp();
+    server.hold(6);
+    const page = await chat(client);
+    page.send("hi");
+    await reads(page, "> hi", "A (running)");
+    Object.assign(server.weather, { ws: "refuse", http: "refuse" });
+    for (const socket of server.sockets) socket.drop(1006);
+    act(() => page.thread.cancelRun());
+    await until(() => expect(client.pending).toMatchObject([{ command: { cmd: "cancel" }, unconfirmed: true }]));
+    expect(page.told()).toEqual(["> hi", "A (running)"]);
+    Object.assign(server.weather, { ws: "ok", http: "ok" });
+    client.reconnect();
+    await reads(page, "> hi", "A (cancelled)");
+    expect(server.effects).toMatchObject([{ cmd: "start" }, { cmd: "cancel", run: server.run }]);
+    expect(client.pending).toEqual([]);
+  });
+
+  test("a message behind such a Stop is answered, and can be stopped itself", async () => {
+    const server = fakeServer(LOG, logOf("r_02", LOG));
+    server.hold(6);
+    server.hold(6, "r_02");
+    server.weather.refused.cancel = "unavailable";
+    const page = await chat(clientOf(server));
+    page.send("one");
+    await reads(page, "> one", "A (running)");
+    act(() => page.thread.cancelRun());
+    page.send("two");
+    await reads(page, "> one", "A (cancelled)", "> two", "A (running)");
+    delete server.weather.refused.cancel;
+    act(() => page.thread.cancelRun());
+    await reads(page, "> one", "A (cancelled)", "> two", "A (cancelled)");
+    await until(() =>
+      expect(
+        server.effects
+          .slice(2)
+          .map((effect) => "run" in effect && effect.run)
+          .sort(),
+      ).toEqual(["r_01jd", "r_02"]),
+    );
+  });
+
+  test("the result that addResult gives to a question is its answer, and the reply goes on", async () => {
+    const asking = eventsOf("waiting for an answer");
+    const { input } = asking.at(-1)!.data as { readonly input: string };
+    const seq = asking.length + 1;
+    const told = (type: string, data: object, n: number): RunEvent =>
+      ({ ...asking.at(-1)!, seq: seq + n, id: `k3f9-${seq + n}`, type, data }) as RunEvent;
+    const end = { output: "Shorter it is", tasks: [], usage: emptyRun.usage, seconds: 1, unapplied: [] };
+    const log = [
+      ...asking,
+      told("input.answered", { input, text: "Shorter" }, 0),
+      { ...told("run.completed", end, 1), final: true as const },
+    ];
+    const { server, client } = setUp(log);
+    server.hold(asking.length);
+    const page = await chat(client);
+    page.send("hi");
+    await until(() => expect(page.last().status?.type).toBe("requires-action"));
+    const part = () => page.last().content.findIndex((part) => part.type === "tool-call" && !part.result);
+    const before = page.last().content.length;
+    act(() => page.thread.getMessageByIndex(1).getMessagePartByIndex(part()).addToolResult("Shorter"));
+    await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "answer", input, text: "Shorter" }));
+    await until(() => expect(page.last().status?.type).toBe("requires-action"));
+    expect(page.last().content).toHaveLength(before);
+    server.grow();
+    await until(() => expect(page.last().status).toEqual({ type: "complete", reason: "stop" }));
+    const ids = page.last().content.flatMap((part) => (part.type === "tool-call" ? [part.toolCallId] : []));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(page.messages()).toHaveLength(2);
+    expect(page.told()[1]).toBe("Shorter it is (complete)");
+    expect(server.effects.map(({ cmd }) => cmd)).toEqual(["start", "answer"]);
+  });
+
+  test("an event, a question and the end of a run are told to the app once, StrictMode or not", async () => {
+    const { server, client } = setUp(eventsOf("waiting for an answer"));
+    const told: string[] = [];
+    const page = await chat(client, {
+      onEvent: ({ seq }) => told.push(`event ${seq}`),
+      onQuestion: ({ id }, run) => told.push(`question ${id} of ${run}`),
+      onFinish: ({ state }, { restored }) => told.push(`${state} ${restored}`),
+    });
+    page.send("hi");
+    await until(() => expect(page.last().status?.type).toBe("requires-action"));
+    const { length } = eventsOf("waiting for an answer");
+    const events = Array.from({ length }, (_, n) => `event ${n + 1}`);
+    expect(told.toSorted()).toEqual([...events, `question i_1 of ${server.run}`].toSorted());
+    await leave();
+    sessionStorage.clear();
+
+    const finished: string[] = [];
+    const other = setUp();
+    const done = await chat(other.client, {
+      onFinish: (view, { restored }) => finished.push(`${view.run} ${view.state} ${restored}`),
+    });
+    done.send("hi");
+    await reads(done, "> hi", "Up and up (complete)");
+    done.send("again");
+    await until(() => expect(done.messages()).toHaveLength(4));
+    await until(() => expect(done.last().status?.type).toBe("complete"));
+    expect(finished).toEqual([`${other.server.run} completed false`]);
+  });
+
+  test("a run that was stopped is told as ended, once it has", async () => {
+    const { server, client } = setUp(
+      eventsOf("cancelled: the task that was cut off has failed, the one that never ran stays pending"),
+    );
+    server.hold(5);
+    const finished: string[] = [];
+    const page = await chat(client, { onFinish: ({ state }) => finished.push(state) });
+    page.send("hi");
+    await until(() => expect(page.last().content.length).toBeGreaterThan(1));
+    act(() => page.thread.cancelRun());
+    await until(() => expect(page.last().status).toMatchObject({ reason: "cancelled" }));
+    expect(finished).toEqual([]);
+    server.grow();
+    await until(() => expect(finished).toEqual(["cancelled"]));
+  });
+
+  test("several threads are refused, not mixed", async () => {
+    const { server, client } = setUp();
+    const heard: string[] = [];
+    const hear = (...said: unknown[]) => void heard.push(String(said.at(-1)));
+    const listeners = process.listeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection").on("unhandledRejection", hear);
+    vi.spyOn(console, "error").mockImplementation(hear);
+    try {
+      let runtime: AssistantRuntime | undefined;
+      const page = await chatWith(() => {
+        const [{ chatModel, history }] = useState(() => createCrewAdapter(client));
+        return (runtime = useLocalRuntime(chatModel, { adapters: { history } }));
+      });
+      page.send("hi");
+      await reads(page, "> hi", "Up and up (complete)");
+      act(() => void runtime!.threads.switchToNewThread());
+      // 0.12 leaves the rejection to the page, 0.15 writes it down.
+      await until(() => expect(heard.join()).toContain("a list of threads takes useCrewRuntime(client)"));
+      act(() => void runtime!.thread.append("hello"));
+      const last = () => runtime!.thread.getState().messages.at(-1);
+      await until(() => expect(last()?.status).toMatchObject({ type: "incomplete", reason: "error" }));
+      expect(runtime!.thread.getState().messages).toHaveLength(2);
+      expect(server.effects).toHaveLength(1);
+    } finally {
+      process.removeAllListeners("unhandledRejection");
+      for (const listener of listeners) process.on("unhandledRejection", listener);
+    }
+  });
+
   test("a message becomes a run and its output the reply", async () => {
     const { client } = setUp();
     const page = await chat(client);
@@ -169,43 +340,5 @@ describe("in assistant-ui's LocalRuntime", () => {
     await reads(page, "> one", "A (cancelled)", "> two", "Up and up (complete)");
     expect(new Set(page.messages().map(({ id }) => id)).size).toBe(4);
     expect(server.effects.map(({ cmd }) => cmd).sort()).toEqual(["cancel", "start", "start"]);
-  });
-
-  test("the newest options count, and the runtime stays the same", async () => {
-    const { server, client } = setUp();
-    const seen = new Set<AssistantRuntime>();
-    let more = () => {};
-    function App() {
-      const [review, set] = useState<readonly string[]>([]);
-      more = () => set(["research_trends"]);
-      const runtime = useCrewRuntime(client, { review: () => review });
-      useEffect(() => void seen.add(runtime));
-      return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
-    }
-    await show(<App />);
-    await act(async () => more());
-    const [runtime] = seen;
-    await act(async () => runtime!.thread.append("hi"));
-    await until(() => expect(server.effects).toMatchObject([{ cmd: "start", review: ["research_trends"] }]));
-    expect(seen.size).toBe(1);
-  });
-
-  test("an option that is taken away counts no more", async () => {
-    const { server, client } = setUp();
-    let runtime: AssistantRuntime | undefined;
-    let takeAway = () => {};
-    function App() {
-      const [options, set] = useState<CrewAdapterOptions>({ crew: "reviewers" });
-      takeAway = () => set({});
-      runtime = useCrewRuntime(client, options);
-      return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
-    }
-    await show(<App />);
-    await act(async () => runtime!.thread.append("hi"));
-    await until(() => expect(server.effects).toMatchObject([{ cmd: "start", crew: "reviewers" }]));
-    await act(async () => takeAway());
-    await act(async () => runtime!.thread.append("again"));
-    await until(() => expect(server.effects).toHaveLength(2));
-    expect(server.effects[1]).not.toHaveProperty("crew");
   });
 });

@@ -1,11 +1,11 @@
 // @vitest-environment jsdom
 import { act } from "react";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { CrewClient, RunEvent } from "../../src/index.ts";
 import { conversation, createCrewAdapter, type CrewAdapter } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-import { chat, clientOf, edit, leave, reads, until } from "./mount.tsx";
+import { localChat as chat, clientOf, edit, leave, reads, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 const SECOND = logOf("r_02", LOG);
@@ -16,9 +16,9 @@ function setUp(...logs: readonly (readonly RunEvent[])[]) {
   return { server, client: clientOf(server) };
 }
 
-/** Notes these runs as an earlier page would have. */
-function remember(client: CrewClient, ...runs: readonly string[]): void {
-  runs.forEach((run, n) => (client.storage?.() ?? sessionStorage).setItem(`crew.runs/${run}`, String(n)));
+/** Has these runs in the tab's thread, as an earlier page would. */
+function remember(server: ReturnType<typeof fakeServer>, client: CrewClient, ...runs: readonly string[]): void {
+  server.remember(conversation(client).id(), ...runs);
 }
 
 describe("loading", () => {
@@ -29,7 +29,7 @@ describe("loading", () => {
 
   test("tells a finished run from its log: the brief and the reply", async () => {
     const { server, client } = setUp();
-    remember(client, server.run);
+    remember(server, client, server.run);
     expect(await texts(createCrewAdapter(client))).toEqual({
       told: [
         ["user", { type: "text", text: "Coffee in Lisbon" }],
@@ -41,30 +41,101 @@ describe("loading", () => {
     expect(server.sockets.size).toBe(0);
   });
 
-  test("says once that runs are gone which the sidecar no longer keeps, and asks for them no more", async () => {
+  test("asks for nothing where nothing was said yet, and keeps what the page begins with", async () => {
     const { server, client } = setUp();
-    remember(client, "r_gone", "r_gone_too", server.run);
-    const { messages } = await createCrewAdapter(client).history.load();
-    expect(messages.map(({ message: { role } }) => role)).toEqual(["assistant", "user", "assistant"]);
-    expect(messages[0]?.message.status).toMatchObject({ type: "incomplete", reason: "error" });
-    expect(messages[0]?.message.metadata.custom["error"]).toMatchObject({ code: "unknown_run" });
-    expect(conversation(client).list()).toEqual([server.run]);
-    expect(server.requests).toHaveLength(3);
-    const again = await createCrewAdapter(client).history.load();
-    expect(again.messages).toHaveLength(2);
+    const initialMessages = [{ role: "assistant", content: "Welcome!" }] as const;
+    const before = vi.fn(server.options.fetch);
+    const page = createCrewAdapter(clientOf(server, { fetch: before }), { initialMessages });
+    expect((await texts(page)).told).toEqual([["assistant", { type: "text", text: "Welcome!" }]]);
+    expect(before).not.toHaveBeenCalled();
+    remember(server, client, server.run);
+    const again = await texts(createCrewAdapter(client, { initialMessages }));
+    expect(again.told.map(([role]) => role)).toEqual(["assistant", "user", "assistant"]);
   });
 
-  test("gives the empty page, and forgets nothing, when no sidecar answers in time", async () => {
+  test("says in its place what the sidecar no longer keeps, and tells the rest", async () => {
     const { server, client } = setUp();
+    remember(server, client, "r_gone", server.run);
+    const lost: string[] = [];
+    const adapter = createCrewAdapter(client, { onError: ({ code }) => lost.push(code) });
+    const { messages, headId } = await adapter.history.load();
+    expect(messages.map(({ message: { role, id } }) => [role, id])).toEqual([
+      ["user", "r_gone-brief"],
+      ["assistant", "r_gone"],
+      ["user", "r_01jd-brief"],
+      ["assistant", "r_01jd"],
+    ]);
+    expect(headId).toBe("r_01jd");
+    expect(messages[1]?.message).toMatchObject({
+      status: { type: "incomplete", reason: "error", error: "no such run" },
+      metadata: { custom: { run: "r_gone", error: { code: "unknown_run" } } },
+    });
+    expect(lost).toEqual(["unknown_run"]);
+  });
+
+  test("says that no sidecar answers, and forgets nothing", async () => {
+    const { server, client } = setUp();
+    remember(server, client, server.run);
+    const { http } = server.weather;
     Object.assign(server.weather, { ws: "refuse", http: "refuse" });
-    remember(client, server.run);
-    expect(await texts(createCrewAdapter(client, { patience: 30 }))).toEqual({ told: [], unstable_resume: false });
-    expect(conversation(client).list()).toEqual([server.run]);
+    const { messages } = await createCrewAdapter(client, { patience: 30 }).history.load();
+    expect(messages).toHaveLength(1);
+    expect(messages[0]?.message).toMatchObject({
+      role: "assistant",
+      status: { type: "incomplete", reason: "error" },
+      metadata: { custom: { error: { code: "unreachable" } } },
+    });
+    Object.assign(server.weather, { ws: "ok", http });
+    expect((await texts(createCrewAdapter(client))).told).toHaveLength(2);
+  });
+
+  test("tells the newest first: what takes too long is what is older", async () => {
+    const logs = Array.from({ length: 6 }, (_, n) => logOf(`r_${n}`, LOG));
+    const { server, client } = setUp(...logs);
+    remember(server, client, ...logs.map(([event]) => event!.run));
+    let asked = 0;
+    const follow: CrewClient["follow"] = (run, options) =>
+      client.follow(asked++ < 4 ? run : (server.hold(3, run), run), options);
+    const { messages } = await createCrewAdapter({ ...client, follow }, { patience: 60 }).history.load();
+    const codes = messages
+      .filter(({ message: { role } }) => role === "assistant")
+      .map(({ message }) => (message.metadata?.custom["error"] as { code: string } | undefined)?.code);
+    expect(codes).toEqual(["lost", "lost", undefined, undefined, undefined, undefined]);
+  });
+
+  test("lets pass what is no fault of the sidecar's", async () => {
+    const { server, client } = setUp();
+    remember(server, client, server.run);
+    const adapter = createCrewAdapter(client, {
+      toText() {
+        throw new TypeError("message.trim is not a function");
+      },
+    });
+    await expect(adapter.history.load()).rejects.toThrow("message.trim is not a function");
+  });
+
+  test("tells the app of each run that has ended meanwhile, and of an open question", async () => {
+    const asking = logOf("r_02", eventsOf("waiting for an answer"));
+    const { server, client } = setUp(LOG, asking);
+    server.sayWhenLive();
+    remember(server, client, server.run, "r_02");
+    const told: unknown[] = [];
+    const adapter = createCrewAdapter(client, {
+      onFinish: (view, about) => told.push([view.run, view.state, about]),
+      onQuestion: ({ id }, run) => told.push([run, id]),
+      onEvent: ({ type }) => told.push(type),
+    });
+    await adapter.history.load();
+    await adapter.history.load().catch(() => {});
+    expect(told).toEqual([
+      [server.run, "completed", { restored: true }],
+      ["r_02", "i_1"],
+    ]);
   });
 
   test("words the brief as the page does", async () => {
     const { server, client } = setUp();
-    remember(client, server.run);
+    remember(server, client, server.run);
     const history = createCrewAdapter(client, {
       toText: (inputs) => Object.keys(inputs).join(),
       toResult: () => ({ content: [{ type: "text", text: "!" }] }),
@@ -81,7 +152,7 @@ describe("in assistant-ui's LocalRuntime", () => {
     const { server, client } = setUp(LOG, SECOND);
     server.hold(6, "r_02");
     server.sayWhenLive();
-    remember(client, server.run, "r_02");
+    remember(server, client, server.run, "r_02");
     const page = await chat(client);
     const brief = "> Coffee in Lisbon";
     await reads(page, brief, "Up and up (complete)", brief, "A (running)");
@@ -99,7 +170,7 @@ describe("in assistant-ui's LocalRuntime", () => {
     const { server, client } = setUp();
     server.hold(6);
     server.sayWhenLive();
-    remember(client, server.run);
+    remember(server, client, server.run);
     const page = await chat(client);
     await until(() => expect(page.thread.getState().isRunning).toBe(true));
     act(() => page.thread.cancelRun());
@@ -111,7 +182,7 @@ describe("in assistant-ui's LocalRuntime", () => {
     const { server, client } = setUp();
     server.hold(6);
     server.sayWhenLive();
-    remember(client, server.run);
+    remember(server, client, server.run);
     const page = await chat(client);
     await until(() => expect(page.told().at(-1)).toBe("A (running)"));
     page.send("two");
@@ -119,12 +190,25 @@ describe("in assistant-ui's LocalRuntime", () => {
     expect(server.effects).toMatchObject([{ cmd: "modify", run: server.run, instruction: "two" }]);
   });
 
-  test("a message is noted, so that the next page finds it", async () => {
+  test("a message is in the tab's thread, so that the next page finds it", async () => {
     const { server, client } = setUp();
     const page = await chat(client);
     page.send("hi");
     await until(() => expect(page.last().status?.type).toBe("complete"));
-    expect(conversation(client).list()).toEqual([server.run]);
+    expect(server.threads.get(conversation(client).id())?.runs.map(({ run }) => run)).toEqual([server.run]);
+  });
+
+  test("a run that was gone on with is read once", async () => {
+    const { server, client } = setUp();
+    server.hold(6);
+    server.sayWhenLive();
+    remember(server, client, server.run);
+    const page = await chat(client);
+    await until(() => expect(page.told().at(-1)).toBe("A (running)"));
+    const cursors = server.requests.flatMap(({ after, run }) =>
+      run === server.run && after !== undefined ? [after] : [],
+    );
+    expect(cursors).toEqual([null, LOG[5]!.id]);
   });
 
   test("what was said to a live run is a message again after a reload, what was said elsewhere is none", async () => {
@@ -148,7 +232,10 @@ describe("in assistant-ui's LocalRuntime", () => {
     await leave();
 
     const log = [...LOG.slice(0, 6), said(id, 0), said("1-2-3-4", 1), ...LOG.slice(6)];
-    const page = await chat(clientOf(fakeServer(log)));
+    const later = fakeServer(log);
+    const next = clientOf(later);
+    remember(later, next, later.run);
+    const page = await chat(next);
     await reads(page, "> Coffee in Lisbon", "> Mention the harbour", "Up and up (complete)");
   });
 
@@ -235,7 +322,7 @@ describe("two tabs that share a storage", () => {
     server.hold(6, "r_02");
     server.sayWhenLive();
     const client = clientOf(server, { storage });
-    remember(client, server.run, "r_02");
+    remember(server, client, server.run, "r_02");
     const page = await chat(client);
     const brief = "> Coffee in Lisbon";
     await reads(page, brief, brief, "A (running)");

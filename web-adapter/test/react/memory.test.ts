@@ -1,73 +1,65 @@
 // @vitest-environment jsdom
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { conversation } from "../../src/react/index.ts";
 
-const storage = () => sessionStorage;
-const runs = conversation({ storage });
+const here = { url: "http://one.test", storage: () => sessionStorage };
 
-beforeEach(() => {
-  sessionStorage.clear();
-  vi.useFakeTimers();
-});
-afterEach(() => vi.useRealTimers());
+beforeEach(() => sessionStorage.clear());
 
-/** Adds them one after the other, a millisecond apart. */
-function add(...ids: readonly string[]): void {
-  for (const id of ids) {
-    runs.add(id);
-    vi.advanceTimersByTime(1);
-  }
-}
-
-describe("the memory of runs", () => {
-  test("keeps them in order, each with the run it branches off from", () => {
-    expect(runs.list()).toEqual([]);
-    add("r_b");
-    runs.add("r_a", "r_b");
-    vi.advanceTimersByTime(1);
-    runs.add("r_0", "");
-    expect(runs.list()).toEqual(["r_b", "r_a", "r_0"]);
-    expect(runs.after("r_0")).toBe("");
-    expect([runs.after("r_b"), runs.after("r_a"), runs.after("r_c")]).toEqual([undefined, "r_b", undefined]);
+describe("the conversation that a tab is in", () => {
+  test("is none before something is said, and then one that another page of the tab finds", () => {
+    expect(conversation(here).noted()).toBeUndefined();
+    const id = conversation(here).id();
+    expect(id).toMatch(/^t_[\w.:-]{1,62}$/);
+    expect([conversation(here).id(), conversation(here).noted()]).toEqual([id, id]);
   });
 
-  test("keeps no more than the newest 20", () => {
-    add(...Array.from({ length: 25 }, (_, n) => `r_${n}`));
-    expect(runs.list()).toEqual(Array.from({ length: 20 }, (_, n) => `r_${n + 5}`));
-    expect(sessionStorage).toHaveLength(20);
+  test("is another one once it was cleared", () => {
+    const one = conversation(here);
+    const id = one.id();
+    conversation(here).clear();
+    expect(one.noted()).toBeUndefined();
+    expect(one.id()).not.toBe(id);
   });
 
-  test("forgets one, or all of them for a new conversation, and nothing else", () => {
+  test("is another one at each sidecar and under each name, and clearing one leaves the others alone", () => {
+    const all = [
+      conversation(here),
+      conversation({ ...here, url: "http://two.test" }),
+      conversation(here, "a"),
+      conversation(here, "a/b"),
+    ];
     sessionStorage.setItem("somebody else's", "1");
-    const other = conversation({ storage }, "other");
-    other.add("r_x");
-    add("r_1", "r_2", "r_3");
-    runs.forget("r_2");
-    expect(runs.list()).toEqual(["r_1", "r_3"]);
-    runs.clear();
-    expect(runs.list()).toEqual([]);
-    expect(other.list()).toEqual(["r_x"]);
+    const ids = all.map((one) => one.id());
+    expect(new Set(ids).size).toBe(4);
+    all[2]!.clear();
+    expect(all.map((one) => one.noted())).toEqual([ids[0], ids[1], undefined, ids[3]]);
     expect(sessionStorage.getItem("somebody else's")).toBe("1");
   });
 
-  test("shares a storage with another page without writing over it", () => {
-    const elsewhere = conversation({ storage });
-    add("r_1");
-    const before = elsewhere.list();
-    add("r_2");
-    elsewhere.add("r_3", before.at(-1));
-    expect(runs.list()).toEqual(["r_1", "r_2", "r_3"]);
-  });
-
-  test("does without a storage that is blocked", () => {
+  test("is the same as long as the page is there, where the storage is blocked or full", () => {
     const blocked = conversation({
+      ...here,
       storage() {
         throw new DOMException("no", "SecurityError");
       },
     });
-    blocked.add("r_1");
-    blocked.clear();
-    expect(blocked.list()).toEqual([]);
-    expect(blocked.after("r_1")).toBeUndefined();
+    const full = conversation({
+      ...here,
+      storage: () =>
+        ({
+          getItem: () => null,
+          setItem() {
+            throw new DOMException("full", "QuotaExceededError");
+          },
+          removeItem: () => {},
+        }) as unknown as Storage,
+    });
+    for (const one of [blocked, full]) {
+      const id = one.id();
+      expect(one.id()).toBe(id);
+      one.clear();
+      expect(one.id()).not.toBe(id);
+    }
   });
 });

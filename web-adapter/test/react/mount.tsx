@@ -3,7 +3,12 @@ import { act, StrictMode, useState, type ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createCrewClient, type CrewClient, type CrewClientOptions } from "../../src/index.ts";
-import { createCrewAdapter, useCrewRuntime, type CrewAdapterOptions } from "../../src/react/index.ts";
+import {
+  createCrewAdapter,
+  useCrewRuntime,
+  type CrewAdapterOptions,
+  type CrewRuntimeOptions,
+} from "../../src/react/index.ts";
 import type { fakeServer } from "../fakeServer.ts";
 
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
@@ -37,7 +42,7 @@ export async function leave(): Promise<void> {
 }
 
 /** A chat page with the runtime of the README. */
-export const chat = (client: CrewClient, options?: CrewAdapterOptions): Promise<Chat> =>
+export const chat = (client: CrewClient, options?: CrewRuntimeOptions): Promise<Chat> =>
   chatWith(() => useCrewRuntime(client, options));
 
 /** The same, with the adapter for a LocalRuntime. */
@@ -47,17 +52,18 @@ export const localChat = (client: CrewClient, options?: CrewAdapterOptions): Pro
     return useLocalRuntime(chatModel, { adapters: { history } });
   });
 
-async function chatWith(useRuntime: () => AssistantRuntime): Promise<Chat> {
+export async function chatWith(useRuntime: () => AssistantRuntime): Promise<Chat> {
   let runtime: AssistantRuntime | undefined;
   function App() {
     runtime = useRuntime();
     return <AssistantRuntimeProvider runtime={runtime}>{null}</AssistantRuntimeProvider>;
   }
   await show(<App />);
-  const { thread } = runtime!;
+  const { thread, threads } = runtime!;
   const messages = () => thread.getState().messages;
   return {
     thread,
+    threads,
     messages,
     last: () => messages().at(-1)!,
     send: (text) => act(() => thread.append(text)),
@@ -73,6 +79,7 @@ async function chatWith(useRuntime: () => AssistantRuntime): Promise<Chat> {
 
 export interface Chat {
   readonly thread: AssistantRuntime["thread"];
+  readonly threads: AssistantRuntime["threads"];
   messages(): ReturnType<AssistantRuntime["thread"]["getState"]>["messages"];
   last(): ReturnType<Chat["messages"]>[number];
   send(text: string): void;

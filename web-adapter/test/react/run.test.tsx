@@ -1,22 +1,22 @@
 // @vitest-environment jsdom
 import { act, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
-import type { CrewClient, RunEvent } from "../../src/index.ts";
+import { emptyRun, reduce, type CrewClient, type RunEvent, type RunSnapshot, type RunView } from "../../src/index.ts";
 import { useCrewRun, type CrewRun } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
-import { eventsOf } from "../vectors.ts";
+import { eventsOf, snapshotOf } from "../vectors.ts";
 import { clientOf, leave, show, until } from "./mount.tsx";
 
 const LOG = eventsOf("completed");
 
 /** A component that follows a run; `seen` has each of its renders. */
-async function follow(client: CrewClient, run: string | null) {
+async function follow(client: CrewClient, run: string | null, initial?: RunView | RunSnapshot) {
   const seen: CrewRun[] = [];
   let turnTo: (other: string | null) => Promise<void> = async () => {};
   function Run() {
     const [of, set] = useState(run);
     turnTo = (other) => act(async () => set(other));
-    seen.push(useCrewRun(client, of));
+    seen.push(useCrewRun(client, of, initial));
     return null;
   }
   await show(<Run />);
@@ -34,6 +34,13 @@ describe("useCrewRun", () => {
     const { last } = await follow(client, null);
     expect(last()).toEqual({ state: "idle" });
     expect(server.requests).toEqual([]);
+  });
+
+  test("is loading until something was heard: a finished run is never shown as one that waits", async () => {
+    const { server, client } = setUp();
+    const { seen, last } = await follow(client, server.run);
+    await until(() => expect(last().state).toBe("completed"));
+    expect([...new Set(seen.map(({ state }) => state))]).toEqual(["loading", "completed"]);
   });
 
   test("tells a run to its end, with few renders", async () => {
@@ -67,6 +74,7 @@ describe("useCrewRun", () => {
     await turnTo("r_02");
     await until(() => expect(last()).toMatchObject({ state: "waiting", run: "r_02" }));
     expect(seen.slice(before).map(({ state }) => state)).not.toContain("completed");
+    expect(seen[before]).toMatchObject({ state: "loading", question: null });
     await turnTo(null);
     expect(last()).toEqual({ state: "idle" });
   });
@@ -121,5 +129,61 @@ describe("useCrewRun", () => {
     await until(() => expect(last()).toMatchObject({ seq: 4, latency: null }));
     server.grow(5);
     await until(() => expect(last()).toMatchObject({ seq: 5, latency: 250 }));
+  });
+
+  describe("with what is known already", () => {
+    const MIDDLE = eventsOf("running in the middle of a reply, after two tool calls");
+    const whole = MIDDLE.reduce(reduce, emptyRun);
+    const snapshot = snapshotOf("running in the middle of a reply, after two tool calls");
+
+    test("shows a snapshot at once, and nothing older than it until the log has caught up", async () => {
+      const { server, client } = setUp(MIDDLE);
+      server.hold(3);
+      const { seen, last } = await follow(client, server.run, snapshot);
+      expect(last()).toMatchObject({ state: "running", id: null, inputs: snapshot.inputs, connection: "open" });
+      server.sayWhenLive();
+      server.grow();
+      await until(() => expect(last()).toMatchObject({ id: whole.id, tasks: whole.tasks }));
+      const told = seen.flatMap((run) => ("seq" in run ? run.seq : []));
+      expect(new Set(told)).toEqual(new Set([0, whole.seq]));
+    });
+
+    test("shows a run's end although it was never said to be live", async () => {
+      const { server, client } = setUp();
+      const { seen, last } = await follow(client, server.run, snapshotOf("completed"));
+      await until(() => expect(last()).toMatchObject({ state: "completed", seq: LOG.at(-1)!.seq }));
+      expect(new Set(seen.map(({ state }) => state))).toEqual(new Set(["completed"]));
+    });
+
+    test("goes on from a view behind its cursor", async () => {
+      const { server, client } = setUp();
+      const { last } = await follow(client, server.run, LOG.slice(0, 6).reduce(reduce, emptyRun));
+      await until(() => expect(last()).toEqual(expect.objectContaining({ state: "completed", output: "Up and up" })));
+      expect(new Set(server.requests.map(({ after }) => after))).toEqual(new Set([LOG[5]!.id]));
+    });
+
+    test("does not take it for another run", async () => {
+      const { client } = setUp();
+      const { seen } = await follow(client, "r_nobody", snapshot);
+      expect(seen[0]).toMatchObject({ state: "loading" });
+    });
+  });
+
+  test("takes nothing of a run that it has turned away from, however late that comes", async () => {
+    const { server, client } = setUp();
+    let late = () => {};
+    const slow = async function* () {
+      yield* LOG.slice(0, 4);
+      await new Promise<void>((resolve) => (late = resolve));
+      yield LOG[4]!;
+    };
+    const { seen, last, turnTo } = await follow({ ...client, follow: slow }, server.run);
+    await until(() => expect(last()).toMatchObject({ seq: 4 }));
+    await turnTo(null);
+    await act(async () => late());
+    await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    const before = seen.length;
+    await turnTo(server.run);
+    expect(seen[before]).toMatchObject({ seq: 4 });
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { CrewAdapterOptions } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-import { chat, clientOf, edit, leave, reads, until, type Chat } from "./mount.tsx";
+import { localChat as chat, clientOf, edit, leave, reads, until, type Chat } from "./mount.tsx";
 
 const FIRST = eventsOf("completed");
 const SECOND = logOf("r_02", FIRST);
@@ -78,12 +78,15 @@ describe("a message while a run is live", () => {
     expect(done()).toEqual(["start", "start"]);
   });
 
-  test("is told why it was refused, when it was", async () => {
+  test("is told why it was refused, when it was, and the live run is told on to its end", async () => {
     const { server, page } = await setUp();
     server.weather.refused.modify = "too_large";
     page.send("two");
-    await reads(page, "> one", "A (cancelled)", "> two", " (error)");
-    expect(page.last().metadata.custom["error"]).toEqual({ code: "too_large", message: "modify is refused" });
+    await reads(page, "> one", "A (cancelled)", "> two", "modify is refused|A (running)");
+    server.grow();
+    await reads(page, "> one", "A (cancelled)", "> two", "modify is refused|Up and up (error)");
+    expect(page.last().status).toMatchObject({ error: "modify is refused" });
+    expect(page.last().metadata.custom).toMatchObject({ error: { code: "too_large" } });
   });
 
   test("and another one: all go to the same run", async () => {
@@ -183,6 +186,8 @@ describe.each(["steer", "queue", "interrupt", "reject"] as const)("after a secon
     await second(page);
     const before = done();
     await leave();
+    // What was interrupted is heard to its end.
+    if (whileLive === "interrupt") server.grow();
     await vi.waitFor(() => expect(server.lines.size).toBe(0));
     expect(done()).toEqual(before);
   });

@@ -89,8 +89,7 @@ function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
 /** A row that moves with its run. */
 function Live({ run }: { readonly run: Snapshot }) {
   const view = useCrewRun(crew, run.run);
-  const heard = view.state !== "idle" && view.state !== "refused" && view.seq > 0;
-  return <Row run={heard ? { ...run, state: view.state, tasks: view.tasks } : run} />;
+  return <Row run={"tasks" in view ? { ...run, state: view.state, tasks: view.tasks } : run} />;
 }
 
 function Row({ run }: { readonly run: Snapshot }) {

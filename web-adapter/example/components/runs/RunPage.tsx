@@ -28,6 +28,8 @@ export function RunPage({ run }: { readonly run: string }) {
         </p>
         {view.state === "refused" ? (
           <Refused error={view.error} />
+        ) : view.state === "loading" ? (
+          <p className="soft">Looking…</p>
         ) : (
           view.state !== "idle" && <Run id={run} view={view} />
         )}
