@@ -25,8 +25,10 @@ from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
 from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
+from sidecar.threads import threads_in_terminal
 
 _FORCED_EXIT: Final = 130
+_MOST_LISTED: Final = 10_000
 _FLAGS: Final = tuple(setting for setting in SETTINGS if setting.flag)
 
 
@@ -49,7 +51,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _on_loop(compare(settings, arguments))
         if arguments.command == "run":
             brief, url, review = arguments.brief, arguments.url, arguments.review
-            return _on_loop(run_in_terminal(settings, brief, url=url, review=review))
+            thread = arguments.thread
+            run = run_in_terminal(settings, brief, url=url, review=review, thread=thread)
+            return _on_loop(run)
+        if arguments.command == "threads":
+            return _on_loop(
+                threads_in_terminal(
+                    settings,
+                    url=arguments.url,
+                    limit=arguments.limit,
+                    delete=arguments.delete,
+                    rename=arguments.rename and tuple(arguments.rename),
+                )
+            )
         return _on_loop(_serve(settings))
     except (SettingsError, StoreError, CommandError, Disconnected) as error:
         print(f"sidecar: {error}", file=sys.stderr)
@@ -100,6 +114,17 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     run.add_argument(
         "--review", action="append", default=[], metavar="TASK", help="ask me about this task"
     )
+    run.add_argument(
+        "--thread", metavar="ID", help="go on with this conversation, or begin it: any name"
+    )
+    threads = commands.add_parser(
+        "threads", parents=[flags], help="list the conversations of runs, rename or delete one"
+    )
+    threads.add_argument("--url", help="a sidecar that runs elsewhere")
+    threads.add_argument("--limit", type=_count, default=50, metavar="N", help="how many (50)")
+    change = threads.add_mutually_exclusive_group()
+    change.add_argument("--delete", metavar="ID", help="forget this one and its runs")
+    change.add_argument("--rename", nargs=2, metavar=("ID", "TITLE"), help="give it another title")
     add_arguments(
         commands.add_parser("compare", help="measure WebSocket against SSE, side by side")
     )
@@ -109,6 +134,12 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     examine.add_argument("--json", action="store_true", help="as JSON, for a program")
     commands.add_parser("settings", help="list all settings, as a Markdown table")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_LISTED:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {_MOST_LISTED}, not {text}")
+    return int(text)
 
 
 def _unknown(word: str, prog: str) -> str:

@@ -42,7 +42,12 @@ ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the ot
 
 
 async def run_in_terminal(
-    settings: Settings, brief: str, *, url: str | None, review: Sequence[str]
+    settings: Settings,
+    brief: str,
+    *,
+    url: str | None,
+    review: Sequence[str],
+    thread: str | None = None,
 ) -> int:
     """The exit code: 0 completed, 130 cancelled, 1 anything else.
 
@@ -55,22 +60,27 @@ async def run_in_terminal(
         )
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
-    async with _sidecar(settings, url, console) as address, CrewClient(address) as crew:
-        run = await crew.start({"message": brief}, review=review)
+    async with _sidecar(settings, url, console, thread) as address, CrewClient(address) as crew:
+        run = await crew.start({"message": brief}, review=review, thread=thread)
         last = await _Session(crew, run, console).follow()
+        if thread is not None:
+            console.print(f"[dim]thread {thread}[/dim]")
     if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
         print(last["data"]["output"])
     return _EXIT_CODES.get(last["type"], 1)
 
 
 @contextlib.asynccontextmanager
-async def _sidecar(settings: Settings, url: str | None, console: Console) -> AsyncIterator[str]:
+async def _sidecar(
+    settings: Settings, url: str | None, console: Console, thread: str | None
+) -> AsyncIterator[str]:
     """The sidecar that runs already, or one of our own for as long as this run takes."""
     address = url or settings.url
     if url is not None or await _answers(address):
         yield address
         return
-    console.print("[dim]no sidecar is running; this run gets one of its own[/dim]")
+    ends = ", with which its thread ends" if thread else ""
+    console.print(f"[dim]no sidecar is running; this run gets one of its own{ends}[/dim]")
     with tempfile.TemporaryDirectory(prefix="crew-sidecar-") as data:
         own = replace(settings, port=0, data=Path(data), log="memory")
         async with Gateway(own) as gateway:

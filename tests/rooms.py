@@ -24,7 +24,7 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
-    {"terminal", "compare", "doctor"},
+    {"terminal", "threads", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
     {

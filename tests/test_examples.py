@@ -91,6 +91,14 @@ def test_a_script_answers_what_the_crew_asks(sidecar: Sidecar) -> None:
     assert "run.completed after 2 questions" in said
 
 
+def test_a_conversation_has_a_second_turn_that_knows_of_the_first(sidecar: Sidecar) -> None:
+    [command] = commands(EXAMPLES / "conversation.py")
+    first, second = shell(command, CREW_URL=sidecar.url).split("=== make it shorter")
+    assert "You asked before" not in first
+    assert second.count("You asked before: a tea shop opens in Lisbon.") == 3
+    assert "“a tea shop opens in Lisbon” has 2 runs: t_" in second
+
+
 async def test_curl_hangs_up_in_the_middle_and_misses_nothing(sidecar: Sidecar) -> None:
     [command] = commands(EXAMPLES / "sse.sh")
     said = shell(command, CREW_URL=sidecar.url)

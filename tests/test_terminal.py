@@ -31,10 +31,10 @@ from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 class Terminal:
     """A program on a terminal of its own: type at it, wait for what it shows."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
+    def __init__(self, *arguments: str, command: str = "run", **environ: str) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "run", *arguments],
+            [sys.executable, "-m", "sidecar", command, *arguments],
             cwd=ROOT,
             env=clean_environment(TERM="xterm", COLUMNS="100", **environ),
             stdin=slave,

@@ -15,6 +15,16 @@ from __future__ import annotations
 
 from sidecar.client.client import CrewClient
 from sidecar.client.reach import Disconnected, Frame, Kind
+from sidecar.client.rest import ThreadInfo, ThreadPage, ThreadRuns
 from sidecar.client.sse_parser import SseParser
 
-__all__ = ["CrewClient", "Disconnected", "Frame", "Kind", "SseParser"]
+__all__ = [
+    "CrewClient",
+    "Disconnected",
+    "Frame",
+    "Kind",
+    "SseParser",
+    "ThreadInfo",
+    "ThreadPage",
+    "ThreadRuns",
+]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from typing import Any, overload
 
 from sidecar.client.commands import Commands
 from sidecar.client.follow import Follower
 from sidecar.client.reach import Frame, Kind, Mode, Reach, refusal
+from sidecar.client.rest import Rest, ThreadInfo, ThreadPage, ThreadRuns
 
 __all__ = ["CrewClient"]
 
@@ -35,6 +36,7 @@ class CrewClient:
         self.url = url.rstrip("/")
         self._reach = Reach(self.url, transport, patience=patience, silence=silence, probe=probe)
         self._commands = Commands(self._reach)
+        self._rest = Rest(self._reach)
 
     async def __aenter__(self) -> CrewClient:
         self._reach.open()
@@ -54,16 +56,27 @@ class CrewClient:
         *,
         crew: str | None = None,
         review: Sequence[str] = (),
+        thread: str | None = None,
+        title: str | None = None,
+        after: str | None = None,
+        parallel: bool = False,
     ) -> str:
         """Queue a run and return its id; `review` names the tasks to be asked about.
 
-        Raises CommandError as the sidecar refuses.
+        `thread` is the conversation that it belongs to, which its first run makes, with `title` if
+        there is one. It follows the run `after`, "" for none of them, else the newest; `parallel`
+        lets it begin while another one of the thread is live. Raises CommandError as the sidecar
+        refuses.
         """
-        fields: dict[str, Any] = {"inputs": inputs or {}}
-        if crew is not None:
-            fields["crew"] = crew
+        chosen = {"crew": crew, "thread": thread, "title": title, "after": after}
+        fields: dict[str, Any] = {
+            name: value for name, value in chosen.items() if value is not None
+        }
         if review:
             fields["review"] = list(review)
+        if parallel:
+            fields["parallel"] = True
+        fields["inputs"] = inputs or {}
         return str((await self.command("start", **fields))["run"])
 
     async def cancel(self, run: str, reason: str | None = None) -> Frame:
@@ -95,6 +108,32 @@ class CrewClient:
             fields["state"] = state
         result: list[Frame] = (await self.command("list", **fields))["result"]["runs"]
         return result
+
+    async def threads(self, *, limit: int = 50, before: str | None = None) -> ThreadPage:
+        """Conversations, those updated last first; `before` is the `next` of the page before."""
+        query = {"limit": str(limit), **({} if before is None else {"before": before})}
+        page: ThreadPage = await self._rest.get("threads", **query)
+        return page
+
+    async def thread(self, thread: str) -> ThreadRuns:
+        """One conversation with its runs. Raises CommandError `unknown_thread`."""
+        found: ThreadRuns = await self._rest.get("threads", thread)
+        return found
+
+    async def rename(self, thread: str, title: str) -> ThreadInfo:
+        renamed: ThreadInfo = await self._rest.patch("threads", thread, title=title)
+        return renamed
+
+    @overload
+    async def delete(self, *, thread: str) -> None: ...
+    @overload
+    async def delete(self, *, run: str) -> None: ...
+    async def delete(self, *, thread: str = "", run: str = "") -> None:
+        """Forget a finished run, or a conversation and its runs, with all their files.
+
+        Raises CommandError, `illegal_state` while one of them is live.
+        """
+        await (self._rest.delete("threads", thread) if thread else self._rest.delete("runs", run))
 
     async def command(self, cmd: str, *, id: str | None = None, **fields: Any) -> Frame:
         """Send one command and return its ack.

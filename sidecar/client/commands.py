@@ -42,9 +42,7 @@ class Commands:
             except UNREACHED:
                 by_link = mode == "ws" or (mode == "auto" and not by_link)
                 await asyncio.sleep(backoff(failures))
-        raise Disconnected(
-            f"no answer from {self._reach.url}; is the sidecar running? `make serve`"
-        )
+        raise Disconnected.at(self._reach.url)
 
     async def _ask_link(self, body: Frame) -> Frame:
         link = self._link

@@ -47,6 +47,10 @@ _MAX_MESSAGE: Final = 16 * 1024 * 1024
 class Disconnected(Exception):
     """The sidecar could not be reached for as long as the client was willing to try."""
 
+    @classmethod
+    def at(cls, url: str) -> Disconnected:
+        return cls(f"no answer from {url}; is the sidecar running? `make serve`")
+
 
 def backoff(failures: int, *, base: float = 0.1, most: float = 5.0) -> float:
     """Seconds to wait after `failures` in a row: full jitter, so that clients don't come in step.

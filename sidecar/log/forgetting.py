@@ -107,7 +107,10 @@ class Forgetting:
                     self._due.set()
             if oldest is None or not oldest.bare:
                 return
-            await asyncio.wait({self._told(oldest.run)})
+            removal = self._told(oldest.run)
+            await asyncio.wait({removal})
+            if removal.cancelled():
+                return
             with self._transaction() as db:
                 db.execute("DELETE FROM runs WHERE key = ?", (oldest.key,))
 

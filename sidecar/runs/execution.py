@@ -88,8 +88,6 @@ class Execution:
         )
         self.controls = Controls(self.recorder, self._order, input_timeout=spec["input_timeout"])
         self.place = slots.place(self._go_on)
-        self.over = asyncio.Event()
-        """Set by its owner, once nothing of it goes on any more."""
         self._held: list[Order] = []
         """Those of `_GOING_ON` that wait for the slot: an answer or expiry, then one resume."""
         self._pool = pool

@@ -96,6 +96,7 @@ class Supervisor:
         self._chores = Tasks()
         store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
+        """Those without a final event: they leave in the very step in which it is stored."""
         self.threads = Threads(store, self._live, folder, self._newer)
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
@@ -377,7 +378,6 @@ class Supervisor:
         finally:
             del self._live[execution.run.id]
             self._folder.tidy(execution.run.id)
-            execution.over.set()
 
     def _forget(self, runs: Sequence[str]) -> asyncio.Future[None]:
         """A run's files go with its log; in a thread, since nobody knows how many there are."""

@@ -73,7 +73,7 @@ class Threads:
         found = await self._store.threads(limit=limit + 1, before=before)
         if found is None:
             raise _unknown(str(before))
-        live = {e.run.thread: e for e in self._live.values() if e.run.live}
+        live = {execution.run.thread: execution for execution in self._live.values()}
         shown = [self._shown(one, live.get(one.thread)) for one in found[:limit]]
         return {"threads": shown, "next": found[limit - 1].thread if len(found) > limit else None}
 
@@ -97,15 +97,15 @@ class Threads:
         """With all its runs and their files. Raises CommandError `unknown_thread`, and
         `illegal_state` while one is live."""
         await self._find(thread)
-        for execution in [e for e in self._live.values() if e.run.thread == thread]:
-            await _ended(execution)
+        for execution in self._running(thread):
+            raise _is_live(execution)
         runs = await self._store.forget(thread=thread)
         await asyncio.to_thread(self._folder.remove, runs)
 
     async def remove_run(self, run: str) -> None:
         """With its files. Raises CommandError `unknown_run`, and `illegal_state` for a live one."""
         if (execution := self._live.get(run)) is not None:
-            await _ended(execution)
+            raise _is_live(execution)
         runs = await self._store.forget(run=run)
         if not runs:
             raise CommandError("unknown_run", f"no run {run[:80]!r}")
@@ -135,7 +135,7 @@ class Threads:
     def _running(self, thread: str) -> Iterator[Execution]:
         """The live runs of a thread, the newest first."""
         newest = reversed(self._live.values())
-        return (e for e in newest if e.run.thread == thread and e.run.live)
+        return (e for e in newest if e.run.thread == thread)
 
     async def _find(self, thread: str) -> StoredThread:
         found = await self._store.thread(thread)
@@ -154,12 +154,9 @@ class Threads:
         }
 
 
-async def _ended(execution: Execution) -> None:
-    """Wait until nothing of a run goes on that has its final event already."""
+def _is_live(execution: Execution) -> CommandError:
     run = execution.run
-    if run.live:
-        raise CommandError("illegal_state", f"run {run.id} is {run.state}; cancel it first")
-    await execution.over.wait()
+    return CommandError("illegal_state", f"run {run.id} is {run.state}; cancel it first")
 
 
 def _unknown(thread: str) -> CommandError:

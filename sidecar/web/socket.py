@@ -118,6 +118,10 @@ class PeerSocket(asyncio.Protocol, Transport):
     async def drain(self) -> None:
         """Of many who wait, each looks again when its turn comes: who was before it may have
         filled the buffer. All 256 subscriptions of a socket at once would be 8 MB."""
+        if not self.writable:
+            # Who has just filled it is behind those who woke in the same turn of the loop and have
+            # not: else the first always fills it again, and the others never come to it.
+            await asyncio.sleep(0)
         while True:
             if self.closing:
                 raise ConnectionResetError("the reader is gone")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,52 @@ async def test_a_lower_bound_is_come_to_bit_by_bit_and_so_is_what_a_death_left(
     assert await runs(store) == ["r_99", "r_98", "r_97", "r_96", "r_95"]
     assert (count(store, "events"), count(store, "runs")) == (20, 5)
     await store.close()
+
+
+@pytest.mark.parametrize(("size", "most"), [(10, 16), (200_000, 2), (600_000, 1)])
+async def test_a_commit_forgets_a_few_runs_of_a_thread_and_fewer_of_large_ones(
+    tmp_path: Path, size: int, most: int
+) -> None:
+    store = await opened(tmp_path, keep_runs=0)
+    names = [f"r_{n}" for n in range(20)]
+    for run in names:
+        told = {"run": run, "state": "completed", "thread": "t", "output": "x" * size}
+        await store.create(run).append([FINAL], snapshot=told)
+    with store.transaction() as db:
+        assert store.forgetting.forget(db, thread="t") == names[:most]
+    assert await runs(store) == names[: most - 1 : -1]
+    assert await store.forget(thread="t") == names[most:]
+    assert await store.thread("t") is None
+    await store.close()
+
+
+async def test_a_run_is_known_until_all_that_it_kept_elsewhere_is_gone(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """So that who dies in between does it again."""
+    for life in range(2):
+        store = await opened(tmp_path, keep_runs=0)
+        heard: list[str] = []
+        removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(
+            runs: Sequence[str],
+            heard: list[str] = heard,
+            removed: asyncio.Future[None] = removed,
+        ) -> asyncio.Future[None]:
+            heard.extend(runs)
+            return removed
+
+        store.forgotten = told
+        if life == 0:
+            await finish(store, "r_1", 3)
+            assert await store.forget(run="r_1") == ["r_1"]
+        for _ in range(3):
+            await clock.turn(forgetting._PAUSE_SECONDS)
+        assert heard == ["r_1"]
+        assert (count(store, "events"), count(store, "runs")) == (0, 1)
+        if life == 1:
+            removed.set_result(None)
+            await clock.turn(forgetting._PAUSE_SECONDS)
+            assert count(store, "runs") == 0
+        await store.close()

@@ -318,6 +318,24 @@ async def test_a_removal_and_a_start_in_the_same_moment_come_one_after_the_other
     assert set(refusals) == {None, "illegal_state"}
 
 
+async def test_a_run_can_be_removed_as_soon_as_it_was_seen_to_end(house: House) -> None:
+    for whole in (False, True):
+        run, worker = await begin(house)
+        house.folder.make_run_folder(run)
+        feed = await house.supervisor.feed(run)
+        worker.say("run.completed", {"output": "o"})
+        worker.leave()
+        for _ in range(100):
+            if feed.log.sealed:
+                break
+            await asyncio.sleep(0)
+        await (remove(house, "t") if whole else remove_run(house, run))
+        with pytest.raises(CommandError, match="no run"):
+            await house.supervisor.snapshot(run)
+        assert not house.folder.run_folder(run).exists()
+        assert (await page(house))["threads"] == []
+
+
 async def test_a_removal_whose_client_leaves_is_carried_through(house: House) -> None:
     run = await turn(house, "tea")
     house.folder.make_run_folder(run)

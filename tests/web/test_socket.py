@@ -12,6 +12,7 @@ import errno
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -199,6 +200,67 @@ async def test_a_reader_that_leaves_ends_the_wait(server: Server) -> None:
     with pytest.raises(ConnectionResetError):
         await server.wire.drain()
     server.wire.send(b"nobody hears it")
+
+
+class Narrow(asyncio.Transport):
+    """A transport whose peer takes all that waits, when it is told to, and nothing before."""
+
+    def __init__(self, protocol: PeerSocket) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._socket = socket.socket()
+        self._waits = self._high = 0
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._socket
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high is not None
+        self._high = high
+
+    def get_write_buffer_size(self) -> int:
+        return self._waits
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        before, self._waits = self._waits, self._waits + len(data)
+        if before <= self._high < self._waits:
+            self._protocol.pause_writing()
+
+    def take(self) -> None:
+        self._waits = 0
+        self._protocol.resume_writing()
+
+
+async def test_of_many_who_wait_for_a_socket_each_has_its_turn() -> None:
+    peer = Echo()
+    transport = Narrow(peer)
+    peer.connection_made(transport)
+    turns: list[int] = []
+
+    async def write(who: int) -> None:
+        while True:
+            await peer.drain()
+            turns.append(who)
+            peer.send(b"x" * 32_768)
+
+    peer.send(b"x" * 32_768)
+    writers = [asyncio.create_task(write(who)) for who in range(3)]
+    for _ in range(6):
+        await asyncio.sleep(0.01)
+        transport.take()
+    await asyncio.sleep(0.01)
+    for writer in writers:
+        writer.cancel()
+    await asyncio.wait(writers)
+    transport.take()
+    transport.close()
+    assert turns == [0, 1, 2, 0, 1, 2]
 
 
 class GoneAlready(asyncio.Transport):

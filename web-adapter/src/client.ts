@@ -120,7 +120,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     return url + path + (search && `?${search}`);
   };
 
-  const transports = [webSocketTransport(address, Socket), fetchSseTransport(address, fetch)];
+  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
   const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
 

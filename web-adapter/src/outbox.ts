@@ -1,7 +1,7 @@
 import { backoff } from "./backoff.ts";
 import { busy, CrewError, lost } from "./errors.ts";
 import type { Ack, Command } from "./protocol.ts";
-import { deadline, rejectOnAbort, sleep, within } from "./timer.ts";
+import { deadline, rejectOnAbort, within } from "./timer.ts";
 import type { Limits, Send } from "./transport.ts";
 
 /** A kept command that was not acked yet. */
@@ -27,7 +27,7 @@ export function createOutbox(
   changed: () => void,
   debug?: (message: string, detail?: unknown) => void,
 ) {
-  const unanswered = new Set<PendingCommand & { unconfirmed: boolean; readonly keep: boolean }>();
+  const unanswered = new Set<{ -readonly [Key in keyof PendingCommand]: PendingCommand[Key] } & { keep: boolean }>();
   const rests = new Set<() => void>();
   const runOf = (command: object) => (command as { run?: string }).run;
 
@@ -46,18 +46,6 @@ export function createOutbox(
     signal?.throwIfAborted();
   }
 
-  /** One try. Commands address runs, not connections: any open socket will do, and a POST. */
-  async function deliver(id: string, json: string, until: AbortSignal): Promise<Ack> {
-    const [send] = inUse;
-    const first = send ? send(id, json, until) : Promise.reject<never>(lost());
-    const second = Promise.race([first, sleep(limits.hedge, until)])
-      .catch(() => until.throwIfAborted())
-      .then((reply) => reply ?? post(id, json, until));
-    const reply = await Promise.race([first.catch(() => second), second]);
-    if (reply.ok) return reply;
-    throw new CrewError(reply.error);
-  }
-
   const outbox = {
     pending: [] as readonly PendingCommand[],
 
@@ -65,11 +53,29 @@ export function createOutbox(
       if (unanswered.size >= limits.outstanding) throw busy();
       const json = JSON.stringify({ id, ...command });
       const entry = { id, command, since: Date.now(), unconfirmed: false, keep };
-      const doubt = () => {
+      const say = (what: string, detail?: unknown) => debug?.(`${command.cmd} ${id} ${what}`, detail);
+      let timer: ReturnType<typeof setTimeout>;
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limits.hedge))).then(doubt);
+
+      function doubt(): void {
         entry.unconfirmed = true;
         change();
-      };
-      const timer = setTimeout(doubt, limits.hedge);
+      }
+
+      /** One try. Commands address runs, not connections: any open socket will do, and where it says nothing a POST. */
+      async function deliver(until: AbortSignal): Promise<Ack> {
+        say("sent");
+        const [over] = inUse;
+        const first = over ? over(id, json, until) : Promise.reject<never>(lost());
+        const second = Promise.race([first, late])
+          .catch(() => until.throwIfAborted())
+          .then((reply) => reply ?? post(id, json, until));
+        const reply = await Promise.race([first.catch(() => second), second]);
+        if (!reply.ok) throw new CrewError(reply.error);
+        say("acked");
+        return reply;
+      }
+
       unanswered.add(entry);
       change();
       try {
@@ -79,10 +85,9 @@ export function createOutbox(
             continue;
           }
           try {
-            debug?.(`${command.cmd} ${id} sent`);
-            return await within(limits.ack, (until) => deliver(id, json, until), signal);
+            return await within(limits.ack, deliver, signal);
           } catch (error) {
-            debug?.(`${command.cmd} ${id} failed`, error);
+            say("failed", error);
             const { code, temporary } = error as Partial<CrewError>;
             // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
             if (signal?.aborted || !(keep ? temporary : /^(unreachable|lost)$/.test(code!) && tries < limits.retries))
@@ -92,7 +97,7 @@ export function createOutbox(
           await rest(backoff(tries++, random), signal);
         }
       } finally {
-        clearTimeout(timer);
+        clearTimeout(timer!);
         unanswered.delete(entry);
         change();
         outbox.retry();

@@ -1,6 +1,5 @@
 import type { Frame } from "./protocol.ts";
 import { reduce } from "./reducer.ts";
-import { sleep } from "./timer.ts";
 import { emptyRun, type RunView } from "./view.ts";
 
 /**
@@ -34,7 +33,7 @@ export function snapshots(frames: AsyncIterable<Frame>, ms = 16, view = emptyRun
         if (view === shown) {
           if (ended) return await done;
           await new Promise<void>((resolve) => (wake = resolve));
-        } else if (early > 0 && !ended) await sleep(early);
+        } else if (early > 0 && !ended) await new Promise((resolve) => setTimeout(resolve, early));
         else {
           due = performance.now() + ms;
           yield (shown = view);

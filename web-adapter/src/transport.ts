@@ -6,6 +6,9 @@ export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack
 /** Where to go for `path`, with a ticket where one is needed. */
 export type Address = (path: string, query?: object) => Promise<string>;
 
+/** What is subscribed to: a run, from a cursor on. */
+export type Query = { readonly run: string; readonly after?: string };
+
 /** One subscription to one run. */
 export interface Connection {
   /**
@@ -21,10 +24,10 @@ export interface Connection {
 export interface Transport {
   readonly name: "ws" | "sse";
   /**
-   * `query` says what is subscribed to, `take` gets each frame as it arrives, never before this has
-   * returned; `signal` closes the connection. All waiting is the caller's.
+   * `take` gets each frame as it arrives, never before this has returned; `signal` ends the subscription.
+   * All waiting is the caller's.
    */
-  open(query: Readonly<Record<string, string>>, take: (frame: Frame) => void, signal: AbortSignal): Connection;
+  open(query: Query, take: (frame: Frame) => void, signal: AbortSignal): Connection;
 }
 
 /** Waits and buffers, in ms and frames. */
@@ -33,7 +36,7 @@ export interface Limits {
   readonly open: number;
   /** From the attempt, until the other transport is tried beside it. */
   readonly dial: number;
-  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
+  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. Also for the answer to a read. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
   readonly probe: number;

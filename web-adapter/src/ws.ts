@@ -1,53 +1,125 @@
 import { CrewError, lost } from "./errors.ts";
 import { SUBPROTOCOL, type Ack, type Frame, type Refusal } from "./protocol.ts";
-import type { Address, Transport } from "./transport.ts";
+import type { Address, Connection, Limits, Query, Transport } from "./transport.ts";
 
-/** Commands travel on the same socket. */
-export function webSocketTransport(address: Address, Socket: typeof WebSocket): Transport {
-  const open: Transport["open"] = (query, take, signal) => {
+/** On one socket, as many as the sidecar takes. */
+const SUBSCRIPTIONS = 256;
+
+interface Subscription {
+  /** Of the ack that is still awaited, null for the one in the URL. What comes before it is of an earlier subscription. */
+  id?: string | null | undefined;
+  readonly take: (frame: Frame) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Line {
+  /** By run. It is closed with the last. */
+  readonly subscriptions: Map<string, Subscription>;
+  /** When it last spoke, or was dialled (`Date.now`). */
+  heard: number;
+  subscribe(query: Query, id: string | null, take: Subscription["take"], signal: AbortSignal): Connection;
+}
+
+/**
+ * One socket for all runs, where they are not too many, and for commands. Another is dialled beside it for a
+ * run that it has already, so that who mistrusts a socket gets a fresh one, and where it has long been silent.
+ */
+export function webSocketTransport(address: Address, Socket: typeof WebSocket, limits: Limits): Transport {
+  const lines = new Set<Line>();
+  let ids = 0;
+
+  function dial(query: Query): Line {
+    /** Commands without their ack: no more than the client lets be (`limits.outstanding`). */
     const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
+    const subscriptions: Line["subscriptions"] = new Map();
+    const closing = new AbortController();
+    /** Until it opens: at most two per subscription. */
+    let unsent: string[] | undefined = [];
     let socket: WebSocket;
+
+    const write = (json: string): unknown => (unsent ? unsent.push(json) : socket.send(json));
 
     const connect = async (): Promise<void> => {
       const url = new URL(await address("/ws", query), globalThis.location?.href);
       url.protocol = url.protocol.replace("http", "ws");
-      signal.throwIfAborted();
+      closing.signal.throwIfAborted();
       // Throws where there is none at all, a policy against it, or ws: from an https: page.
       socket = new Socket(url, SUBPROTOCOL);
-      signal.addEventListener("abort", () => socket.close());
-      await new Promise((_, reject) => {
-        // An ack to no command of ours, before anything else, answers the subscription in the URL.
-        waiting.set(null, (reply) => !reply.ok && reject(new CrewError(reply.error)));
-        socket.onmessage = ({ data }: MessageEvent<string>) => {
-          const frame = JSON.parse(data) as Frame | Ack | Refusal;
-          if (frame.type === "command.ack") return waiting.get(frame.id)?.(frame);
-          waiting.delete(null);
-          take(frame);
-        };
-        socket.onclose = ({ code, reason }: CloseEvent) =>
-          reject(
-            // "Do not come back"; all others, also those of RFC 6455, may.
-            code >= 4500 && code < 5000
-              ? new CrewError({
-                  code: "closed",
-                  message: reason || `Closed by the sidecar (${code}).`,
-                  temporary: false,
-                })
-              : undefined,
-          );
-      });
+      closing.signal.addEventListener("abort", () => socket.close());
+      socket.onopen = () => {
+        const first = unsent!;
+        unsent = undefined;
+        for (const json of first) write(json);
+      };
+      socket.onmessage = ({ data }: MessageEvent<string>) => {
+        line.heard = Date.now();
+        const frame = JSON.parse(data) as Frame | Ack | Refusal;
+        if (frame.type !== "command.ack") {
+          const subscription = subscriptions.get(frame.run!);
+          if (!subscription || subscription.id) return;
+          subscription.id = undefined;
+          return subscription.take(frame);
+        }
+        const subscription = [...subscriptions.values()].find(({ id }) => id === frame.id);
+        if (!subscription) return waiting.get(frame.id)?.(frame);
+        subscription.id = undefined;
+        if (!frame.ok) subscription.reject(new CrewError(frame.error));
+      };
+      socket.onclose = ({ code, reason }: CloseEvent) =>
+        end(
+          // "Do not come back"; all others, also those of RFC 6455, may.
+          code >= 4500 && code < 5000
+            ? new CrewError({
+                code: "closed",
+                message: reason || `Closed by the sidecar (${code}).`,
+                temporary: false,
+              })
+            : undefined,
+        );
     };
 
-    return {
-      done: connect(),
-      send: (id, json, until) =>
-        new Promise((resolve, reject) => {
-          waiting.set(id, resolve);
-          until.addEventListener("abort", () => waiting.delete(id));
-          signal.addEventListener("abort", () => reject(lost()), { signal: until });
-          socket.send(json);
-        }),
+    function end(error?: unknown): void {
+      lines.delete(line);
+      for (const { reject } of subscriptions.values()) reject(error);
+      subscriptions.clear();
+      closing.abort();
+    }
+
+    const line: Line = {
+      subscriptions,
+      heard: Date.now(),
+      subscribe({ run, after }, id, take, signal) {
+        if (id) write(JSON.stringify({ id, cmd: "subscribe", run, after }));
+        signal.addEventListener("abort", () => {
+          if (!subscriptions.delete(run)) return;
+          if (subscriptions.size) write(JSON.stringify({ id: `s${ids++}`, cmd: "unsubscribe", run }));
+          else end();
+        });
+        return {
+          done: new Promise((_, reject) => subscriptions.set(run, { id, take, reject })),
+          send: (id, json, until) =>
+            new Promise((resolve, reject) => {
+              waiting.set(id, resolve);
+              until.addEventListener("abort", () => waiting.delete(id));
+              closing.signal.addEventListener("abort", () => reject(lost()), { signal: until });
+              write(json);
+            }),
+        };
+      },
     };
+    lines.add(line);
+    connect().catch(end);
+    return line;
+  }
+
+  return {
+    name: "ws",
+    open(query, take, signal) {
+      const line = [...lines].find(
+        ({ subscriptions, heard }) =>
+          !subscriptions.has(query.run) && subscriptions.size < SUBSCRIPTIONS && Date.now() - heard < limits.silence,
+      );
+      return line ? line.subscribe(query, `s${ids++}`, take, signal) : dial(query).subscribe(query, null, take, signal);
+    },
   };
-  return { name: "ws", open };
 }

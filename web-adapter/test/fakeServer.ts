@@ -315,10 +315,10 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       requests.push({ via: cmd, run, ...(cmd === "subscribe" && { after }) });
       if (this.deaf) return;
       const ok = { type: "command.ack", id, ok: true, run };
-      const noop = this.subscriptions.has(run) === (cmd === "subscribe");
       // An answer takes its time, and what was on its way comes before it.
       queueMicrotask(() => {
         if (this.closed) return;
+        const noop = this.subscriptions.has(run) === (cmd === "subscribe");
         if (cmd === "unsubscribe") this.leave(run);
         else if (!logs.has(run)) return this.say({ type: "command.ack", id, ok: false, error: UNKNOWN });
         this.say({ ...ok, ...(noop && { noop }) });

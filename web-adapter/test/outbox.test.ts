@@ -233,3 +233,36 @@ test.each(["online", "pageshow"])("%s sends what is kept at once", async (type) 
   expect(cancel.is).toBe("acked");
   await page.end();
 });
+
+test("debug is told of each connection and each command, in lines that have no ticket in them", async () => {
+  const lines: string[] = [];
+  const page = await setUp({
+    random,
+    getTicket: async () => "secret",
+    debug: (message, detail) => {
+      lines.push([message, ...(detail instanceof CrewError ? [detail.code] : [])].join(" "));
+      expect(message + JSON.stringify(detail)).not.toContain("secret");
+    },
+  });
+  const { client, server } = page;
+  server.weather.refused = { resume: "illegal_state" };
+  await client.pause(server.run, { id: "c-1" });
+  await expect(client.resume(server.run, { id: "c-2" })).rejects.toMatchObject({ code: "illegal_state" });
+  goAway(page);
+  await pass(0);
+  comeBack(page);
+  await pass(1);
+  await page.end();
+  expect(lines).toEqual([
+    "connection connecting",
+    "connection open",
+    "pause c-1 sent",
+    "pause c-1 acked",
+    "resume c-2 sent",
+    "resume c-2 failed illegal_state",
+    "connection reconnecting",
+    "connection reconnecting",
+    "connection open",
+    "connection idle",
+  ]);
+});

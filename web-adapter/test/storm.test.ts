@@ -2,17 +2,8 @@ import { describe, expect, test } from "vitest";
 import { createFollow } from "../src/follow.ts";
 import { CrewError, type RunEvent } from "../src/index.ts";
 import { LIMITS_DEFAULT, type Transport } from "../src/transport.ts";
+import { numbers } from "./numbers.ts";
 import { happens, HEARD, pass } from "./page.ts";
-
-/** mulberry32: the same numbers in [0, 1) for the same seed, wherever it runs. */
-function numbers(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /**
  * Two transports that open or refuse, stall, die, and speak on after they were closed (what was on
