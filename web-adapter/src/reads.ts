@@ -33,7 +33,9 @@ export const createReads = (request: Request): Reads => {
     threads: (options) => get("/threads", options),
     thread: (thread, options) => get(`/threads/${thread}`, options),
     rename: (thread, title, options) => request("PATCH", `/threads/${thread}`, options, JSON.stringify({ title })),
-    remove: (what, options) =>
-      request("DELETE", "run" in what ? `/runs/${what.run}` : `/threads/${what.thread}`, options),
+    remove: (what, options) => {
+      const [[kind, id] = []] = Object.entries(what);
+      return request("DELETE", `/${kind}s/${id}`, options);
+    },
   };
 };
