@@ -34,10 +34,10 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
     const subscriptions: Line["subscriptions"] = new Map();
     const closing = new AbortController();
     /** Until it opens: at most two per subscription. */
-    let unsent: string[] | undefined = [];
-    let socket: WebSocket;
+    const unsent: string[] = [];
+    let socket: WebSocket | undefined;
 
-    const write = (json: string): unknown => (unsent ? unsent.push(json) : socket.send(json));
+    const write = (json: string): unknown => (socket?.readyState === 1 ? socket.send(json) : unsent.push(json));
 
     const connect = async (): Promise<void> => {
       const url = new URL(await address("/ws", query), globalThis.location?.href);
@@ -45,12 +45,8 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       closing.signal.throwIfAborted();
       // Throws where there is none at all, a policy against it, or ws: from an https: page.
       socket = new Socket(url, SUBPROTOCOL);
-      closing.signal.addEventListener("abort", () => socket.close());
-      socket.onopen = () => {
-        const first = unsent!;
-        unsent = undefined;
-        for (const json of first) write(json);
-      };
+      closing.signal.addEventListener("abort", () => socket!.close());
+      socket.onopen = () => unsent.forEach(write);
       socket.onmessage = ({ data }: MessageEvent<string>) => {
         line.heard = Date.now();
         const frame = JSON.parse(data) as Frame | Ack | Refusal;
@@ -68,13 +64,9 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       socket.onclose = ({ code, reason }: CloseEvent) =>
         end(
           // "Do not come back"; all others, also those of RFC 6455, may.
-          code >= 4500 && code < 5000
-            ? new CrewError({
-                code: "closed",
-                message: reason || `Closed by the sidecar (${code}).`,
-                temporary: false,
-              })
-            : undefined,
+          code >= 4500 &&
+            code < 5000 &&
+            new CrewError({ code: "closed", message: reason || `Closed by the sidecar (${code}).`, temporary: false }),
         );
     };
 
