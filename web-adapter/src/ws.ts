@@ -12,7 +12,7 @@ interface Subscription {
   readonly reject: (error: unknown) => void;
 }
 
-interface Line {
+interface SharedSocket {
   /** By run. It is closed with the last. */
   readonly subscriptions: Map<string, Subscription>;
   /** When it last spoke, or was dialled (`Date.now`). */
@@ -25,13 +25,13 @@ interface Line {
  * run that it has already, so that who mistrusts a socket gets a fresh one, and where it has long been silent.
  */
 export function webSocketTransport(address: Address, Socket: typeof WebSocket, limits: Limits): Transport {
-  const lines = new Set<Line>();
+  const sockets = new Set<SharedSocket>();
   let ids = 0;
 
-  function dial(query: Query): Line {
+  function dial(query: Query): SharedSocket {
     /** Commands without their ack: no more than the client lets be (`limits.outstanding`). */
     const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
-    const subscriptions: Line["subscriptions"] = new Map();
+    const subscriptions: SharedSocket["subscriptions"] = new Map();
     const closing = new AbortController();
     /** Until it opens: at most two per subscription. */
     const unsent: string[] = [];
@@ -48,7 +48,7 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       closing.signal.addEventListener("abort", () => socket!.close());
       socket.onopen = () => unsent.forEach(write);
       socket.onmessage = ({ data }: MessageEvent<string>) => {
-        line.heard = Date.now();
+        shared.heard = Date.now();
         const frame = JSON.parse(data) as Frame | Ack | Refusal;
         if (frame.type !== "command.ack") {
           const subscription = subscriptions.get(frame.run!);
@@ -71,13 +71,13 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
     };
 
     function end(error?: unknown): void {
-      lines.delete(line);
+      sockets.delete(shared);
       for (const { reject } of subscriptions.values()) reject(error);
       subscriptions.clear();
       closing.abort();
     }
 
-    const line: Line = {
+    const shared: SharedSocket = {
       subscriptions,
       heard: Date.now(),
       subscribe({ run, after }, id, take, signal) {
@@ -99,19 +99,21 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
         };
       },
     };
-    lines.add(line);
+    sockets.add(shared);
     connect().catch(end);
-    return line;
+    return shared;
   }
 
   return {
     name: "ws",
     open(query, take, signal) {
-      const line = [...lines].find(
+      const shared = [...sockets].find(
         ({ subscriptions, heard }) =>
           !subscriptions.has(query.run) && subscriptions.size < SUBSCRIPTIONS && Date.now() - heard < limits.silence,
       );
-      return line ? line.subscribe(query, `s${ids++}`, take, signal) : dial(query).subscribe(query, null, take, signal);
+      return shared
+        ? shared.subscribe(query, `s${ids++}`, take, signal)
+        : dial(query).subscribe(query, null, take, signal);
     },
   };
 }
