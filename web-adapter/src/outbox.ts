@@ -38,11 +38,11 @@ export function createOutbox(
 
   /** Until `ms` have passed, or the sidecar may be back. */
   async function rest(ms: number, signal?: AbortSignal): Promise<void> {
-    const { signal: over, stop } = deadline(ms, null, signal);
+    const { signal: rested, stop } = deadline(ms, null, signal);
     rests.add(stop);
     // Node has none.
-    for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, stop, { signal: over });
-    await rejectOnAbort(over).catch(() => rests.delete(stop));
+    for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, stop, { signal: rested });
+    await rejectOnAbort(rested).catch(() => rests.delete(stop));
     signal?.throwIfAborted();
   }
 
