@@ -4,8 +4,6 @@ import { PING, type Frame } from "./protocol.ts";
 import { statusOf, type ConnectionStatus } from "./status.ts";
 import type { Limits, Send, Transport } from "./transport.ts";
 
-export type { ConnectionStatus } from "./status.ts";
-
 export interface FollowOptions {
   /** Cursor (`id`) of the last event that is already known; without it the run is told from its start. */
   readonly after?: string;
