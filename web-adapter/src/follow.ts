@@ -15,8 +15,6 @@ interface Link {
   readonly n: number;
   /** Only to see whether that transport works; all is well without it. */
   probe: boolean;
-  /** When it last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
-  heard: number;
   close(): void;
 }
 
@@ -55,6 +53,8 @@ export function createFollow(
     let seq = 0;
     let tries = 0;
     let current: Link | undefined;
+    /** When that last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
+    let heard = 0;
     const rivals = new Set<Link>();
     /** Of the next try: to connect at all, or to get back from the fallback. */
     let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -85,7 +85,6 @@ export function createFollow(
       const link: Link = {
         n,
         probe,
-        heard: 0,
         close() {
           clearTimeout(timer);
           inUse.delete(send!);
@@ -121,7 +120,7 @@ export function createFollow(
         else closeRivals(true);
         clearTimeout(timer);
         timer = setTimeout(handoff, limits.silence, (n + 1) % order.length);
-        link.heard = Date.now();
+        heard = Date.now();
 
         if ("data" in frame) {
           if (frame.seq <= seq) return;
@@ -157,15 +156,19 @@ export function createFollow(
         if (wasRival && rivals.size) return;
         current?.close();
         if (wasRival) preferred = 0;
-        const ms = backoff(tries++, random);
+        let retryAt = null;
+        if (!rivals.size) {
+          const ms = backoff(tries++, random);
+          retryAt = Date.now() + ms;
+          schedule(reconnect, ms);
+        }
         report({
           state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting",
           // Of a sidecar that is out of reach nothing is known.
           trouble: null,
           error: said || (wasRival ? unreachable(url) : lost()),
-          retryAt: rivals.size ? null : Date.now() + ms,
+          retryAt,
         });
-        if (!rivals.size) schedule(reconnect, ms);
       }
     }
 
@@ -218,7 +221,7 @@ export function createFollow(
       tries = probeDue = 0;
       probeDelay = limits.probe;
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
-      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) handoff(0);
+      if (current && (persisted || type === "offline" || Date.now() - heard > PING)) handoff(0);
       else if (current?.n) upgrade();
       else reconnect();
     }
