@@ -137,7 +137,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const request: Request = (method, path, { signal, ...query } = {}, json) =>
     within(
-      limits.silence,
+      json ? limits.ack : limits.silence,
       (until) =>
         ask(path, query, until, method, json)
           .then((response) => (response.body ? response.json() : undefined))
