@@ -1,10 +1,10 @@
 import { CrewError, unauthorized, unreachable } from "./errors.ts";
 import { fetchSseTransport } from "./fetch-sse.ts";
-import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
+import { createFollow, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame, WireError } from "./protocol.ts";
 import { createOutbox, type PendingCommand } from "./outbox.ts";
 import { createReads, type Reads, type Request } from "./reads.ts";
-import { statusOf } from "./status.ts";
+import { statusOf, type ConnectionStatus } from "./status.ts";
 import { within } from "./timer.ts";
 import { LIMITS_DEFAULT, type Address, type Ask, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
