@@ -133,11 +133,11 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(ask)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
+  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus, debug);
 
   const request: Request = (method, path, { signal, ...query } = {}, json) =>
     within(
-      limits.silence,
+      json ? limits.ack : limits.silence,
       (until) =>
         ask(path, query, until, method, json)
           .then((response) => (response.body ? response.json() : undefined))

@@ -29,6 +29,7 @@ export function createFollow(
   inUse: Set<Send>,
   url: string,
   setStatus: (status: ConnectionStatus) => void,
+  debug?: (message: string) => void,
 ) {
   /** Each follower's own connection, by what has it try again. */
   const followers = new Map<() => void, ConnectionStatus>();
@@ -127,6 +128,7 @@ export function createFollow(
           ({ seq, id: cursor } = frame);
           tries = 0;
         } else if (frame.type === "stream.reset") {
+          debug?.(`reset ${run} ${frame.reason}`);
           if (frame.reason !== "evicted") seq = 0;
         } else if ("server_time" in frame) {
           report({ trouble: frame.trouble ?? null });
