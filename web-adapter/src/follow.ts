@@ -78,6 +78,8 @@ export function createFollow(
       const { name, open } = order[n]!;
       const closing = new AbortController();
       let last = n + 1 === order.length;
+      /** Over the time between two pings. One that opens and then falls mute is not worth hurrying back to. */
+      let lasted = false;
       /** For its first word, and then for the next. */
       let timer = setTimeout(() => {
         timer = setTimeout(disconnected, limits.open);
@@ -120,7 +122,8 @@ export function createFollow(
         // It spoke up in time.
         else closeRivals(true);
         clearTimeout(timer);
-        timer = setTimeout(handoff, limits.silence, (n + 1) % order.length);
+        lasted ||= frame.type === "stream.ping";
+        timer = setTimeout(handoff, limits.silence, lasted ? 0 : (n + 1) % order.length);
         heard = Date.now();
 
         if ("data" in frame) {
@@ -134,7 +137,6 @@ export function createFollow(
           report({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
-            // It lasts. One that opens and then falls mute is not worth hurrying back to.
             if (!n) probeDelay = limits.probe;
           }
         }

@@ -134,8 +134,9 @@ describe("with both transports in hand", () => {
     await pass(12.1);
     open[0]!.die();
     await pass(2);
-    expect(names()).toEqual(["(ws)", "sse"]);
+    expect(names()).toEqual(["(ws)", "ws", "sse"]);
     open[1]!.speak(3);
+    expect(names()).toEqual(["(ws)", "ws", "(sse)"]);
     await stop();
   });
 
@@ -144,8 +145,11 @@ describe("with both transports in hand", () => {
     open[0]!.speak(3);
     await pass(12.1);
     open[1]!.die(refused(false));
+    await pass(0);
+    expect(names()).toEqual(["ws", "(ws)", "sse"]);
+    open[2]!.die(refused(false));
     await pass(0.1);
-    expect(names()).toEqual(["(ws)", "(sse)", "ws"]);
+    expect(names()).toEqual(["(ws)", "(ws)", "(sse)", "ws"]);
     await stop();
   });
 });
