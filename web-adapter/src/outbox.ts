@@ -26,11 +26,11 @@ export function createOutbox(
   changed: () => void,
   debug?: (message: string, detail?: unknown) => void,
 ) {
-  /** With what has each of them tried now. */
-  const unanswered = new Map<PendingCommand & { readonly keep: boolean }, () => void>();
+  /** What has each of them tried now. */
+  const unanswered = new Set<() => void>();
 
-  function change(): void {
-    outbox.pending = [...unanswered.keys()].filter(({ keep }) => keep);
+  function change(pending: readonly PendingCommand[]): void {
+    outbox.pending = pending;
     changed();
   }
 
@@ -43,7 +43,7 @@ export function createOutbox(
         if (unanswered.size >= limits.outstanding) throw busy();
         const json = JSON.stringify({ id, ...command });
         const { run } = command as Addressed;
-        const entry = { id, command, since: Date.now(), unconfirmed: false, keep };
+        const entry = { id, command, since: Date.now(), unconfirmed: false };
         const over = new AbortController();
         const underWay = new Set<Send>();
         const say = (what: string, detail?: unknown) => debug?.(`${command.cmd} ${id} ${what}`, detail);
@@ -82,7 +82,7 @@ export function createOutbox(
         /** Goes by all ways there are in `ms`. */
         function doubt(ms: number): void {
           entry.unconfirmed = true;
-          change();
+          change([...outbox.pending]);
           clearTimeout(timer);
           timer = setTimeout(go, ms);
         }
@@ -90,8 +90,8 @@ export function createOutbox(
         function end(): void {
           clearTimeout(timer);
           over.abort();
-          unanswered.delete(entry);
-          change();
+          unanswered.delete(go);
+          change(outbox.pending.filter((other) => other !== entry));
           outbox.retry();
         }
 
@@ -99,14 +99,14 @@ export function createOutbox(
         signal?.addEventListener("abort", () => (reject(signal.reason), end()), options);
         // Node has none.
         for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, go, options);
-        unanswered.set(entry, go);
-        change();
+        unanswered.add(go);
+        change(keep ? [...outbox.pending, entry] : outbox.pending);
         go();
       }),
 
     /** Whoever waits for the next try makes it now. */
     retry(): void {
-      for (const go of unanswered.values()) go();
+      for (const go of unanswered) go();
     },
   };
   return outbox;

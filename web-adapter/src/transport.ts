@@ -7,7 +7,7 @@ export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack
 export type Address = (path: string, query?: object) => Promise<string>;
 
 /**
- * The answer to a request, without a body where there is none to come (204). Rejects with the server's own
+ * The answer to a request; 204 has nothing in it, though Chromium gives it a body. Rejects with the server's own
  * words where it refuses, and with undefined where no sidecar has said anything: a proxy's error page.
  */
 export type Ask = (
