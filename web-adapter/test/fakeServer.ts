@@ -43,13 +43,6 @@ export interface Line {
   pings: number;
 }
 
-/** As it comes from the network in Chromium: with a body, which is empty. Node has none. */
-const noContent = (): Response =>
-  Object.defineProperties(new Response(null, { status: 204 }), {
-    body: { value: new Response("").body },
-    json: { value: () => Promise.reject(new SyntaxError("Unexpected end of JSON input")) },
-  });
-
 const ORIGIN = "http://sidecar.test";
 const UNKNOWN = { code: "unknown_run", message: "no such run", temporary: false };
 
@@ -74,6 +67,10 @@ interface Log {
   /** How many of them there are as yet; the rest come with `grow`. */
   head: number;
 }
+
+/** 204, as Chromium gives it: with a body, though nothing is in it. */
+export const nothing = (): Response =>
+  Object.defineProperty(new Response(null, { status: 204 }), "body", { value: new Blob().stream() });
 
 /** The same log, as another run's. */
 export const logOf = (run: string, log: readonly RunEvent[]): readonly RunEvent[] =>
@@ -242,7 +239,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
         return Response.json({ error }, { status: 409 });
       }
       threads.delete(thread);
-      return noContent();
+      return nothing();
     }
     if (method === "PATCH") known.title = (JSON.parse(body as string) as { title: string }).title;
     return Response.json({ ...threadInfo(thread), runs: known.runs.map((one) => snapshotOf(thread, one)) });
@@ -372,7 +369,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const run = searchParams.get("run") ?? "";
     requests.push({ via: "sse", run, after });
     if (!logs.has(run)) return new Response(JSON.stringify({ error: UNKNOWN }), { status: 404 });
-    if (after !== null && after === logged(run).events.at(-1)?.id) return noContent();
+    if (after !== null && after === logged(run).events.at(-1)?.id) return nothing();
     const line = subscribe("sse");
     const frames = stream(run, after, line);
     const encoder = new TextEncoder();

@@ -279,10 +279,10 @@ describe("back to WebSocket", () => {
     line().mute = true;
     server.grow(9);
     asked();
-    // Silent from 4 s on: a try begins at 15 s, the silence is noticed at 16 s, the try fails at 19 s.
-    await pass(14.5);
+    // Silent from 4 s on: a try begins at 15 s, the silence is noticed at 16 s.
+    await pass(11.9);
     expect(asked()).toEqual(["ws 6"]);
-    await pass(1);
+    await pass(0.2);
     expect(asked()).toEqual(["sse 6"]);
     await end();
     expect(seqs()).toEqual(ONCE);
