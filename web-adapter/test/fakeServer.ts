@@ -70,7 +70,7 @@ interface Log {
 
 /** 204, as Chromium gives it: with a body, though nothing is in it. */
 export const nothing = (): Response =>
-  Object.defineProperty(new Response(null, { status: 204 }), "body", { value: new Blob().stream() });
+  Object.defineProperty(new Response(null, { status: 204 }), "body", { value: new Response("").body });
 
 /** The same log, as another run's. */
 export const logOf = (run: string, log: readonly RunEvent[]): readonly RunEvent[] =>
