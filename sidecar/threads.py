@@ -63,11 +63,11 @@ async def threads_in_terminal(
 
 
 async def _list(crew: CrewClient, limit: int, notes: Console) -> None:
-    found: list[ThreadInfo] = []
+    found: dict[str, ThreadInfo] = {}  # one that gets a run meanwhile is on two pages
     before: str | None = None
     while len(found) < limit:
         page = await crew.threads(limit=min(_PAGE, limit - len(found)), before=before)
-        found += page["threads"]
+        found |= {one["thread"]: one for one in page["threads"]}
         if (before := page["next"]) is None:
             break
     if not found:
@@ -75,7 +75,7 @@ async def _list(crew: CrewClient, limit: int, notes: Console) -> None:
         return
     # A terminal's width, and none in a pipe: nothing that reads it wants half a title.
     out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    lines = _columns(found, now_ms(), out.width if out.is_terminal else None)
+    lines = _columns(found.values(), now_ms(), out.width if out.is_terminal else None)
     for number, line in enumerate(lines):
         if number or out.is_terminal:
             out.print(line, style="" if number else "dim")

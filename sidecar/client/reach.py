@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "Mode",
     "Reach",
+    "Sent",
     "Socket",
     "answer_of",
     "backoff",
@@ -50,6 +51,23 @@ class Disconnected(Exception):
     @classmethod
     def at(cls, url: str) -> Disconnected:
         return cls(f"no answer from {url}; is the sidecar running? `make serve`")
+
+
+class Sent:
+    """How often a request went out that has this as its `trace_request_ctx`: aiohttp sends one
+    again by itself, where that has no second effect and its connection was cut."""
+
+    times = 0
+
+
+def _noting_what_is_sent() -> aiohttp.TraceConfig:
+    async def note(_session: object, context: Any, _params: object) -> None:
+        if isinstance(context.trace_request_ctx, Sent):
+            context.trace_request_ctx.times += 1
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(note)
+    return trace
 
 
 def backoff(failures: int, *, base: float = 0.1, most: float = 5.0) -> float:
@@ -85,7 +103,9 @@ class Reach:
         # Without bounds of its own: a stream is bounded in silence, and how many there are by
         # how many runs the caller follows.
         self._http = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None), connector=aiohttp.TCPConnector(limit=0)
+            timeout=aiohttp.ClientTimeout(total=None),
+            connector=aiohttp.TCPConnector(limit=0),
+            trace_configs=[_noting_what_is_sent()],
         )
 
     async def close(self) -> None:

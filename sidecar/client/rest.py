@@ -13,7 +13,16 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from sidecar.client.reach import UNREACHED, Disconnected, Frame, Reach, answer_of, backoff, refusal
+from sidecar.client.reach import (
+    UNREACHED,
+    Disconnected,
+    Frame,
+    Reach,
+    Sent,
+    answer_of,
+    backoff,
+    refusal,
+)
 from sidecar.errors import CommandError
 
 __all__ = ["Noun", "Rest", "ThreadInfo", "ThreadPage", "ThreadRuns"]
@@ -80,14 +89,16 @@ class Rest:
         path = noun if id is None else f"{noun}/{quote(id, safe='')}"
         url = URL(f"{self._reach.url}/{path}", encoded=True).with_query(query)
         timeout = aiohttp.ClientTimeout(total=self._reach.answer)
+        sent = Sent()
         for failures in range(_TRIES):
             try:
                 async with self._reach.http.request(
-                    method, url, json=body, timeout=timeout
+                    method, url, json=body, timeout=timeout, trace_request_ctx=sent
                 ) as response:
                     return await _read(response)
             except CommandError as error:
-                if method == "DELETE" and failures and error.code.startswith("unknown_"):
+                unknown = error.code in ("unknown_thread", "unknown_run")
+                if method == "DELETE" and unknown and sent.times > 1:
                     return {}  # by the request before, whose answer was lost
                 raise
             except UNREACHED:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sidecar.inputs import HISTORY, standing_in
+from sidecar.inputs import HISTORY, SAME, standing_in
 from sidecar.protocol import MAX_TITLE, encode, one_line
 
 __all__ = ["HISTORY_BYTES", "History", "title_of"]
@@ -67,20 +67,26 @@ class History:
 
 
 def title_of(inputs: Mapping[str, Any], crew: str) -> str:
-    """The first words of what a run was asked."""
-    words = one_line(_brief(inputs)) if inputs else crew
+    """The first words of what a run was asked; of a run without any, its crew."""
+    others = (value for name, value in inputs.items() if name not in (*SAME, HISTORY))
+    asked = (_message(inputs), *others)
+    texts = (one_line(text) for text in asked if isinstance(text, str))
+    words = next(filter(None, texts), crew)
     if len(words) <= _MAX_TITLE:
-        return words or crew
+        return words
     whole = words[:_MAX_TITLE].rpartition(" ")[0] or words[: _MAX_TITLE - 1]
     return whole + _MORE
 
 
 def _brief(inputs: Mapping[str, Any]) -> str:
-    asked = {name: value for name, value in inputs.items() if name != HISTORY}
-    said = standing_in(asked, ("message",)).get("message")
+    said = _message(inputs)
     if isinstance(said, str) and said.strip():
         return said.strip()
-    return encode(asked).decode()
+    return encode({name: value for name, value in inputs.items() if name != HISTORY}).decode()
+
+
+def _message(inputs: Mapping[str, Any]) -> Any:
+    return standing_in(inputs, ("message",)).get("message")
 
 
 def _replies(snapshot: Mapping[str, Any]) -> Iterator[str]:

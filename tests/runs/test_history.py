@@ -140,7 +140,9 @@ def test_it_never_has_more_than_its_bound_nor_nothing_of_what_there_is(
         ({"message": "A tea shop\n opens"}, "A tea shop opens"),
         ({"user_input": "tea " * 30}, " ".join(["tea"] * 15) + "…"),
         ({"message": "x" * 80}, "x" * 59 + "…"),
-        ({"topic": "tea"}, '{"topic":"tea"}'),
+        ({"year": 2026, "blank": " ", "locale": "de", "topic": "tea", "z": "dry"}, "tea"),
+        ({"message": {"text": "tea"}, "topic": "tea"}, "tea"),
+        ({"year": 2026}, "default"),
         ({}, "default"),
     ],
 )

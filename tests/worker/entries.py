@@ -8,7 +8,7 @@ from typing import Any
 
 from crewai import Agent, Crew, Flow, Task
 from crewai.flow.flow import start
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from sidecar.worker.engine.offline import OfflineLLM
 
@@ -104,6 +104,63 @@ async def kicks_off_later(message: str) -> str:
 def kicks_off_and_fails(message: str) -> None:
     _crew().kickoff(inputs={"message": message})
     raise RuntimeError("nowhere to put it")
+
+
+def with_a_history_and_a_callback() -> Crew:
+    crew = with_a_history()
+    crew.before_kickoff_callbacks = [lambda inputs: inputs]
+    return crew
+
+
+class Remembered(BaseModel):
+    message: str = ""
+    history: str = "none"
+
+
+class Chat(Flow[Remembered]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message} after <{self.state.history}>"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: str = ""
+    message: str = ""
+
+
+class StrictFlow(Flow[Strict]):
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message}"
+
+
+class Listed(BaseModel):
+    message: str = ""
+    history: list[str] = []
+
+
+class ListedFlow(Flow[Listed]):
+    """With a history of its own."""
+
+    _skip_auto_memory: bool = True
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state.message} after {self.state.history}"
+
+
+class Free(Flow[dict[str, Any]]):
+    _skip_auto_memory: bool = True
+    initial_state = {"message": "", "history": []}  # noqa: RUF012
+
+    @start()
+    def say(self) -> str:
+        return f"on {self.state['message']} after {self.state['history']}"
 
 
 class State(BaseModel):

@@ -1,11 +1,12 @@
 import { CrewError, unauthorized, unreachable } from "./errors.ts";
-import { accepted, fetchSseTransport } from "./fetch-sse.ts";
+import { fetchSseTransport } from "./fetch-sse.ts";
 import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
-import type { Ack, Change, Command, Frame } from "./protocol.ts";
+import type { Ack, Change, Command, Frame, WireError } from "./protocol.ts";
 import { createOutbox, type PendingCommand } from "./outbox.ts";
 import { createReads, type Reads, type Request } from "./reads.ts";
+import { statusOf } from "./status.ts";
 import { within } from "./timer.ts";
-import { LIMITS_DEFAULT, type Address, type Limits, type Send } from "./transport.ts";
+import { LIMITS_DEFAULT, type Address, type Ask, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
 
 export interface CrewClientOptions {
@@ -87,17 +88,11 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
   const { transport = "auto", random, getTicket, headers, storage, debug } = options;
   const url = options.url.replace(/\/+$/, "");
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
-  // Wrapped: a detached window.fetch throws "Illegal invocation".
-  const fetch: typeof globalThis.fetch = async (to, init) =>
-    (options.fetch ?? globalThis.fetch)(to, {
-      ...init,
-      headers: { ...(init?.headers as Record<string, string>), ...(await granted(headers)) },
-    });
   const Socket = options.WebSocket ?? globalThis.WebSocket;
 
   const inUse = new Set<Send>();
   const listeners = new Set<() => void>();
-  let status: ConnectionStatus = { state: "idle", transport: null, trouble: null, error: null, retryAt: null };
+  let status = statusOf([], null);
 
   function setStatus(next: ConnectionStatus): void {
     if (JSON.stringify(next) === JSON.stringify(status)) return;
@@ -120,23 +115,35 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
     return url + path + (search && `?${search}`);
   };
 
-  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(address, fetch)];
+  const ask: Ask = async (path, query, signal, method = "GET", body) => {
+    const init = {
+      method,
+      signal,
+      // Next keeps what a Server Component fetches.
+      cache: "no-store",
+      headers: { ...(body && { "content-type": "application/json" }), ...(await granted(headers)) },
+      ...(body && { body }),
+    } as const;
+    // Called as a function of nothing: a detached window.fetch throws "Illegal invocation" as a method of `options`.
+    const response = await (options.fetch ?? globalThis.fetch)(await address(path, query), init);
+    if (response.ok) return response;
+    const said = (await response.json().catch(() => null)) as { error?: WireError } | null;
+    throw said?.error?.code && new CrewError(said.error);
+  };
+
+  const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(ask)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
   const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
 
-  const request: Request = (method, path, { signal, ...query } = {}, body) =>
+  const request: Request = (method, path, { signal, ...query } = {}, json) =>
     within(
       limits.silence,
-      async (until) => {
-        try {
-          const headers = { ...(body && { "content-type": "application/json" }) };
-          const to = await address(path, query);
-          const response = await accepted(fetch(to, { method, headers, signal: until, ...(body && { body }) }));
-          return response.status === 204 ? undefined : await response.json();
-        } catch (error) {
-          throw error instanceof CrewError ? error : unreachable(url);
-        }
-      },
+      (until) =>
+        ask(path, query, until, method, json)
+          .then((response) => (response.body ? response.json() : undefined))
+          .catch((error: unknown) => {
+            throw error instanceof CrewError ? error : unreachable(url);
+          }),
       signal,
     );
 

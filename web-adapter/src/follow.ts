@@ -69,7 +69,7 @@ export function createFollow(
     let refusal: CrewError | null = null;
     let notify = () => {};
 
-    function tell(change: Partial<ConnectionStatus>): void {
+    function report(change: Partial<ConnectionStatus>): void {
       followers.set(wake, { ...followers.get(wake)!, ...change });
       publish();
     }
@@ -77,7 +77,7 @@ export function createFollow(
     function connect(n = preferred, probe = false): void {
       behind = queue.length > limits.inbox;
       if (behind) return;
-      tell({ retryAt: null });
+      report({ retryAt: null });
       const { name, open } = order[n]!;
       const closing = new AbortController();
       let silence = setTimeout(disconnected, limits.open);
@@ -118,7 +118,7 @@ export function createFollow(
           if (send) inUse.add(send);
           refusal = null;
           transport = name;
-          tell({ state: "open", transport, error: null });
+          report({ state: "open", transport, error: null });
           if (n > preferred) probeDue = performance.now() + probeDelay;
           preferred = n;
           if (n) schedule(upgrade, probeDue - performance.now());
@@ -138,7 +138,7 @@ export function createFollow(
         } else if (frame.type === "stream.reset") {
           if (frame.reason !== "evicted") seq = 0;
         } else if ("server_time" in frame) {
-          tell({ trouble: frame.trouble ?? null });
+          report({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
             // It lasts. One that opens and then falls mute is not worth hurrying back to.
@@ -166,7 +166,7 @@ export function createFollow(
         current?.close();
         if (wasRival) preferred = 0;
         const ms = rivals.size ? null : backoff(tries++, random);
-        tell({
+        report({
           state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting",
           error: refusal ?? (wasRival ? unreachable(url) : lost()),
           retryAt: ms === null ? null : Date.now() + ms,
@@ -215,7 +215,7 @@ export function createFollow(
 
     function sleep(): void {
       closeAll();
-      tell({ state: "asleep", error: null, retryAt: null });
+      report({ state: "asleep", error: null, retryAt: null });
     }
 
     /** The page is back, or the network came or went: timers may have stood still, and what failed before may work. */
@@ -245,7 +245,7 @@ export function createFollow(
     }
 
     async function* read(): AsyncGenerator<Frame, void> {
-      tell({ state: "connecting", transport });
+      report({ state: "connecting", transport });
       try {
         signal?.addEventListener("abort", () => finish(), { signal: lifetime.signal });
         for (const type of ["pageshow", "online", "offline", "visibilitychange"]) {

@@ -1,6 +1,6 @@
 import { backoff } from "./backoff.ts";
-import { busy, CrewError, lost } from "./errors.ts";
-import type { Ack, Command } from "./protocol.ts";
+import { busy, CrewError } from "./errors.ts";
+import type { Ack, Command, Refusal } from "./protocol.ts";
 import { deadline, rejectOnAbort, within } from "./timer.ts";
 import type { Limits, Send } from "./transport.ts";
 
@@ -65,12 +65,13 @@ export function createOutbox(
       /** One try. Commands address runs, not connections: any open socket will do, and where it says nothing a POST. */
       async function deliver(until: AbortSignal): Promise<Ack> {
         say("sent");
-        const [over] = inUse;
-        const first = over ? over(id, json, until) : Promise.reject<never>(lost());
-        const second = Promise.race([first, late])
-          .catch(() => until.throwIfAborted())
-          .then((reply) => reply ?? post(id, json, until));
-        const reply = await Promise.race([first.catch(() => second), second]);
+        const [overSocket] = inUse;
+        const reply = await new Promise<Ack | Refusal>((resolve, reject) => {
+          const byPost = () => void post(id, json, until).then(resolve, reject);
+          if (!overSocket) return byPost();
+          overSocket(id, json, until).then(resolve, byPost);
+          void late.then(byPost);
+        });
         if (!reply.ok) throw new CrewError(reply.error);
         say("acked");
         return reply;

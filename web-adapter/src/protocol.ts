@@ -276,6 +276,8 @@ export interface ThreadInfo {
 export interface ThreadRuns extends Omit<ThreadInfo, "runs"> {
   /** Oldest first. */
   readonly runs: readonly RunSnapshot[];
+  /** How many older ones are not in `runs`, which has a thousand at most. */
+  readonly left_out?: number;
 }
 
 export interface ThreadPage {

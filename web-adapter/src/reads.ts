@@ -1,4 +1,4 @@
-import type { CrewInfo, RunSnapshot, RunState, ThreadPage, ThreadRuns } from "./protocol.ts";
+import type { CrewInfo, RunSnapshot, RunState, ThreadInfo, ThreadPage, ThreadRuns } from "./protocol.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -19,7 +19,7 @@ export interface Reads {
     options?: ReadOptions & { readonly limit?: number | undefined; readonly before?: string | undefined },
   ): Promise<ThreadPage>;
   thread(thread: string, options?: ReadOptions): Promise<ThreadRuns>;
-  rename(thread: string, title: string, options?: ReadOptions): Promise<ThreadRuns>;
+  rename(thread: string, title: string, options?: ReadOptions): Promise<ThreadInfo>;
   /** With all that is kept of it; what is live is refused as `illegal_state`. */
   remove(what: { readonly thread: string } | { readonly run: string }, options?: ReadOptions): Promise<void>;
 }
@@ -33,7 +33,9 @@ export const createReads = (request: Request): Reads => {
     threads: (options) => get("/threads", options),
     thread: (thread, options) => get(`/threads/${thread}`, options),
     rename: (thread, title, options) => request("PATCH", `/threads/${thread}`, options, JSON.stringify({ title })),
-    remove: (what, options) =>
-      request("DELETE", "run" in what ? `/runs/${what.run}` : `/threads/${what.thread}`, options),
+    remove: (what, options) => {
+      const [[kind, id] = []] = Object.entries(what);
+      return request("DELETE", `/${kind}s/${id}`, options);
+    },
   };
 };

@@ -6,6 +6,18 @@ export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack
 /** Where to go for `path`, with a ticket where one is needed. */
 export type Address = (path: string, query?: object) => Promise<string>;
 
+/**
+ * The answer to a request, without a body where there is none to come (204). Rejects with the server's own
+ * words where it refuses, and with undefined where no sidecar has said anything: a proxy's error page.
+ */
+export type Ask = (
+  path: string,
+  query: object,
+  signal: AbortSignal,
+  method?: string,
+  json?: string,
+) => Promise<Response>;
+
 /** What is subscribed to: a run, from a cursor on. */
 export type Query = { readonly run: string; readonly after?: string };
 
@@ -36,7 +48,7 @@ export interface Limits {
   readonly open: number;
   /** From the attempt, until the other transport is tried beside it. */
   readonly dial: number;
-  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. */
+  /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. Also for the answer to a read. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
   readonly probe: number;

@@ -1,12 +1,17 @@
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { troubledSidecar } from "./troubledSidecar.ts";
 
 const HERE = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "crew-packed-"));
@@ -72,6 +77,57 @@ test("the doctor starts from where it was unpacked", () => {
   });
   expect(help).toMatch(/^Usage: crew-web-adapter doctor/);
 });
+
+test("the doctor does its work on the oldest Node that `engines` promises", async () => {
+  const { bin, engines } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as {
+    bin: Record<string, string>;
+    engines: { node: string };
+  };
+  const oldest = `${engines.node.replace(">=", "")}.0.0`.split(".").slice(0, 3).join(".");
+  execFileSync("npm", ["install", "--silent", "--no-save", "--prefix", join(folder, "oldest"), `node@${oldest}`]);
+  const node = join(folder, "oldest/node_modules/.bin/node");
+  expect(execFileSync(node, ["--version"], { encoding: "utf8" }).trim()).toBe(`v${oldest}`);
+  const { url, close } = await troubledSidecar();
+  const doctor = [join(unpacked, bin["crew-web-adapter"]!), "doctor", url, "http://localhost:3000"];
+  const { stdout } = await promisify(execFile)(node, doctor);
+  await close();
+  expect(stdout).toContain("Nothing is wrong.");
+}, 120_000);
+
+test("what needs no page is there for a Server Component and a route handler, where there is no React", async () => {
+  const app = mkdtempSync(join(tmpdir(), "crew-server-"));
+  mkdirSync(join(app, "node_modules"));
+  cpSync(unpacked, join(app, "node_modules/crew-web-adapter"), { recursive: true });
+  const snapshot = { run: "r_1", crew: "default", state: "completed", output: "Done.", tasks: [], inputs: {} };
+  const sidecar = createServer((_, response) => response.end(JSON.stringify(snapshot))).listen(0);
+  await once(sidecar, "listening");
+  writeFileSync(join(app, "route.mjs"), ROUTE);
+  try {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      // As Next resolves packages there.
+      ["--conditions=react-server", "route.mjs", `http://127.0.0.1:${(sidecar.address() as AddressInfo).port}`],
+      { cwd: app },
+    );
+    expect(JSON.parse(stdout)).toEqual({ name: "crew", text: "Done.", status: "complete", ended: true });
+  } finally {
+    sidecar.close();
+    rmSync(app, { recursive: true });
+  }
+});
+
+const ROUTE = `
+import { CREW_PART, createCrewClient, emptyRun, isFinal, reduce, snapshots, textOf, toResult, viewOf } from "crew-web-adapter";
+const view = viewOf(await createCrewClient({ url: process.argv[2] }).get("r_1"));
+const { content, status } = toResult(view);
+if (reduce(emptyRun, { type: "stream.live", run: "r_1", seq: 0 }) !== emptyRun || !snapshots) throw new Error("not whole");
+console.log(JSON.stringify({
+  name: content.find(({ type }) => type === "data").name === CREW_PART && CREW_PART,
+  text: textOf(view),
+  status: status.type,
+  ended: isFinal(view.state),
+}));
+`;
 
 test("the public types are complete and never `any`", () => {
   const names = files().filter((name) => name.endsWith(".d.ts"));

@@ -5,8 +5,9 @@ import { createCrewClient, CrewError, type CrewClient, type CrewClientOptions } 
 function setUp(answer: () => Response | Promise<Response>, options: Partial<CrewClientOptions> = {}) {
   const asked: string[] = [];
   const fetch = vi.fn(async (url: RequestInfo | URL, { method, body }: RequestInit = {}) => {
-    asked.push([method, url, ...(body ? [body] : [])].join(" "));
-    return answer();
+    asked.push(`${method} ${url as string}${body ? ` ${body as string}` : ""}`);
+    // A run that has ended.
+    return (url as string).includes("/sse") ? new Response(null, { status: 204 }) : answer();
   });
   return { asked, fetch, client: createCrewClient({ url: "http://sidecar.test/", fetch, ...options }) };
 }
@@ -79,13 +80,20 @@ test("headers are asked for before each request, and go with a command, a read a
   });
   await client.start({});
   await client.list();
-  void client.follow("r_1").next();
-  await vi.waitFor(() => expect(fetch).toHaveBeenCalledTimes(3));
-  expect(fetch.mock.calls.map(([url, init]) => [String(url), init?.headers])).toEqual([
+  await client.follow("r_1").next();
+  expect(fetch.mock.calls.map(([url, init]) => [url, init?.headers])).toEqual([
     ["http://sidecar.test/control", { "content-type": "application/json", authorization: "Bearer 1" }],
     ["http://sidecar.test/runs", { authorization: "Bearer 2" }],
     ["http://sidecar.test/sse?run=r_1", { authorization: "Bearer 3" }],
   ]);
+});
+
+test("no answer is taken from a cache, nor a stream: Next's fetch keeps them in a Server Component", async () => {
+  const { client, fetch } = setUp(() => json({ type: "command.ack", ok: true }), { transport: "sse" });
+  await client.cancel("r_1");
+  await client.get("r_1");
+  await client.follow("r_1").next();
+  expect(fetch.mock.calls.map(([, init]) => init?.cache)).toEqual(["no-store", "no-store", "no-store"]);
 });
 
 test("headers that cannot be had are an error that says why", async () => {

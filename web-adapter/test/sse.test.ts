@@ -1,5 +1,7 @@
+import { createParser } from "eventsource-parser";
 import { describe, expect, test } from "vitest";
 import { createSseParser } from "../src/sse.ts";
+import { numbers } from "./numbers.ts";
 import { sse } from "./vectors.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -66,3 +68,45 @@ test("a long line in small pieces costs linear time", () => {
   // Sixteen times the input; quadratic would be 256 times the time.
   expect(long).toBeLessThan(100 * Math.max(short, 1));
 });
+
+/** Of which a stream may be made: fields, what looks like them, and line ends, also such as are cut in two. */
+const FIELDS = [
+  "data",
+  "data:",
+  "data: ",
+  "data:  x",
+  "data: é€😀",
+  "date: x",
+  " data: x",
+  "dataa: x",
+  "event: log",
+  "id: 7",
+];
+const OTHERS = ["retry: 10", ":", ": ping", "\ufeff", "\u0000", "x"];
+const ENDS = ["\n", "\n\n", "\r", "\r\r", "\r\n", "\r\n\r\n", "\n\n"];
+const PIECES = [FIELDS, OTHERS, ENDS].flat();
+
+test.each(Array.from({ length: 200 }, (_, n) => n))(
+  "says what eventsource-parser says, however it is cut (seed %i)",
+  (seed) => {
+    const random = numbers(seed);
+    const pick = (most: number) => Math.floor(random() * most);
+    const text = Array.from({ length: 200 }, () => PIECES[pick(PIECES.length)]).join("");
+    const whole = bytes(`${random() < 0.3 ? "\ufeff" : ""}${text}:\n`);
+    const chunks: Uint8Array[] = [];
+    for (let at = 0; at < whole.length;) chunks.push(whole.subarray(at, (at += 1 + pick(random() < 0.5 ? 3 : 60))));
+
+    const reference: string[] = [];
+    const parser = createParser({ onEvent: ({ data }) => reference.push(data) });
+    // It waits for what comes after a CR, hence the last line; to decode is its caller's, and to drop a byte order mark with it.
+    const decoder = new TextDecoder();
+    const feed = createSseParser();
+    const own: string[] = [];
+    for (const chunk of chunks) {
+      own.push(...feed(chunk));
+      parser.feed(decoder.decode(chunk, { stream: true }));
+    }
+    expect(reference.length).toBeGreaterThan(0);
+    expect(own).toEqual(reference);
+  },
+);

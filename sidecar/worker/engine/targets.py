@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 
 from crewai import Agent, Crew, Flow
 from crewai.agents.agent_builder.base_agent import BaseAgent
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from sidecar.inputs import BRIEF, HISTORY, placeholders
 from sidecar.worker.engine.build import BadCrew, Job, model_of, one_line
@@ -262,6 +262,7 @@ def _crew_job(crew: Crew, choice: ModelChoice, own: Mapping[str, Any]) -> Job:
     wants = [name for name in placeholders(texts) if name not in own]
     # What such a callback adds to the inputs is not to be told from here.
     certain = not crew.before_kickoff_callbacks
+    own = {HISTORY: "", **own} if HISTORY in wants else own
     return Job(
         lambda inputs: crew.kickoff(inputs={**own, **inputs}),
         crew,
@@ -274,7 +275,24 @@ def _crew_job(crew: Crew, choice: ModelChoice, own: Mapping[str, Any]) -> Job:
 def _flow_job(flow: Flow[Any]) -> Job:
     flow.stream = False
     wants, knows = _state_of(flow)
-    return Job(lambda inputs: flow.kickoff(inputs=inputs), None, None, wants, knows)
+    return Job(lambda inputs: flow.kickoff(inputs=_fit(flow, inputs)), None, None, wants, knows)
+
+
+def _fit(flow: Flow[Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    """`inputs`, without a history that the flow's state has no place for, or another use."""
+    state = flow.state
+    if HISTORY not in inputs:
+        return inputs
+    if isinstance(state, BaseModel):
+        try:
+            validator = type(state).__pydantic_validator__
+            validator.validate_assignment(state.model_copy(), HISTORY, inputs[HISTORY])
+            return inputs
+        except ValidationError:
+            pass
+    elif isinstance(state.get(HISTORY, ""), str):
+        return inputs
+    return {name: value for name, value in inputs.items() if name != HISTORY}
 
 
 def _state_of(flow: Flow[Any]) -> tuple[list[str], list[str]]:
@@ -300,11 +318,14 @@ def _texts(owner: Any, names: Sequence[str]) -> Iterator[str]:
 
 
 def _asked(inputs: Mapping[str, Any]) -> str:
-    """What an agent without a task is asked."""
-    for name in BRIEF:
-        if isinstance(inputs.get(name), str):
-            return str(inputs[name])
-    return "\n".join(f"{name}: {value}" for name, value in inputs.items())
+    """What an agent without a task is asked, after what was said before."""
+    all = "\n".join(f"{name}: {value}" for name, value in inputs.items() if name != HISTORY)
+    named = (inputs[name] for name in BRIEF if isinstance(inputs.get(name), str))
+    brief = next(named, all)
+    if not inputs.get(HISTORY):
+        return brief
+    said = f"What was said so far:\n\n<history>\n{inputs[HISTORY]}\n</history>"
+    return f"{said}\n\nAnd now:\n\n<brief>\n{brief}\n</brief>"
 
 
 def _step(found: Any) -> Callable[..., Any] | None:

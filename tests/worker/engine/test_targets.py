@@ -120,7 +120,9 @@ def test_a_factory_gets_the_inputs_that_it_takes(
     assert planned(worker) == [("first", "Writer")]
 
 
-@pytest.mark.parametrize("way", ["", "_among_inputs", "_among_others", "_by_name"])
+@pytest.mark.parametrize(
+    "way", ["", "_among_inputs", "_among_others", "_by_name", "_and_a_callback"]
+)
 @pytest.mark.parametrize(("given", "seen"), [({}, "<>"), ({"history": "ships"}, "<ships>")])
 def test_what_was_said_before_is_there_and_is_nothing_without_a_thread(
     worker: Child, tmp_path: Path, way: str, given: dict[str, Any], seen: str
@@ -129,6 +131,36 @@ def test_what_was_said_before_is_there_and_is_nothing_without_a_thread(
     last = worker.run(spec_for(tmp_path, target=target, inputs={"message": "tulips", **given}))
     assert last["type"] == "run.completed", last
     assert f"tulips after {seen}" in last["data"]["output"]
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "output"),
+    [
+        ("Chat", "ships", "on tulips after <ships>"),
+        ("Chat", None, "on tulips after <none>"),
+        ("StrictFlow", "ships", "on tulips"),
+        ("ListedFlow", "ships", "on tulips after []"),
+        ("ListedFlow", ["ships"], "on tulips after ['ships']"),
+        ("Free", "ships", "on tulips after []"),
+    ],
+)
+def test_a_flow_is_given_what_was_said_before_as_far_as_its_state_takes_it(
+    worker: Child, tmp_path: Path, target: str, given: Any, output: str
+) -> None:
+    inputs = {"message": "tulips", **({} if given is None else {"history": given})}
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:{target}", inputs=inputs))
+    assert last["type"] == "run.completed", last
+    assert last["data"]["output"] == output
+
+
+def test_an_agent_alone_hears_what_was_said_before_and_then_its_brief(
+    worker: Child, tmp_path: Path
+) -> None:
+    inputs = {"message": "tulips", "history": "User: roses\n\nCrew: Red."}
+    last = worker.run(spec_for(tmp_path, target=f"{ENTRIES}:an_agent", inputs=inputs))
+    assert last["data"]["output"].startswith(
+        "[offline model] Writer on “tulips”.\n\nYou asked before: roses.\n\n"
+    )
 
 
 def test_an_agent_is_asked_the_brief(worker: Child, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""The browser's client at the real sidecar, which goes away and comes back; what it keeps and for
-how long is in web-adapter/test/outbox.test.ts."""
+"""The browser's client at the real sidecar, which goes away and comes back. What it keeps and for
+how long is in web-adapter/test/outbox.test.ts, what it asks for in reads.test.ts beside it."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ class Page:
         pending: list[Frame] = []
         while [each["command"]["cmd"] for each in pending if each["unconfirmed"]] != list(commands):
             pending = (await self.says("client"))["pending"]
+
+    async def answer(self, method: str, *words: object) -> Frame:
+        """What one method of the client gives."""
+        self.ask(method, *words)
+        return await self.says(method)
 
 
 @asynccontextmanager
@@ -128,3 +133,45 @@ async def test_a_pause_and_a_resume_that_found_no_sidecar_come_in_that_order(
             ("run.resumed", "p-2"),
         ]
         assert log[-1]["type"] == "run.completed"
+
+
+async def test_what_the_client_reads_is_what_the_sidecar_keeps(
+    start_sidecar: StartSidecar, session: aiohttp.ClientSession
+) -> None:
+    sidecar = start_sidecar(SIDECAR_SYNTHETIC="1")
+
+    async def kept(path: str) -> Frame:
+        async with session.get(sidecar.url + path) as response:
+            answer: Frame = await response.json()
+            return answer
+
+    async with opened(sidecar.url, "ws") as page:
+        inputs = {"events": 3, "delay": 0}
+        options = {"crew": "synthetic", "thread": "t_1", "title": "Tea"}
+        first = (await page.answer("start", inputs, options))["value"]
+        page.ask("follow", first)
+        await page.says("end")
+        second = (await page.answer("start", inputs, {**options, "after": first}))["value"]
+        page.ask("follow", second)
+        await page.says("end")
+
+        snapshot = await kept(f"/runs/{second}")
+        assert (await page.answer("get", second))["value"] == snapshot
+        assert snapshot["thread"] == "t_1"
+        assert snapshot["after"] == first
+        runs = (await page.answer("list", {"limit": 1, "state": "completed"}))["value"]
+        assert runs == [snapshot]
+        assert (await page.answer("crews"))["value"] == (await kept("/crews"))["crews"]
+        assert (await page.answer("threads", {"limit": 5}))["value"] == await kept("/threads")
+        thread = (await page.answer("thread", "t_1"))["value"]
+        assert thread == await kept("/threads/t_1")
+        assert [run["run"] for run in thread["runs"]] == [first, second]
+
+        renamed = (await page.answer("rename", "t_1", "Coffee"))["value"]
+        assert renamed == (await kept("/threads"))["threads"][0]
+        assert renamed["title"] == "Coffee"
+        await page.answer("remove", {"run": first})
+        assert (await page.answer("get", first))["code"] == "unknown_run"
+        await page.answer("remove", {"thread": "t_1"})
+        assert (await page.answer("thread", "t_1"))["code"] == "unknown_thread"
+        assert (await page.answer("list"))["value"] == []
