@@ -76,7 +76,8 @@ class Chat:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            # Of a request that failed the text does not say which.
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _on_error(self, error: Error) -> None:
         self.complaints.append(str(error))

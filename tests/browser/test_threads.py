@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -25,6 +25,7 @@ from tests.browser.chat import (
 )
 from tests.conftest import StartSidecar
 from tests.faults.proxy import FaultProxy
+from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import Sidecar, assert_whole
 
 TEA, BREAD = "Tea for the night train", "Bread for the harbour"
@@ -173,7 +174,7 @@ async def test_two_go_on_through_a_sidecar_that_is_killed(
     await asyncio.to_thread(slow_sidecar.start)
     proxy.target = slow_sidecar.url
     await ends_whole(chat, slow_sidecar, BREAD)
-    await ends_whole(chat, slow_sidecar, TEA)
+    tea = await ends_whole(chat, slow_sidecar, TEA)
     await is_marked(chat)
     assert {run["attempt"] for run in get(slow_sidecar, "/runs")["runs"]} == {2}
 
@@ -181,37 +182,54 @@ async def test_two_go_on_through_a_sidecar_that_is_killed(
     await shows(chat, TEA)
     await chat.all_done()
     await chat.send("Shorter")
-    await expect(chat.answer).to_have_count(2, timeout=PATIENCE)
-    first, second = (run for run in reversed(get(slow_sidecar, "/runs")["runs"]) if is_of_tea(run))
-    assert second["after"] == first["run"]
-    assert first["output"] in second["inputs"]["history"]
+    # The offline model says what it follows.
+    follow_up = chat.page.locator(".assistant").last
+    await expect(follow_up).to_contain_text(f"You asked before: {TEA}.", timeout=PATIENCE)
+    assert newest_run(slow_sidecar)["after"] == tea
 
 
-def is_of_tea(run: dict[str, dict[str, str]]) -> bool:
-    return run["inputs"]["message"] in (TEA, "Shorter")
+PLAN = "Opal lanterns along the quay."
+
+
+@pytest.fixture
+def model() -> Iterator[OpenAIServer]:
+    with OpenAIServer(Script(tokens=tuple(re.findall(r"\S+\s?", PLAN)))) as server:
+        yield server
 
 
 @both_transports
 async def test_a_follow_up_is_told_the_plan_before_it(
-    browser: Browser, page_url: str, chat_sidecar: Sidecar, transport: str
+    start_sidecar: StartSidecar, origins: str, page_url: str, model: OpenAIServer, transport: str
 ) -> None:
-    chat = await open_chat(browser, f"{page_url}/?transport={transport}")
-    await chat.send(TEA)
-    await chat.all_done()
-    first = newest_run(chat_sidecar)
-    await chat.send("Make it shorter")
-    await expect(chat.answer).to_have_count(2, timeout=PATIENCE)
-    second = newest_run(chat_sidecar)
-    assert (second["thread"], second["after"]) == (first["thread"], first["run"])
-    assert second["inputs"]["history"] == f"User: {TEA}\n\nCrew: {first['output']}"
-    # It is in the prompt too: the offline model says what it follows.
-    await expect(chat.page.locator(".assistant").last).to_contain_text(f"You asked before: {TEA}.")
-    # In a conversation of its own it follows nothing.
-    await new(chat)
-    await chat.send("Make it shorter")
-    await chat.all_done()
-    assert newest_run(chat_sidecar)["inputs"].get("history", "") == ""
-    assert chat.complaints == []
+    key = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model.base_url}
+    sidecar = start_sidecar(SIDECAR_ORIGINS=origins, CREW_MODEL="", **key)
+    async with chromium(leads(sidecar.url)) as browser:
+        chat = await open_chat(browser, f"{page_url}/?transport={transport}")
+        await chat.send(TEA)
+        await chat.all_done()
+        first = newest_run(sidecar)
+        assert not any("Crew:" in prompt for prompt in asked(model))
+        await chat.send("Make it shorter")
+        await expect(chat.answer).to_have_count(2, timeout=PATIENCE)
+        second = newest_run(sidecar)
+        assert (second["thread"], second["after"]) == (first["thread"], first["run"])
+        planning = asked(model)[0]
+        assert planning.index(f"User: {TEA}") < planning.index("Crew:") < planning.index(PLAN)
+        assert planning.rindex(PLAN) < planning.rindex("Make it shorter")
+        # In a conversation of its own it follows nothing.
+        await new(chat)
+        await chat.send("Make it shorter")
+        await chat.all_done()
+        assert newest_run(sidecar)["after"] is None
+        assert not any("Crew:" in prompt for prompt in asked(model))
+        assert chat.complaints == []
+
+
+def asked(model: OpenAIServer) -> list[str]:
+    """What the model was last asked by a crew, prompt by prompt."""
+    prompts = ["\n".join(str(m["content"]) for m in r["body"]["messages"]) for r in model.requests]
+    model.requests.clear()
+    return prompts
 
 
 @both_transports
@@ -251,7 +269,8 @@ async def test_in_a_narrow_window_conversations_are_in_a_drawer(
     await expect(page.get_by_role("navigation", name="Conversations")).to_have_count(0)
     await chat.button("Conversations").press("Enter")
     drawer = page.get_by_role("dialog", name="Conversations")
-    await expect(opener(chat, TEA).first).to_be_visible()
+    await expect(drawer.get_by_test_id("conversation").first).to_contain_text(TEA)
+    await expect(drawer.get_by_test_id("conversation").first).to_be_visible()
     for look in ("narrow", "dark-narrow"):
         await chat.wear(look)
         await chat.screenshot("drawer")

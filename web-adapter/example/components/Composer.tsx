@@ -12,6 +12,7 @@ import { Status } from "./Status";
 import { useCommand } from "./useCommand";
 import { useCrew } from "./useCrew";
 import { useLiveRun } from "./useRun";
+import { useUnconfirmed } from "./useUnconfirmed";
 
 /** One field: the brief for the next run, or, while one is live, a word to the crew that is at it. */
 export function Composer() {
@@ -20,6 +21,7 @@ export function Composer() {
   const empty = useAuiState(({ composer }) => composer.text.trim() === "");
   const run = useLiveRun();
   const [now, setNow] = useState(false);
+  const pending = useUnconfirmed(run?.run);
   const giving = useCommand(run?.run);
   const { busy, refusal, give } = giving;
 
@@ -52,7 +54,7 @@ export function Composer() {
       <div className="row">
         {live && (refusal ? <Refusal error={refusal} /> : <Status />)}
         {!live && <ReviewToggle />}
-        {isWriting(run) && (
+        {isWriting(run) && !pending && (
           <Toggle
             checked={now}
             onChange={setNow}

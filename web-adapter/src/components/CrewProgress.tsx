@@ -1,8 +1,8 @@
 import { memo, useMemo, type ComponentType, type ReactNode } from "react";
-import { isFinal, type HelperView, type RunView, type Step, type TaskView, type WorkView } from "../view.ts";
+import { isFinal, seconds, type HelperView, type RunView, type Step, type TaskView, type WorkView } from "../view.ts";
 import { CrewTool } from "./CrewTool.tsx";
-import type { Times, ToolFacts } from "./parts.ts";
-import { secondsOf, useNow } from "./times.ts";
+import type { ToolFacts } from "./parts.ts";
+import { useNow } from "./useNow.ts";
 import { classes, WORDS, type CrewWords } from "./words.ts";
 
 /** How words are shown: as they are, unless somebody renders their Markdown. */
@@ -42,15 +42,14 @@ export function CrewProgress({ run, name, Text = Plain, Tool, words, className }
       <ol className="crew-progress-list">
         {inside.map((item) => {
           const look = lookOf(item, run);
-          const timed: WorkView & Times = item;
-          const seconds = secondsOf(timed, look === "running" ? now : 0);
+          const took = seconds(item, look === "running" ? now : null);
           return (
             <Item
               key={item.tid}
               item={item}
               agent={agent(item)}
               look={look}
-              time={seconds === null ? "" : says.time(look === "running" ? Math.floor(seconds) : seconds)}
+              time={took === null ? "" : says.time(took)}
               says={says}
               Text={Text}
               Tool={Tool}

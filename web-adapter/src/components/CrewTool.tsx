@@ -1,6 +1,6 @@
 import { memo } from "react";
 import { textOf, type ToolFacts } from "./parts.ts";
-import { secondsOf } from "./times.ts";
+import { seconds } from "../view.ts";
 import { classes, WORDS, type CrewWords } from "./words.ts";
 
 export interface CrewToolProps {
@@ -14,7 +14,7 @@ export interface CrewToolProps {
 export const CrewTool = memo(function CrewTool({ tool, words, className }: CrewToolProps) {
   const { state, args, result } = tool;
   const says = { ...WORDS, ...words };
-  const seconds = secondsOf(tool);
+  const took = seconds(tool);
   return (
     <details className={classes("crew-tool", className)} data-state={state}>
       <summary className="crew-tool-head">
@@ -22,7 +22,7 @@ export const CrewTool = memo(function CrewTool({ tool, words, className }: CrewT
           {state === "running" ? says.using : state === "failed" ? says.tried : says.used}
         </span>{" "}
         <code className="crew-tool-name">{tool.tool}</code>{" "}
-        {seconds !== null && <span className="crew-tool-time">{says.time(seconds)}</span>}
+        {took !== null && <span className="crew-tool-time">{says.time(took)}</span>}
       </summary>
       <dl className="crew-tool-body">
         <dt>{says.given}</dt>

@@ -7,5 +7,5 @@ export type { CrewQuestionProps } from "./CrewQuestion.tsx";
 export { CrewTool } from "./CrewTool.tsx";
 export type { CrewToolProps } from "./CrewTool.tsx";
 export { questionOf, runOf, toolOf } from "./parts.ts";
-export type { QuestionFacts, Times, ToolFacts } from "./parts.ts";
+export type { QuestionFacts, ToolFacts } from "./parts.ts";
 export type { CrewWords } from "./words.ts";

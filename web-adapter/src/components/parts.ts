@@ -1,15 +1,10 @@
-import type { QuestionView, RunView, ToolView } from "../view.ts";
+import { CREW_PART } from "../result.ts";
+import { isFinal, untold, type QuestionView, type RunView, type ToolView } from "../view.ts";
 
 /** A tool as its part or its view has it. */
-export type ToolFacts = Pick<ToolView, "tool" | "args" | "result" | "state"> & Times;
+export type ToolFacts = Pick<ToolView, "tool" | "args" | "result" | "state" | "started" | "ended">;
 /** A question as its part or its view has it. */
 export type QuestionFacts = Pick<QuestionView, "prompt" | "output" | "expires" | "options" | "state" | "text">;
-
-/** Unix ms, by the sidecar's clock; `ended` is null while it lasts. */
-export interface Times {
-  readonly started?: number | null;
-  readonly ended?: number | null;
-}
 
 /** A `tool-call` part of assistant-ui's, of any version. */
 interface ToolCall {
@@ -19,8 +14,9 @@ interface ToolCall {
   readonly isError?: boolean | undefined;
 }
 
-/** The tool that a `tool-call` part tells of. */
+/** The tool that a `tool-call` part tells of, which does not know when that was. */
 export const toolOf = ({ toolName, args, result, isError }: ToolCall): ToolFacts => ({
+  ...untold,
   tool: toolName,
   args,
   result: result === undefined ? null : textOf(result),
@@ -43,9 +39,16 @@ interface Part {
   readonly data?: unknown;
 }
 
-/** The newest run among a message's parts; for versions of assistant-ui that show no `data` part. */
-export const runOf = (parts: readonly Part[] | undefined): RunView | undefined =>
-  parts?.findLast(({ type, name }) => type === "data" && name === "crew")?.data as RunView | undefined;
+/**
+ * The run among a message's parts, of several the live one, else the newest; for versions of assistant-ui
+ * that show no `data` part.
+ */
+export function runOf(parts: readonly Part[]): RunView | undefined {
+  const runs = parts.flatMap(({ type, name, data }) =>
+    type === "data" && name === CREW_PART ? [data as RunView] : [],
+  );
+  return runs.findLast(({ state }) => !isFinal(state)) ?? runs.at(-1);
+}
 
 export const textOf = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");

@@ -67,7 +67,7 @@ export const WORDS: CrewWords = {
   sent: "Sent",
   time: (seconds) => {
     const whole = Math.round(seconds);
-    if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+    if (whole < 10) return `${Number(seconds.toFixed(1))} s`;
     return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
   },
 };

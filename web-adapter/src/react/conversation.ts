@@ -268,11 +268,9 @@ export function createConversation(
     if (!next || paused || turns.some(isActive)) return;
     if (next.queued) {
       const rest = turns.filter((turn) => turn !== next);
-      set([
-        ...rest.filter(({ queued }) => !queued),
-        { ...next, queued: false },
-        ...rest.filter(({ queued }) => queued),
-      ]);
+      const shown = rest.filter(({ queued }) => !queued);
+      const after = shown.at(-1)?.id ?? "";
+      set([...shown, { ...next, after, queued: false }, ...rest.filter(({ queued }) => queued)]);
     }
     start(next);
   }
@@ -336,6 +334,7 @@ export function createConversation(
 
   function watchPending(): void {
     for (const turn of turns) {
+      if (!turn.run) continue;
       const kept = client.pending.find(
         ({ command, unconfirmed }) => unconfirmed && "run" in command && command.run === turn.run,
       );

@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
-import { expect, test } from "vitest";
+import { act } from "react";
+import { afterEach, expect, test, vi } from "vitest";
 import { CrewProgress, CrewTool, runOf, toolOf } from "../../src/components/index.ts";
 import { emptyRun, reduce, type RunView } from "../../src/index.ts";
 import { logged, type Told } from "../told.ts";
@@ -20,6 +21,8 @@ const begun: readonly Told[] = [
 ];
 const at = { tid: "1.1", task: "create_content_plan", agent: "Planner" };
 const writes = (text: string, kind = "text"): Told => ["llm.delta", at, { call: "c", text, kind }];
+
+afterEach(() => vi.useRealTimers());
 
 test("who is at what is told, who works now is the current step, and what they write is there as it comes", async () => {
   await show(<CrewProgress run={fold(...begun, writes("Hm", "thinking"), writes("First "))} />);
@@ -125,10 +128,36 @@ test("a tool-call part tells the same as the view's step", async () => {
   });
 });
 
-test("of several runs in a message the newest counts", () => {
+test("of several runs in a message the live one counts, else the newest", () => {
   const [first, second] = ["r_1", "r_2"].map((run) => ({ type: "data", name: "crew", data: { ...emptyRun, run } }));
   expect(runOf([first!, { type: "text" }, second!])?.run).toBe("r_2");
+  const ended = { ...second!, data: { ...emptyRun, run: "r_3", state: "completed", output: "" } };
+  expect(runOf([first!, ended])?.run).toBe("r_1");
+  expect(runOf([ended])?.run).toBe("r_3");
   expect(runOf([{ type: "text" }])).toBeUndefined();
+});
+
+test("how long each took is told, and of who works how long so far", async () => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  const times = (...ms: readonly number[]) => ms.map((at) => ({ ts: 1_000_000 + at, at: 1_000_000 + at }));
+  const [start, second, third] = times(-64_000, -63_000, -2_500);
+  const view = fold(
+    ["run.started", start!, { model: "m", attempt: 1, tasks }],
+    ["task.started", { ...at, ...start }, { name: "create_content_plan", index: 1, of: 2 }],
+    ["tool.started", { ...at, ...second }, { call: "t", tool: "search", args: {} }],
+    ["tool.completed", { ...at, ...third }, { call: "t", output: "3 hits", seconds: 60.5 }],
+    ["task.completed", { ...at, ...third }, { name: "create_content_plan", output: "A plan" }],
+    [
+      "task.started",
+      { tid: "1.2", task: "analyze_sentiment", agent: "Analyst", ...third },
+      { name: "analyze_sentiment", index: 2, of: 2 },
+    ],
+  );
+  await show(<CrewProgress run={view} />);
+  expect(texts(".crew-progress-time")).toEqual(["1 min 2 s", "2.5 s"]);
+  expect(texts(".crew-tool-time")).toEqual(["1 min 1 s"]);
+  await act(async () => vi.advanceTimersByTime(9_000));
+  expect(texts(".crew-progress-time")).toEqual(["1 min 2 s", "12 s"]);
 });
 
 test("a server's page has the tasks and no time that only the browser knows", () => {

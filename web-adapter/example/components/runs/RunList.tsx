@@ -1,14 +1,14 @@
 "use client";
 
-import { isFinal } from "crew-web-adapter";
-import { useCrewRun } from "crew-web-adapter/react";
+import { isFinal, type CrewError, type RunSnapshot } from "crew-web-adapter";
+import { useCrewRun, useCrewRuns } from "crew-web-adapter/react";
 import Link from "next/link";
 import { Bar } from "../Bar";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
 import { says } from "../useCommand";
 import { STATES } from "../phase";
-import { briefOf, useRuns, type Snapshot } from "./snapshot";
+import { briefOf } from "./brief";
 import { Duration, When } from "./When";
 
 /** How many are followed at once: with one request besides, five of a browser's six connections. */
@@ -16,27 +16,28 @@ const FOLLOWED = 4;
 
 /** All that the sidecar keeps: what is open, then what has ended, newest first. */
 export function RunList() {
-  const [known, again] = useRuns();
+  const { runs, loading, error, refresh } = useCrewRuns(crew);
   return (
     <div className="page">
       <Bar />
       <main className="column">
         <h1 className="title">Runs</h1>
-        {known.state === "loading" && <p className="soft">Looking…</p>}
-        {known.state === "failed" && <Failed error={known.error} again={again} />}
-        {known.state === "known" && known.runs.length === 0 && (
+        {loading && <p className="soft">Looking…</p>}
+        {/* What was known before stays. */}
+        {error && <Failed error={error} again={refresh} />}
+        {!loading && !error && runs.length === 0 && (
           <p className="soft">
             None yet. <Link href="/">Write a brief</Link>, and it is kept here.
           </p>
         )}
-        {known.state === "known" && known.runs.length > 0 && <Lists runs={known.runs} />}
+        {runs.length > 0 && <Lists runs={runs} />}
       </main>
     </div>
   );
 }
 
 interface FailedProps {
-  readonly error: { readonly code: string; readonly message: string; readonly temporary: boolean };
+  readonly error: CrewError;
   readonly again: () => void;
 }
 
@@ -55,7 +56,7 @@ function Failed({ error, again }: FailedProps) {
   );
 }
 
-function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
+function Lists({ runs }: { readonly runs: readonly RunSnapshot[] }) {
   const open = runs.filter(({ state }) => !isFinal(state));
   const ended = runs.filter(({ state }) => isFinal(state));
   // The oldest of them are the ones at work; the others wait for their turn.
@@ -87,12 +88,18 @@ function Lists({ runs }: { readonly runs: readonly Snapshot[] }) {
 }
 
 /** A row that moves with its run. */
-function Live({ run }: { readonly run: Snapshot }) {
+function Live({ run }: { readonly run: RunSnapshot }) {
   const view = useCrewRun(crew, run.run);
   return <Row run={"tasks" in view ? { ...run, state: view.state, tasks: view.tasks } : run} />;
 }
 
-function Row({ run }: { readonly run: Snapshot }) {
+interface RowProps {
+  readonly run: Pick<RunSnapshot, "run" | "state" | "started" | "finished" | "created" | "inputs"> & {
+    readonly tasks: readonly Pick<RunSnapshot["tasks"][number], "name" | "agent" | "tid" | "state">[];
+  };
+}
+
+function Row({ run }: RowProps) {
   const { state, tasks, started, finished, created } = run;
   const done = tasks.filter((task) => task.state === "completed").length;
   const at = tasks.find((task) => task.state === "running");

@@ -13,7 +13,7 @@ import { Progress } from "../Progress";
 import { Refusal } from "../Refusal";
 import { says, useCommand } from "../useCommand";
 import { useUnconfirmed } from "../useUnconfirmed";
-import { briefOf, useSnapshot } from "./snapshot";
+import { briefOf } from "./brief";
 import { Duration, When } from "./When";
 
 /** One run, live or ended, with all that can be done to it. */
@@ -50,7 +50,6 @@ function Refused({ error }: { readonly error: CrewError }) {
 }
 
 function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
-  const snapshot = useSnapshot(id, view.state);
   const live = !isFinal(view.state);
   const giving = useCommand(id);
   const pending = useUnconfirmed(id);
@@ -58,18 +57,18 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
     <>
       <div className="run-head">
         <div>
-          <h1 className="title">{snapshot ? briefOf(snapshot) : "…"}</h1>
+          <h1 className="title">{briefOf(view)}</h1>
           <p className="run-facts" data-state={view.state} data-testid="run-state">
             <span className="run-state">
               <i aria-hidden />
               {STATES[view.state]}
             </span>
-            {snapshot?.started && (
+            {view.started !== null && (
               <span>
-                <Duration from={snapshot.started} to={live ? null : snapshot.finished} />
+                <Duration from={view.started} to={view.ended} />
               </span>
             )}
-            {snapshot && <When ms={snapshot.created} />}
+            {view.created !== null && <When ms={view.created} />}
             {view.thread !== null && <ToChat thread={view.thread} />}
           </p>
         </div>

@@ -16,9 +16,11 @@ export function When({ ms }: { readonly ms: number }) {
 
 /** How long it took, or has taken so far. */
 export function Duration({ from, to }: { readonly from: number; readonly to: number | null }) {
-  const now = useNow(1_000);
-  return <>{lasting((to ?? now) - from)}</>;
+  return to === null ? <SoFar from={from} /> : <>{lasting(to - from)}</>;
 }
+
+/** Apart: what has ended does not tick. */
+const SoFar = ({ from }: { readonly from: number }) => <>{lasting(useNow(1_000) - from)}</>;
 
 function ago(ms: number, now: number): string {
   const past = now - ms;

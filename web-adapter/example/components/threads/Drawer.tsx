@@ -1,6 +1,6 @@
 "use client";
 
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Menu } from "../icons";
 import { Conversations } from "./Conversations";
 
@@ -8,14 +8,20 @@ import { Conversations } from "./Conversations";
 export function Drawer() {
   const dialog = useRef<HTMLDialogElement>(null);
   const [open, setOpen] = useState(false);
-  const show = () => {
-    setOpen(true);
-    dialog.current?.showModal();
-  };
+  // Once its content is there: the first of it gets the focus.
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+  }, [open]);
   const close = () => dialog.current?.close();
   return (
     <>
-      <button type="button" className="drawer-button" aria-label="Conversations" aria-haspopup="dialog" onClick={show}>
+      <button
+        type="button"
+        className="drawer-button"
+        aria-label="Conversations"
+        aria-haspopup="dialog"
+        onClick={() => setOpen(true)}
+      >
         <Menu />
       </button>
       <dialog ref={dialog} className="drawer" aria-label="Conversations" closedby="any" onClose={() => setOpen(false)}>
