@@ -75,7 +75,7 @@ browser: setup chromium
 
 test-long: setup chromium  ## what takes two hours: 5,000 fault schedules, packed apps in fresh Next projects, eight releases of crewai
 	LONG=1 $(BIN)/python -m pytest -q --durations 10 -m "long or not long" tests
-	cd $(WEB) && npm run test:long
+	cd $(WEB) && npm run test:long && npm run test:peers
 	$(BIN)/python -m tests.faults --schedules 5000 --kills 300
 	$(BIN)/python -m tests.versions --check
 
@@ -114,5 +114,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .crewai .providers \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/.peers $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .crewai .providers \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -6,6 +7,11 @@ const here = import.meta.dirname;
 /** Another folder with React and assistant-ui installed: the same tests, on the versions that are there. */
 const peers = process.env["PEERS"];
 const PEERS = ["@assistant-ui/react", "react-dom", "react"];
+
+const ofExample = () =>
+  readdirSync(join(here, "test/react"))
+    .filter((name) => readFileSync(join(here, "test/react", name), "utf8").includes("/example/"))
+    .map((name) => `test/react/${name}`);
 
 /** `npm test` is for every change; what takes a package built and packed is for `npm run test:long`. */
 export default defineConfig(({ mode }) => ({
@@ -22,8 +28,8 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     include: [mode === "long" ? "test/**/*.long.ts" : "test/**/*.test.{ts,tsx}"],
-    // The example is for React 19.
-    exclude: peers ? ["test/react/example.test.tsx"] : [],
+    // The example is for its own React and assistant-ui alone.
+    exclude: peers ? ofExample() : [],
     testTimeout: 10_000,
     // Those that are concurrent wait for bounds of a second.
     maxConcurrency: 20,

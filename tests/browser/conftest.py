@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 
 from tests.browser import pages
 from tests.browser.chat import chromium, leads
+from tests.browser.packed import tarball as tarball
 from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar
 

@@ -3,115 +3,22 @@ the README's steps. Next 14 with React 18 and Next 16 with React 19 chat with th
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import shutil
-import signal
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, WebSocket, expect
 
 from tests.browser.chat import BRIEF, PATIENCE, get, newest_run
+from tests.browser.packed import ADAPTER, APPS, App, copied, run, send
 from tests.browser.pages import free_port
-from tests.support.sidecar import ROOT, Sidecar, clean_environment
+from tests.support.sidecar import Sidecar
 
 pytestmark = pytest.mark.timeout(900)
 
-ADAPTER = ROOT / "web-adapter"
-APPS = Path(__file__).parent / "apps"
 README = (ADAPTER / "README.md").read_text()
-STEP = 300.0
-"""Seconds for one step: installing takes 20 with an empty cache, building 30, on two cores."""
-
-
-@dataclass
-class App:
-    """A fresh app with the package installed."""
-
-    name: str
-    folder: Path
-    port: int
-    sidecar: Sidecar
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def run(self, *command: str, may_fail: bool = False) -> str:
-        url = self.sidecar.url
-        return run(*command, folder=self.folder, may_fail=may_fail, NEXT_PUBLIC_CREW_URL=url)
-
-    @contextlib.contextmanager
-    def served(self) -> Iterator[None]:
-        """`next start`, once it gives the page."""
-        output = self.folder / "next.log"
-        with output.open("w") as log:
-            process = subprocess.Popen(
-                ["npx", "next", "start", "--hostname", "127.0.0.1", "--port", str(self.port)],
-                cwd=self.folder,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            deadline = time.monotonic() + 60
-            while not is_served(self.url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"next start gave no page within 60 s:\n{output.read_text()}")
-                time.sleep(0.2)
-            yield
-        finally:
-            # npx and Next run the server in children of theirs.
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**clean_environment(), "NEXT_TELEMETRY_DISABLED": "1", **more}
-
-
-def run(*command: str, folder: Path, may_fail: bool = False, **environ: str) -> str:
-    """One step; gives what it printed."""
-    said = " ".join(command)
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment(**environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=STEP,
-        )
-    except subprocess.TimeoutExpired as error:
-        hint = "Is the npm registry reachable?" if "npm" in command[0] else ""
-        pytest.fail(f"`{said}` took more than {STEP:.0f} s. {hint}\n{error.output!r}")
-    if done.returncode != 0 and not may_fail:
-        pytest.fail(f"`{said}` failed with {done.returncode}:\n{done.stdout[-4000:]}")
-    return done.stdout
-
-
-def is_served(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=30).close()
-    except OSError:
-        return False
-    return True
 
 
 def snippets() -> list[tuple[str, str]]:
@@ -127,21 +34,11 @@ def provider() -> str:
     raise AssertionError("the README has no whole ChatRuntimeProvider.tsx to copy")
 
 
-@pytest.mark.parametrize("name", ["next14", "next16"])
+@pytest.mark.parametrize("name", ["next14", "next16", "provider"])
 def test_a_lockfile_names_no_download_addresses(name: str) -> None:
     packages = json.loads((APPS / name / "package-lock.json").read_text())["packages"]
     assert len(packages) > 50
     assert [package["resolved"] for package in packages.values() if "resolved" in package] == []
-
-
-@pytest.fixture(scope="session")
-def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("npm") is None or not (ADAPTER / "node_modules").exists():
-        pytest.fail("The browser tests need Node and web-adapter's packages. Run: make setup")
-    folder = tmp_path_factory.mktemp("packed")
-    run("npm", "pack", "--pack-destination", str(folder), folder=ADAPTER)
-    (packed,) = folder.iterdir()
-    return packed
 
 
 @pytest.fixture(scope="module", params=["next14", "next16"])
@@ -151,12 +48,8 @@ def app(
     """What one has after the README's steps, before the first build."""
     name: str = request.param
     folder = tmp_path_factory.mktemp(name) / "app"
-    assert ROOT not in folder.parents
-    for source in (APPS / "common", APPS / name):
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+    copied(name, folder)
     (folder / "components" / "ChatRuntimeProvider.tsx").write_text(provider())
-    # `npm ci` wants every platform's compiler in the lockfile, and not every registry has them all.
-    run("npm", "install", "--no-audit", "--no-fund", folder=folder)
     step = re.search(r"npm install \S*/(crew-web-adapter-[\w.]+\.tgz)", README)
     assert step, "the README says how the packed package is installed"
     assert step[1] == tarball.name
@@ -214,14 +107,6 @@ def test_the_readmes_snippets_and_the_types_hold(app: App) -> None:
 
 
 @pytest.mark.long
-def test_the_adapters_own_tests_hold_on_this_react_and_assistant_ui(app: App) -> None:
-    said = run("npx", "vitest", "run", "test/react", folder=ADAPTER, PEERS=str(app.folder))
-    passed = re.search(r"Tests +(\d+) passed", re.sub(r"\x1b\[\d+m", "", said))
-    assert passed, said
-    assert int(passed[1]) > 50
-
-
-@pytest.mark.long
 async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
     app.run("npx", "next", "build")
     with app.served():
@@ -270,17 +155,6 @@ async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
         said = app.run(*doctor, app.sidecar.url, f"{app.url}/crew")
         assert said.count("  ok ") == 10, said
         assert "Nothing is wrong." in said
-
-
-async def send(page: Page, brief: str) -> None:
-    box = page.get_by_role("textbox", name="Brief")
-    button = page.get_by_role("button", name="Send")
-    # What is typed before React has taken over the server's HTML is nobody's yet.
-    while not await button.is_enabled():
-        await box.fill("")
-        await box.fill(brief)
-        await page.wait_for_timeout(50)
-    await box.press("Enter")
 
 
 async def is_writing(page: Page, answer: int) -> None:

@@ -21,7 +21,7 @@ export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
 export type { CrewResult, Part, ResultOptions, ResultStatus } from "./result.ts";
 export { snapshots } from "./snapshots.ts";
 export type { Limits } from "./transport.ts";
-export { emptyRun, isFinal, seconds, textOf, viewOf } from "./view.ts";
+export { emptyRun, isFinal, openQuestion, seconds, textOf, viewOf } from "./view.ts";
 export type {
   AsideView,
   CallView,

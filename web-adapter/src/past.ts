@@ -94,7 +94,6 @@ async function recall(
     if (error instanceof CrewError) return { run, after, inputs, error };
     throw error;
   }
-  // Of a snapshot that was cut they are the beginnings, and the log's first event may be evicted.
-  const asked = view.inputs === emptyRun.inputs ? inputs : view.inputs;
-  return { run, after, inputs: asked, view, said, live: !isFinal(view.state) };
+  // Of a snapshot that was cut they are the beginnings.
+  return { run, after, inputs: truncated ? view.inputs : inputs, view, said, live: !isFinal(view.state) };
 }

@@ -94,7 +94,7 @@ function apply(view: RunView, event: RunEvent): RunView {
       return withWork(
         view,
         { ...event, task: event.data.name },
-        { state: "running", ...span(event), ...(event.agent && { agent: event.agent }) },
+        { ...progress(event), ...(event.agent && { agent: event.agent }) },
       );
     case "crew.started":
       return event.data.tasks.reduce(
@@ -109,23 +109,16 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "flow.completed":
     case "method.completed": {
       const { output = null, ...more } = event.data;
+      const routed = "route" in more && { route: more.route };
       // That it was kept of an earlier attempt is told when it is looked up: it ended long before.
-      const when = "kept" in more ? {} : span(event);
-      return withWork(view, event, {
-        state: "completed",
-        output,
-        ...when,
-        ...("route" in more && { route: more.route }),
-      });
+      return withWork(view, event, { ...progress(event), output, ...routed, ...("kept" in more && untold) });
     }
     case "task.failed":
     case "crew.failed":
     case "flow.failed":
     case "method.failed":
-      return withWork(view, event, { state: "failed", error: event.data.error, ...span(event) });
+      return withWork(view, event, { ...progress(event), error: event.data.error });
 
-    case "llm.started":
-      return withStep(view, event, "call", {});
     case "llm.delta": {
       const { kind, text } = event.data;
       if (kind === "tool") return awake(view);
@@ -139,17 +132,18 @@ function apply(view: RunView, event: RunEvent): RunView {
         completion_tokens: view.usage.completion_tokens + completion_tokens,
         calls: view.usage.calls + 1,
       };
-      return withStep({ ...view, usage }, event, "call", { state: "completed" });
+      return withStep({ ...view, usage }, event, "call", {});
     }
+    case "llm.started":
     case "llm.failed":
-      return withStep(view, event, "call", { state: "failed" });
+      return withStep(view, event, "call", {});
 
     case "tool.started":
       return withStep(view, event, "tool", { tool: event.data.tool, args: event.data.args });
     case "tool.completed":
-      return withStep(view, event, "tool", { state: "completed", result: event.data.output });
+      return withStep(view, event, "tool", { result: event.data.output });
     case "tool.failed":
-      return withStep(view, event, "tool", { state: "failed", result: event.data.error });
+      return withStep(view, event, "tool", { result: event.data.error });
 
     case "log":
       return { ...view, logs: keep(view.logs, event.data, LIMITS.logs) };
@@ -202,8 +196,8 @@ function end(view: RunView, { type, ts, data }: RunEvent & { type: `run.${Ended[
     if (work.has(tid) || work.size < LIMITS.work + view.planned)
       work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
-  const over = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
-  return move(over, ended, [...work.values()]);
+  const settled = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
+  return move(settled, ended, [...work.values()]);
 }
 
 type Unplaced<N> = N extends Note ? Omit<N, keyof Place> : never;
@@ -215,9 +209,14 @@ function note(view: RunView, event: RunEvent, said: Unplaced<Note>): RunView {
 }
 
 /** Changes the notes whose `key` is that. */
-const amend = (view: RunView, is: string | undefined, change: Partial<Note>, key: "id" | "state" = "id"): RunView => ({
+const amend = (
+  view: RunView,
+  value: string | undefined,
+  change: Partial<Note>,
+  key: "id" | "state" = "id",
+): RunView => ({
   ...view,
-  notes: view.notes.map((note) => (note[key] === is ? ({ ...note, ...change } as Note) : note)),
+  notes: view.notes.map((note) => (note[key] === value ? ({ ...note, ...change } as Note) : note)),
 });
 
 /** The open question is void. */
@@ -242,9 +241,12 @@ function inside(work: readonly WorkView[], these: readonly string[]): ReadonlySe
   return found;
 }
 
-/** What an event tells of when that began, or ended, which it is of. */
-const span = ({ type, ts }: RunEvent): Partial<Span> =>
-  type.endsWith(".started") ? { started: ts } : type.endsWith("ed") ? { ended: ts } : {};
+/** How far that is which an event is of, and when that was. */
+function progress({ type, ts }: RunEvent): Partial<Span & { readonly state: Progress }> {
+  const verb = type.split(".")[1];
+  if (verb === "started") return { state: "running", started: ts };
+  return verb === "completed" || verb === "failed" ? { state: verb, ended: ts } : {};
+}
 
 const blank = { ...untold, steps: [], output: null, error: null };
 
@@ -266,10 +268,9 @@ const unplanned = (view: RunView, task: TaskName): WorkView => {
 
 /** What was heard of before it began, its beginning having been evicted, was called after what it might be. */
 const begun = (event: RunEvent & { readonly data: { readonly name: string } }): Partial<GroupView> => ({
+  ...progress(event),
   kind: event.type.split(".")[0] as GroupView["kind"],
   name: event.data.name,
-  state: "running",
-  ...span(event),
 });
 
 /** Adds one; beyond the limit the oldest that has ended and was not planned goes, with all that is inside it. */
@@ -278,8 +279,8 @@ function add(view: RunView, item: WorkView): RunView {
   if (work.length >= LIMITS.work + view.planned) {
     const others = work.slice(view.planned);
     const oldest = others.find(({ state }) => state === "completed" || state === "failed") ?? others[0]!;
-    const gone = inside(work, [oldest.tid]);
-    work = work.filter(({ tid }) => !gone.has(tid));
+    const dropped = inside(work, [oldest.tid]);
+    work = work.filter(({ tid }) => !dropped.has(tid));
   }
   return { ...view, work: [...work, item] };
 }
@@ -332,7 +333,7 @@ function withStep<Kind extends Step["kind"]>(
   const into = ({ steps }: { readonly steps: readonly Step[] }) => {
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
     const step = (steps[at] ?? { ...untold, ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
-    const next = { ...changed(step, change), ...span(event) };
+    const next = { ...changed(step, change), ...progress(event) };
     return { steps: at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next) };
   };
   return keyOf(event) === undefined ? { ...awake(view), ...into(view) } : withWork(view, event, into);
@@ -348,7 +349,7 @@ const ASIDES = ["guardrail", "memory", "knowledge", "mcp", "reasoning", "skill",
 
 /** A word of its own's beginning or end; whatever else is told of work: it is being worked on. */
 function aside(view: RunView, event: RunEvent): RunView {
-  const [word, verb] = event.type.split(".") as [Aside, "started" | Progress];
+  const word = event.type.split(".")[0] as Aside;
   if (!ASIDES.includes(word)) return keyOf(event) === undefined ? view : awake(view);
   const data = event.data as AsideView["data"];
   const open = (find(view, keyOf(event)) ?? view).steps.findLast(
@@ -359,7 +360,7 @@ function aside(view: RunView, event: RunEvent): RunView {
     view,
     event,
     "aside",
-    (step) => ({ word, state: verb === "started" ? "running" : verb, data: { ...step.data, ...data } }),
-    (verb !== "started" && open?.id) || event.id,
+    (step) => ({ word, data: { ...step.data, ...data } }),
+    (!event.type.endsWith("started") && open?.id) || event.id,
   );
 }

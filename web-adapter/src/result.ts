@@ -1,4 +1,13 @@
-import { beingWritten, textOf, type QuestionView, type RunView, type Step, type ToolView } from "./view.ts";
+import {
+  beingWritten,
+  LIMITS,
+  textOf,
+  type QuestionView,
+  type RunView,
+  type TaskView,
+  type ToolView,
+  type WorkView,
+} from "./view.ts";
 
 /** Name of the `data` part whose data is the whole RunView. */
 export const CREW_PART = "crew";
@@ -53,64 +62,70 @@ export interface ResultOptions {
  * A view as the content of a message: a `data` part with the view itself; what was done, in order: a
  * `reasoning` part per model call, headed by who it was, and a `tool-call` part per tool; the
  * questions; and a text: while the crew works what is being written, at the end the output. What
- * that text says stands in none of the others. What has not changed gives the very same part again.
+ * that text says stands in none of the others. Of what was done no more than LIMITS.parts, the newest.
+ * What has not changed gives the very same part again.
  */
 export function toResult(view: RunView, { text = textOf, reasoning = true }: ResultOptions = {}): CrewResult {
-  const written = "output" in view ? undefined : beingWritten(view);
-  const output = "output" in view ? (view.output ?? "").trim() : "";
-  const stepsOf = (steps: readonly Step[], who = "") =>
-    steps.flatMap((step) => {
-      if (step.kind === "tool") return [once(step, 0, () => toolPart(view, step))];
-      if (step.kind !== "call" || !reasoning) return [];
-      const length = step === written ? 0 : lengthWithout(step.text, output);
-      if (!length && !step.thinking) return [];
-      const words = () => [step.agent ?? who, step.thinking, step.text.slice(0, length)];
-      return [once(step, length, () => reasoningPart(words()))];
-    });
+  const output = "output" in view && view.output?.trim();
+  const written = "output" in view ? null : beingWritten(view);
+  const wordsOf = (of: object, said: string, thinking: string, who = ""): readonly Part[] => {
+    const length = of === written ? 0 : output ? lengthBefore(output, said) : said.length;
+    const words = () => [who, thinking, said.slice(0, length)].map((part) => part.trim()).filter(Boolean);
+    return reasoning && (length || thinking)
+      ? [once(of, length, () => ({ type: "reasoning", text: words().join("\n\n") }))]
+      : [];
+  };
+  const partsOf = (of: RunView | WorkView, who?: string) =>
+    of.steps.flatMap((step) =>
+      step.kind === "tool"
+        ? [once(step, 0, () => toolPart(view, step))]
+        : step.kind === "call"
+          ? wordsOf(step, step.text, step.thinking, step.agent ?? who)
+          : [],
+    );
   const done = view.work.flatMap((item) => {
-    const who = "agent" in item ? item.agent : item.name;
-    const parts: Part[] = stepsOf(item.steps, who);
-    // Its words were not streamed, or are not told.
-    const silent = "agent" in item && !item.steps.some((step) => step.kind === "call" && step.text);
-    const length = silent && reasoning && item.output ? lengthWithout(item.output, output) : 0;
-    return length ? [...parts, once(item, length, () => reasoningPart([who, item.output!.slice(0, length)]))] : parts;
+    const { agent } = item as Partial<TaskView>;
+    const parts = partsOf(item, agent ?? item.name);
+    // A task whose words were not streamed, or are not told.
+    const silent = agent && item.steps.every((step) => step.kind !== "call" || !step.text);
+    return silent ? [...parts, ...wordsOf(item, item.output ?? "", "", agent)] : parts;
   });
-  const { metadata, ...status } = statusOf(view);
+  done.push(...partsOf(view));
+  const { status, metadata } = endOf(view);
   return {
     content: [
       { type: "data", name: CREW_PART, data: view },
-      ...done,
-      ...stepsOf(view.steps),
+      ...done.slice(-LIMITS.parts),
       ...view.notes.flatMap((note) =>
         note.kind === "question" ? [once(note, 0, () => questionPart(view, note))] : [],
       ),
       { type: "text", text: text(view) },
     ],
-    ...status,
+    ...(status && { status }),
     metadata: { custom: { run: view.run, ...metadata?.custom } },
   };
 }
 
 /** How much of what was said stands before the output that it ends with, as behind a "Final Answer:". */
-function lengthWithout(said: string, output: string): number {
-  if (!output) return said.length;
-  const end = said.trimEnd();
-  const head = end.slice(0, -output.length);
-  return end.endsWith(output) && /(^|[\n:])[^\S\n]?$/.test(head.slice(-2)) ? head.trimEnd().length : said.length;
+function lengthBefore(output: string, said: string): number {
+  const head = said.trimEnd().slice(0, -output.length);
+  const before = head.trimEnd();
+  return said.trimEnd() === head + output &&
+    (!before || before.endsWith(":") || head.slice(before.length).includes("\n"))
+    ? before.length
+    : said.length;
 }
 
 /** The parts of what cannot change any more, each with what it was made of besides. */
 const made = new WeakMap<object, readonly [length: number, part: Part]>();
 
 function once(from: object, length: number, make: () => Part): Part {
-  const [before, part] = made.get(from) ?? [];
-  if (part && before === length) return part;
-  const fresh = make();
-  made.set(from, [length, fresh]);
-  return fresh;
+  let [before, part] = made.get(from) ?? [];
+  if (!part || before !== length) made.set(from, [length, (part = make())]);
+  return part;
 }
 
-function statusOf(view: RunView): Partial<CrewResult> {
+function endOf(view: RunView): Partial<CrewResult> {
   switch (view.state) {
     case "completed":
       return { status: { type: "complete", reason: "stop" } };
@@ -129,14 +144,6 @@ function statusOf(view: RunView): Partial<CrewResult> {
 export const failed = (code: string, message: string) => ({
   status: { type: "incomplete", reason: "error", error: message } as const,
   metadata: { custom: { error: { code, message } } },
-});
-
-const reasoningPart = (words: readonly string[]): Part => ({
-  type: "reasoning",
-  text: words
-    .map((text) => text.trim())
-    .filter(Boolean)
-    .join("\n\n"),
 });
 
 const part = (

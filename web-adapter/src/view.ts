@@ -149,8 +149,11 @@ export type RunView = Common &
     | { readonly state: "cancelled" | "interrupted"; readonly output: string | null }
   );
 
-/** A long run must not fill the page's memory: beyond these the oldest go. Counts; text in UTF-16 units. */
-export const LIMITS = { work: 500, steps: 200, logs: 200, notes: 100, text: 1_000_000 } as const;
+/**
+ * A long run must not fill the page's memory: beyond these the oldest go. Counts; text in UTF-16 units;
+ * parts: of a message, for what was done.
+ */
+export const LIMITS = { work: 500, steps: 200, logs: 200, notes: 100, text: 1_000_000, parts: 500 } as const;
 
 const blank: Common = {
   run: null,
@@ -245,3 +248,7 @@ export function beingWritten(view: RunView): CallView | undefined {
   const at = view.work.findLast(({ state, steps }) => state === "running" && steps.length > 0);
   return (at ?? view).steps.findLast((step): step is CallView => step.kind === "call" && step.text !== "");
 }
+
+/** The question that waits for an answer. */
+export const openQuestion = (view: RunView): QuestionView | null =>
+  view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;

@@ -118,6 +118,13 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     ...troubled(),
   });
 
+  /** A conversation's runs tell the inputs that they were started with; others those of their log. */
+  function asked(event: RunEvent): RunEvent {
+    const started = [...threads.values()].flatMap(({ runs }) => runs).find(({ run }) => run === event.run);
+    if (event.type !== "run.queued" || !started) return event;
+    return { ...event, data: { ...event.data, inputs: started.inputs } };
+  }
+
   function stir(): void {
     const waiting = wake;
     wake = [];
@@ -146,7 +153,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       for (; !line.mute && line.pings > 0; line.pings--) yield { type: "stream.ping", run, seq: at, ...troubled() };
       while (at < logged(run).head && !line.mute) {
         if (told++ >= weather.breakAfter) return "break";
-        for (let n = 0; n < weather.copies; n++) yield log[at]!;
+        for (let n = 0; n < weather.copies; n++) yield asked(log[at]!);
         if (log[at++]!.final) {
           yield { type: "stream.end", run, id: log[at - 1]!.id };
           return "end";

@@ -9,6 +9,7 @@ import {
   type RunEvent,
   type RunView,
 } from "../src/index.ts";
+import { LIMITS } from "../src/view.ts";
 import { logged, type Told } from "./told.ts";
 import { eventsOf } from "./vectors.ts";
 
@@ -161,15 +162,27 @@ describe("reasoning", () => {
   });
 });
 
+test("a message has a bound: of what was done no more than so many parts, the newest", () => {
+  const steps = Array.from({ length: LIMITS.parts }, (_, n): Told[] => [
+    says(`t${n}`, `a${n}`, `thought ${n}`),
+    ["tool.started", { tid: `t${n}` }, { call: `b${n}`, tool: `tool ${n}`, args: {} }],
+    ["task.completed", { tid: `t${n}` }, { output: "done" }],
+  ]).flat();
+  const parts = words(toResult(fold(["flow.started", { tid: "0" }, { name: "Book" }], ...steps)));
+  expect(parts).toHaveLength(LIMITS.parts + 1);
+  expect(parts.slice(-3)).toEqual([
+    `reasoning: Writer\n\nthought ${LIMITS.parts - 1}`,
+    `tool: tool ${LIMITS.parts - 1}`,
+    "text: ",
+  ]);
+});
+
 test("what has not changed is the very same part again, so that it is not shown anew", () => {
   const tool: Told = ["tool.started", { tid: "1.2" }, { call: "t", tool: "search", args: "tea" }];
   const asked: Told = ["input.requested", { tid: "1.2" }, { input: "i", prompt: "?", output: null, expires: null }];
-  const told = [...PLAN, begins("1.2"), tool, asked] as const;
-  const [one, two] = [told, [...told, says("1.2", "b", "A post")]].map((events) => {
-    const views = logged(...events).reduce<RunView[]>((all, event) => [...all, reduce(all.at(-1)!, event)], [emptyRun]);
-    return views.map((of) => toResult(of).content.slice(1, -1)).slice(-2);
-  });
-  const same = (a: readonly Part[], b: readonly Part[]) => a.length === b.length && a.every((part, n) => part === b[n]);
-  expect(one![1]).toHaveLength(3);
-  expect(same(two![0]!, two![1]!)).toBe(true);
+  const events = logged(...PLAN, begins("1.2"), tool, asked, says("1.2", "b", "A post"));
+  const before = events.slice(0, -1).reduce(reduce, emptyRun);
+  const [old, now] = [before, reduce(before, events.at(-1)!)].map((of) => toResult(of).content.slice(1, -1));
+  expect(old).toHaveLength(3);
+  expect(now!.map((part, n) => part === old![n])).toEqual([true, true, true]);
 });

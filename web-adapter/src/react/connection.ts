@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
-import type { ConnectionStatus } from "../follow.ts";
+import { statusOf, type ConnectionStatus } from "../status.ts";
 
 /** What a server renders, and a page until it has hydrated: a follower may have begun before. */
-const IDLE: ConnectionStatus = { state: "idle", transport: null, trouble: null, error: null, retryAt: null };
+const IDLE = statusOf([], null);
 
 /** The client's connection: its state, and the transport in use. */
 export function useCrewConnection(client: CrewClient): ConnectionStatus {

@@ -4,7 +4,7 @@ import type { CrewError } from "../errors.ts";
 import type { ConnectionStatus } from "../follow.ts";
 import { reduce } from "../reducer.ts";
 import type { Frame, RunSnapshot } from "../protocol.ts";
-import { emptyRun, viewOf, type QuestionView, type RunView } from "../view.ts";
+import { emptyRun, openQuestion, viewOf, type QuestionView, type RunView } from "../view.ts";
 import { snapshots } from "../snapshots.ts";
 import { useCrewConnection } from "./connection.ts";
 
@@ -81,8 +81,7 @@ export function useCrewRun(
   if (!run) return { state: "idle" };
   const { view = known, latency = null, error } = latest?.run === run ? latest : {};
   if (error) return { state: "refused", error };
-  const question =
-    view?.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open") ?? null;
+  const question = view ? openQuestion(view) : null;
   return { ...(view ?? LOADING), question, connection, transport, trouble, latency };
 }
 

@@ -10,10 +10,8 @@ import { retry } from "./retry.ts";
 /** Conversations in memory, besides those that are live. */
 const KEPT = 20;
 
-/** Threads in the list: so many requests … */
-const PAGES = 4;
-/** … of so many. */
-const PAGE = 50;
+/** Threads in the list; those with the newest runs. */
+const LISTED = 200;
 
 /** The same object until something changes. */
 export interface ThreadsState {
@@ -33,7 +31,9 @@ interface Kept {
 /** The threads of a sidecar, of which one is shown and any number is live. */
 export function createThreads(client: CrewClient, options: () => CrewRuntimeOptions) {
   const { conversation = "", initialMessages = [] } = options();
-  const first = ExportedMessageRepository.fromArray(initialMessages).messages.map(({ message }) => message);
+  // Ids that a server and the page that hydrates agree on.
+  const named = initialMessages.map((message, n) => ({ id: `initial-${n}`, ...message }));
+  const first = ExportedMessageRepository.fromArray(named).messages.map(({ message }) => message);
   const key = `crew.thread/${client.url}/${conversation}`;
   const report = createReport(options);
   const kept = new Map<string, Kept>();
@@ -110,15 +110,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   async function refresh(): Promise<void> {
     if (!signal) return;
     const read = async (): Promise<void> => {
-      const found: ThreadInfo[] = [];
-      let before: string | undefined;
-      for (let pages = 0; pages < PAGES; pages++) {
-        const page = await client.threads({ limit: PAGE, before, signal });
-        found.push(...page.threads);
-        if (!page.next) break;
-        before = page.next;
-      }
-      known = found;
+      known = (await client.threads({ limit: LISTED, signal })).threads;
       changed(true);
     };
     await retry(read, () => {}, signal);
@@ -171,11 +163,12 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     }
   }
 
+  const blank = create(draft);
   const server: ThreadsState = {
     threadId: undefined,
     threads: [],
-    conversation: create(draft),
-    shown: { repository: { messages: [] }, running: false, loading: true, queue: [] },
+    conversation: blank,
+    shown: { ...blank.getState(), loading: true },
   };
 
   function subscribe(listener: () => void): () => void {
@@ -189,6 +182,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     subscribe,
 
     getState(): ThreadsState {
+      if (!state && !kept.size) return server;
       const conversation = get(shown);
       return (state ??= {
         threadId: shown,
@@ -198,7 +192,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       });
     },
 
-    /** What a page shows before it is a page: a server does not know what the tab remembers. */
+    /** What a server shows, which does not know what the tab remembers, and a page with it until it is `open`. */
     getServerState: (): ThreadsState => server,
 
     /** Follows and loads until the function that it gives is called; what is live goes on in the sidecar. */
@@ -207,6 +201,8 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       signal = opened.signal;
       for (const one of kept.values()) one.close ??= one.conversation.open();
       get(shown);
+      // assistant-ui 0.12.3 does not look at the thread and the list of its first render.
+      changed(true);
       void refresh();
       return () => {
         signal = undefined;

@@ -23,6 +23,8 @@ test("the newest options count, one that is taken away counts no more, and the r
   const [runtime] = seen;
   act(() => runtime!.thread.append("hi"));
   await until(() => expect(server.effects).toMatchObject([{ cmd: "start", crew: "reviewers" }]));
+  const last = () => runtime!.thread.getState().messages.at(-1);
+  await until(() => expect(last()?.status?.type).toBe("complete"));
   await act(async () => change({ review: () => ["research_trends"] }));
   act(() => runtime!.thread.append("again"));
   await until(() => expect(server.effects).toMatchObject([{}, { cmd: "start", review: ["research_trends"] }]));

@@ -1,6 +1,8 @@
 // @vitest-environment jsdom
-import { AssistantRuntimeProvider } from "@assistant-ui/react";
+import { AssistantRuntimeProvider, useAuiState } from "@assistant-ui/react";
 import { act, useState } from "react";
+import { hydrateRoot } from "react-dom/client";
+import { renderToString } from "react-dom/server";
 import { describe, expect, test, vi } from "vitest";
 import type { RunView } from "../../src/index.ts";
 import { useCrewRuntime, useLiveRun, type CrewRuntimeOptions } from "../../src/react/index.ts";
@@ -60,10 +62,12 @@ describe("threads", () => {
   });
 
   test("a reload shows the thread that was shown", async () => {
-    const { open, page } = await two();
+    const { open, page, second } = await two();
     const told = page.told();
     await leave();
-    await reads(await open(), ...told);
+    const next = await open();
+    await reads(next, ...told);
+    expect(next.threads.getState()).toMatchObject({ mainThreadId: second });
   });
 
   test("they are listed as the sidecar has them, and what is shown is among them", async () => {
@@ -162,6 +166,39 @@ describe("threadId", () => {
     await reads(page, "> one", "A (running)");
     expect([...server.threads.keys()]).toEqual(["mine"]);
   });
+});
+
+test("a server renders what every thread begins with, and the page that hydrates it goes on to what the tab remembers", async () => {
+  const { server, client, open } = setUp();
+  const page = await open();
+  page.send("one");
+  await reads(page, "> one", "A (running)");
+  await leave();
+  const Text = () =>
+    useAuiState(({ thread }) =>
+      thread.messages.map(({ content: [part] }) => part && "text" in part && part.text).join(),
+    );
+  function App() {
+    const runtime = useCrewRuntime(client, { initialMessages: [{ role: "assistant", content: "Welcome" }] });
+    return (
+      <AssistantRuntimeProvider runtime={runtime}>
+        <p>
+          <Text />
+        </p>
+      </AssistantRuntimeProvider>
+    );
+  }
+  const place = document.createElement("div");
+  place.innerHTML = renderToString(<App />);
+  expect(place.textContent).toBe("Welcome");
+  const errors: unknown[] = [];
+  const root = await act(async () =>
+    hydrateRoot(place, <App />, { onRecoverableError: (error) => errors.push(error) }),
+  );
+  await until(() => expect(place.textContent).toContain("Welcome,one"));
+  expect(errors).toEqual([]);
+  await act(async () => root.unmount());
+  expect(server.effects).toHaveLength(1);
 });
 
 test("useLiveRun gives the newest run of the thread that is shown", async () => {
