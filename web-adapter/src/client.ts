@@ -140,7 +140,7 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
       limits.silence,
       (until) =>
         ask(path, query, until, method, json)
-          .then((response) => (response.body ? response.json() : undefined))
+          .then((response) => (response.status === 204 ? undefined : response.json()))
           .catch((error: unknown) => {
             throw error instanceof CrewError ? error : unreachable(url);
           }),
