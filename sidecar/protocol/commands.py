@@ -175,8 +175,11 @@ class _Fields:
 
     def optional_id(self, name: str) -> str | None:
         value = self._body.get(name)
-        if value is not None and (not isinstance(value, str) or not _ID.match(value)):
-            raise self._refuse(name, _OF_AN_ID)
+        if value is None:
+            return None
+        # A path's own steps are in the alphabet, and no URL can name them (RFC 3986 section 5.2.4).
+        if not isinstance(value, str) or not _ID.match(value) or value in (".", ".."):
+            raise self._refuse(name, f"{_OF_AN_ID}, and neither '.' nor '..'")
         return value
 
     def mapping(self, name: str) -> dict[str, Any]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from sidecar.errors import CommandError, StoreError
 from sidecar.log import LogStore, StoredAck
 from sidecar.protocol import Command, Reply, ack_error, as_duplicate, encode
 
 __all__ = ["Once"]
-
-
-T = TypeVar("T")
 
 
 class Once:
@@ -30,13 +26,9 @@ class Once:
 
         A refusal is a result: its sender may have left, and then it is no news to anybody.
         """
-        return await self.alone(lambda: self._answer(command))
-
-    async def alone(self, work: Callable[[], Awaitable[T]]) -> T | CommandError | StoreError:
-        """What `work` gives, while no command has its turn; its refusal is a result too."""
         async with self._turn:
             try:
-                return await work()
+                return await self._answer(command)
             except (CommandError, StoreError) as error:
                 return error
 

@@ -178,17 +178,24 @@ class Supervisor:
                 return ack_ok(command.id, result={"runs": runs})
             if isinstance(command, Ping):
                 return ack_ok(command.id, result={"server_time": now_ms()})
-            return await self._in_turn(self._answered(command), f"command {command.id}")
+            return await self._ours(self._answered(command), f"command {command.id}")
         except StoreError as error:
             raise self._unavailable(error, command.id) from error
 
     async def change(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` on a thread or a finished run gives, in its turn among the commands. Raises
-        CommandError."""
+        """What `work` on a thread or a finished run gives; it is carried through, whoever asked
+        for it leaves. Raises CommandError."""
+
+        async def told() -> T | CommandError | StoreError:
+            try:
+                return await work()
+            except (CommandError, StoreError) as error:
+                return error
+
         if self._closing:
             raise _closed()
         try:
-            return await self._in_turn(self._once.alone(work), "change of a thread")
+            return await self._ours(told(), "change of a thread")
         except StoreError as error:
             raise self._unavailable(error) from error
 
@@ -232,10 +239,8 @@ class Supervisor:
         execution = self._live.get(stored["run"])
         return stored if execution is None else execution.recorder.snapshot()
 
-    async def _in_turn(
-        self, work: Coroutine[Any, Any, T | CommandError | StoreError], name: str
-    ) -> T:
-        # A task of ours: a command under way is not undone by its sender's leaving.
+    async def _ours(self, work: Coroutine[Any, Any, T | CommandError | StoreError], name: str) -> T:
+        # A task of ours: what is under way is not undone by its sender's leaving.
         task = self._tasks.spawn(work, name=name, awaited=True)
         await asyncio.wait({task})
         result = task.result()
@@ -246,6 +251,9 @@ class Supervisor:
     async def _answered(self, command: Command) -> Reply | CommandError | StoreError:
         if isinstance(command, Start) and command.crew != SYNTHETIC and not self._closing:
             await self.crews.settled()  # before its turn: no other command waits for that
+        if isinstance(command, Start) and command.thread is not None:
+            async with self.threads.turn:
+                return await self._once.answer(command)
         return await self._once.answer(command)
 
     def _unavailable(self, error: StoreError, id: str | None = None) -> CommandError:

@@ -1,7 +1,4 @@
-"""Threads: where a run joins one, and what there is to see and to do of them.
-
-Whoever changes one has the turn of all commands (`Once`), so that nothing begins in it meanwhile.
-"""
+"""Threads: where a run joins one, and what there is to see and to do of them."""
 
 from __future__ import annotations
 
@@ -50,6 +47,9 @@ class Threads:
         self._live = live
         self._folder = folder
         self._newer = newer
+        self.turn = asyncio.Lock()
+        """Of who begins a run in a thread, or changes one: apart from that of the commands, of
+        which a cancel can't wait until a thousand runs are forgotten."""
 
     async def place(self, start: Start, crew: str) -> Place:
         """Raises CommandError `bad_request` for an `after` that is no run of the thread, and
@@ -89,26 +89,33 @@ class Threads:
 
     async def rename(self, thread: str, title: str) -> dict[str, Any]:
         """What `page` says of it then. Raises CommandError `unknown_thread`."""
-        await self._find(thread)
-        await self._store.rename(thread, title)
-        return self._shown(await self._find(thread), next(self._running(thread), None))
+        async with self.turn:
+            await self._find(thread)
+            await self._store.rename(thread, title)
+            return self._shown(await self._find(thread), next(self._running(thread), None))
 
     async def remove(self, thread: str) -> None:
         """With all its runs and their files. Raises CommandError `unknown_thread`, and
         `illegal_state` while one is live."""
-        await self._find(thread)
-        for execution in self._running(thread):
-            raise _is_live(execution)
-        runs = await self._store.forget(thread=thread)
-        await asyncio.to_thread(self._folder.remove, runs)
+        async with self.turn:
+            await self._find(thread)
+            for execution in self._running(thread):
+                raise _is_live(execution)
+            runs = await self._store.forget(thread=thread)
+        await self._remove_files(runs)
 
     async def remove_run(self, run: str) -> None:
         """With its files. Raises CommandError `unknown_run`, and `illegal_state` for a live one."""
-        if (execution := self._live.get(run)) is not None:
-            raise _is_live(execution)
-        runs = await self._store.forget(run=run)
+        async with self.turn:
+            if (execution := self._live.get(run)) is not None:
+                raise _is_live(execution)
+            runs = await self._store.forget(run=run)
         if not runs:
             raise CommandError("unknown_run", f"no run {run[:80]!r}")
+        await self._remove_files(runs)
+
+    async def _remove_files(self, runs: list[str]) -> None:
+        # Nobody waits for that but who asked: ids don't come again.
         await asyncio.to_thread(self._folder.remove, runs)
 
     async def _after(self, thread: str, after: str | None) -> str | None:

@@ -72,6 +72,8 @@ def test_a_start_may_belong_to_a_thread() -> None:
         ({"thread": "a b"}, "thread"),
         ({"thread": "x" * 65}, "thread"),
         ({"thread": 1}, "thread"),
+        ({"thread": "."}, "thread"),
+        ({"thread": ".."}, "thread"),
         ({"thread": "t", "title": "x" * 201}, "title"),
         ({"thread": "t", "title": 1}, "title"),
         ({"thread": "t", "after": 1}, "after"),

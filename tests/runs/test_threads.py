@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sidecar.channel import RunSpec
 from sidecar.errors import CommandError
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
-from sidecar.protocol import Cancel, Start
+from sidecar.protocol import Cancel, Pause, Start
 from sidecar.runs import threads as module
 from tests.runs.house import House, refused
 from tests.support.clock import settle
@@ -336,15 +337,48 @@ async def test_a_run_can_be_removed_as_soon_as_it_was_seen_to_end(house: House) 
         assert (await page(house))["threads"] == []
 
 
+async def test_no_other_command_waits_for_a_removal_and_a_start_for_its_files(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand runs take a second to forget, and a million files longer to delete."""
+    await turn(house, "tea")
+    other, _ = await begin(house, thread=None)
+    forgetting, deleting = asyncio.Event(), threading.Event()
+    forget, delete = house.store.forget, house.folder.remove
+
+    async def slowly_forgotten(**which: str | None) -> list[str]:
+        await forgetting.wait()
+        return await forget(**which)
+
+    def slowly_deleted(runs: Iterable[str]) -> None:
+        assert deleting.wait(30)
+        delete(runs)
+
+    monkeypatch.setattr(house.store, "forget", slowly_forgotten)
+    monkeypatch.setattr(house.folder, "remove", slowly_deleted)
+    removal = asyncio.create_task(remove(house, "t"))
+    await settle()
+    async with asyncio.timeout(5):
+        assert (await house.ask(command(Pause, None, run=other)))["ok"]
+        start = asyncio.create_task(house.ask(command(Start, None, thread="t")))
+        await settle()
+        assert not start.done()
+        assert (await house.ask(command(Cancel, None, run=other)))["ok"]
+        forgetting.set()
+        run = (await start)["run"]
+    assert not removal.done()
+    assert [one["run"] for one in (await house.supervisor.threads.show("t"))["runs"]] == [run]
+    deleting.set()
+    await removal
+
+
 async def test_a_removal_whose_client_leaves_is_carried_through(house: House) -> None:
     run = await turn(house, "tea")
     house.folder.make_run_folder(run)
     removal = asyncio.create_task(remove(house, "t"))
     await asyncio.sleep(0)
     removal.cancel()
-    # It has its turn, and the next one comes after it.
-    with pytest.raises(CommandError, match="no run"):
-        await remove_run(house, run)
+    await house.supervisor.settled()
     assert not house.folder.run_folder(run).exists()
     assert (await page(house))["threads"] == []
 
