@@ -15,8 +15,6 @@ interface Link {
   readonly n: number;
   /** Only to see whether that transport works; all is well without it. */
   probe: boolean;
-  /** When it last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
-  heard: number;
   close(): void;
 }
 
@@ -56,6 +54,8 @@ export function createFollow(
     let seq = 0;
     let tries = 0;
     let current: Link | undefined;
+    /** When that last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
+    let heard = 0;
     const rivals = new Set<Link>();
     /** Of the next try: to connect at all, or to get back from the fallback. */
     let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -78,6 +78,8 @@ export function createFollow(
       const { name, open } = order[n]!;
       const closing = new AbortController();
       let last = n + 1 === order.length;
+      /** Over the time between two pings. One that opens and then falls mute is not worth hurrying back to. */
+      let lasted = false;
       /** For its first word, and then for the next. */
       let timer = setTimeout(() => {
         timer = setTimeout(disconnected, limits.open);
@@ -86,7 +88,6 @@ export function createFollow(
       const link: Link = {
         n,
         probe,
-        heard: 0,
         close() {
           clearTimeout(timer);
           inUse.delete(send!);
@@ -121,8 +122,9 @@ export function createFollow(
         // It spoke up in time.
         else closeRivals(true);
         clearTimeout(timer);
-        timer = setTimeout(handoff, limits.silence, (n + 1) % order.length);
-        link.heard = Date.now();
+        lasted ||= frame.type === "stream.ping";
+        timer = setTimeout(handoff, limits.silence, lasted ? 0 : (n + 1) % order.length);
+        heard = Date.now();
 
         if ("data" in frame) {
           if (frame.seq <= seq) return;
@@ -135,7 +137,6 @@ export function createFollow(
           report({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
-            // It lasts. One that opens and then falls mute is not worth hurrying back to.
             if (!n) probeDelay = limits.probe;
           }
         }
@@ -159,15 +160,19 @@ export function createFollow(
         if (wasRival && rivals.size) return;
         current?.close();
         if (wasRival) preferred = 0;
-        const ms = backoff(tries++, random);
+        let retryAt = null;
+        if (!rivals.size) {
+          const ms = backoff(tries++, random);
+          retryAt = Date.now() + ms;
+          schedule(reconnect, ms);
+        }
         report({
           state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting",
           // Of a sidecar that is out of reach nothing is known.
           trouble: null,
           error: said || (wasRival ? unreachable(url) : lost()),
-          retryAt: rivals.size ? null : Date.now() + ms,
+          retryAt,
         });
-        if (!rivals.size) schedule(reconnect, ms);
       }
     }
 
@@ -220,7 +225,7 @@ export function createFollow(
       tries = probeDue = 0;
       probeDelay = limits.probe;
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
-      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) handoff(0);
+      if (current && (persisted || type === "offline" || Date.now() - heard > PING)) handoff(0);
       else if (current?.n) upgrade();
       else reconnect();
     }

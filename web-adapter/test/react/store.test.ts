@@ -63,7 +63,7 @@ test("one that is live stays, however many are shown after it", async () => {
   for (const id of ids) await shows(id);
   server.grow();
   threads.switchTo(threadId);
-  await vi.waitFor(() => expect(threads.getState().shown.running).toBe(false));
+  await vi.waitFor(() => expect(threads.getState().shown).toMatchObject({ loading: false, running: false }));
   expect(server.requests.filter(({ run }) => run === server.run)).toHaveLength(1);
   close();
 });
