@@ -18,6 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from tests.browser.chat import AGENTS, BRIEF, PATIENCE, get, newest_run
 from tests.browser.packed import APPS, App, copied, run, send
 from tests.browser.pages import free_port
+from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar
 
 pytestmark = pytest.mark.timeout(900)
@@ -87,6 +88,55 @@ async def all_done(page: Page) -> None:
     for task, agent in enumerate(AGENTS):
         await is_at(page, task, "completed")
         await expect(panel(page).nth(task)).to_contain_text(agent)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+async def test_a_local_runtime_answers_is_reloaded_and_stops_for_real(
+    app: App, context: BrowserContext, transport: str
+) -> None:
+    """`createCrewAdapter`, whose Stop finds no sidecar."""
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    answer = page.get_by_test_id("answer").last
+    question = answer.get_by_test_id("question")
+    shorter = question.get_by_role("button", name="Shorter")
+    stop = page.get_by_role("button", name="Stop")
+    async with FaultProxy(app.sidecar.url) as proxy:
+        await page.goto(f"{app.url}/local?crew={proxy.url}&transport={transport}")
+        await send(page, BRIEF)
+        await shorter.click(timeout=PATIENCE)
+        await expect(question.first).to_contain_text("Shorter, please", timeout=PATIENCE)
+        # It has revised and asks again; a page that is loaded now is told of both.
+        await expect(question).to_have_count(2, timeout=PATIENCE)
+        await page.reload()
+        await expect(question.first).to_contain_text("Shorter, please", timeout=PATIENCE)
+        run = newest_run(app.sidecar)["run"]
+        await shorter.click(timeout=PATIENCE)
+        await expect(question.nth(1)).to_contain_text("Shorter, please", timeout=PATIENCE)
+        await expect(stop).to_be_visible(timeout=PATIENCE)
+
+        proxy.deafen()
+        proxy.cut()
+        await stop.click()
+        pending = page.get_by_text("cancel is not confirmed")
+        await expect(pending).to_be_visible(timeout=PATIENCE)
+        await expect(stop).to_be_visible()
+        proxy.listen()
+        await expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=PATIENCE)
+        await expect(pending).to_have_count(0)
+    async with app.sidecar.client() as client:
+        async for event in client.follow(run):
+            last = event
+    assert last["type"] == "run.cancelled"
+    texts = [
+        event["data"]["text"]
+        for event in get(app.sidecar, f"/runs/{run}/events?limit=10000")["events"]
+        if event["type"] == "input.answered"
+    ]
+    assert texts == ["Shorter, please", "Shorter, please"]
+    assert complaints == []
 
 
 @pytest.mark.long
