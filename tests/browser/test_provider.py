@@ -16,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.chat import AGENTS, BRIEF, PATIENCE, get, newest_run
-from tests.browser.packed import APPS, App, copied, run, send
+from tests.browser.packed import APPS, App, copied, run, send, typed
 from tests.browser.pages import free_port
 from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar
@@ -149,6 +149,7 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     await page.goto(app.url)
     answers = page.get_by_test_id("answer")
     await expect(answers).to_have_text(["Welcome! What shall we plan today?"])
+    await typed(page, BRIEF)
     await page.get_by_label("Language").select_option("id")
     await send(page, BRIEF)
 
