@@ -24,6 +24,7 @@ from tests.support.sidecar import Sidecar
 pytestmark = pytest.mark.timeout(900)
 
 PROVIDER = APPS / "provider" / "components" / "ChatRuntimeProvider.tsx"
+BOOKS = "A launch plan for a bookshop"
 TASKS = ["create_content_plan", "analyze_sentiment", "research_trends"]
 
 
@@ -154,9 +155,9 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     await page.goto(app.url)
     answers = page.get_by_test_id("answer")
     await expect(answers).to_have_text(["Welcome! What shall we plan today?"])
-    await typed(page, BRIEF)
+    await typed(page, BOOKS)
     await page.get_by_label("Language").select_option("id")
-    await send(page, BRIEF)
+    await send(page, BOOKS)
 
     await is_at(page, 1, "running")
     plan = seconds(await panel(page).first.inner_text())
@@ -167,9 +168,9 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     await all_done(page)
 
     first = get(app.sidecar, f"/runs/{newest_run(app.sidecar)['run']}")
-    assert first["inputs"] == {"user_input": BRIEF, "output_language": "id"}
+    assert first["inputs"] == {"user_input": BOOKS, "output_language": "id"}
     await expect(answers.last).to_contain_text(first["output"][:40], timeout=PATIENCE)
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF])
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS])
     await page.wait_for_function("run => localStorage.getItem(`saved/${run}`)", arg=first["run"])
     await page.reload()
     await all_done(page)
@@ -197,11 +198,11 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
 
     # The history, and back to the first conversation.
     history = page.get_by_role("navigation", name="History")
-    await history.get_by_role("button", name=BRIEF[:20]).click()
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF], timeout=PATIENCE)
+    await history.get_by_role("button", name=BOOKS).click()
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS], timeout=PATIENCE)
     await all_done(page)
     await page.reload()
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF], timeout=PATIENCE)
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS], timeout=PATIENCE)
     assert len(saved(app)) == 2
 
     # An error in words of the app's.
