@@ -235,6 +235,25 @@ describe("in assistant-ui's LocalRuntime", () => {
     expect(server.effects.map(({ cmd }) => cmd)).toEqual(["start", "answer"]);
   });
 
+  test("an answer and a Stop that find no sidecar are both kept, and shown as no more than that", async () => {
+    const { server, client } = setUp(eventsOf("waiting for an answer"));
+    const page = await chat(client);
+    page.send("hi");
+    await until(() => expect(page.last().status?.type).toBe("requires-action"));
+    Object.assign(server.weather, { ws: "refuse", http: "refuse" });
+    for (const socket of server.sockets) socket.drop(1006);
+    const at = page.last().content.findIndex((part) => part.type === "tool-call" && part.toolName === CREW_QUESTION);
+    act(() => page.thread.getMessageByIndex(1).getMessagePartByIndex(at).addToolResult("Shorter"));
+    await until(() => expect(client.pending).toMatchObject([{ command: { cmd: "answer" }, unconfirmed: true }]));
+    act(() => page.thread.cancelRun());
+    await until(() => expect(client.pending.map(({ command: { cmd } }) => cmd)).toEqual(["answer", "cancel"]));
+    expect(page.last().status?.type).toBe("running");
+    Object.assign(server.weather, { ws: "ok", http: "ok" });
+    client.reconnect();
+    await until(() => expect(page.last().status).toEqual({ type: "incomplete", reason: "cancelled" }));
+    expect(server.effects.map(({ cmd }) => cmd)).toEqual(["start", "answer", "cancel"]);
+  });
+
   test("a new conversation begins once the thread is cleared and the runtime reset", async () => {
     const { server, client } = setUp();
     const page = await chat(client);
