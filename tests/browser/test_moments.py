@@ -164,7 +164,7 @@ async def test_two_tabs_on_one_conversation_show_the_same_run_and_an_answer_in_o
     there = Chat(await here.page.context.new_page())
     await there.page.goto(path(url, f"runs/{run}"))
     await there.is_asked()
-    await there.button("Continue in chat").click()
+    await there.page.get_by_role("link", name="Continue in chat").click()
     await there.is_at("waiting")
     await there.is_asked()
     await shows_once(there, BRIEF)

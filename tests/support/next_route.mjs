@@ -6,10 +6,11 @@
 //  "saved": {task: output} of what the page finds in it}
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 
 const TASKS = ["create_content_plan", "analyze_sentiment", "research_trends"];
 
-function crew(payload) {
+export function crew(payload) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.argv[2], ["-m", "crew.run", "--stdin"], { env: process.env });
     const progress = [];
@@ -35,5 +36,7 @@ function saved(answer) {
   return Object.fromEntries(found.filter(Boolean).map((one) => [one.task, one.output]));
 }
 
-const done = await crew(JSON.parse(await text(process.stdin)));
-process.stdout.write(JSON.stringify({ ...done, saved: saved(done.answer) }));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const done = await crew(JSON.parse(await text(process.stdin)));
+  process.stdout.write(JSON.stringify({ ...done, saved: saved(done.answer) }));
+}
