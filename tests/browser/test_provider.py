@@ -41,7 +41,8 @@ def app(tmp_path_factory: pytest.TempPathFactory, tarball: Path) -> Iterator[App
     sidecar = Sidecar(
         tmp_path_factory.mktemp("provider-sidecar") / "data",
         SIDECAR_ORIGINS=f"http://127.0.0.1:{port}",
-        OFFLINE_TOKEN_MS="20",
+        # A task takes long enough to be stopped in it on a machine that is busy.
+        OFFLINE_TOKEN_MS="80",
         OFFLINE_TOKENS="40",
     ).start()
     app = App("provider", folder, port, sidecar)
