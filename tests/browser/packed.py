@@ -18,7 +18,7 @@ from playwright.async_api import Page
 
 from tests.support.sidecar import ROOT, Sidecar, clean_environment
 
-__all__ = ["ADAPTER", "APPS", "App", "copied", "run", "send", "tarball"]
+__all__ = ["ADAPTER", "APPS", "App", "copied", "run", "send", "tarball", "typed"]
 
 ADAPTER = ROOT / "web-adapter"
 APPS = Path(__file__).parent / "apps"
@@ -128,11 +128,14 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def send(page: Page, brief: str) -> None:
-    box = page.get_by_role("textbox", name="Brief")
+    await typed(page, brief)
+    await page.get_by_role("textbox", name="Brief").press("Enter")
+
+
+async def typed(page: Page, brief: str) -> None:
+    """Wait until it is in the box: what is typed before React has the server's HTML is nobody's."""
     button = page.get_by_role("button", name="Send")
-    # What is typed before React has taken over the server's HTML is nobody's yet.
     while not await button.is_enabled():
-        await box.fill("")
-        await box.fill(brief)
+        await page.get_by_role("textbox", name="Brief").fill("")
+        await page.get_by_role("textbox", name="Brief").fill(brief)
         await page.wait_for_timeout(50)
-    await box.press("Enter")

@@ -16,13 +16,15 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.chat import AGENTS, BRIEF, PATIENCE, get, newest_run
-from tests.browser.packed import APPS, App, copied, run, send
+from tests.browser.packed import APPS, App, copied, run, send, typed
 from tests.browser.pages import free_port
+from tests.faults.proxy import FaultProxy
 from tests.support.sidecar import Sidecar
 
 pytestmark = pytest.mark.timeout(900)
 
 PROVIDER = APPS / "provider" / "components" / "ChatRuntimeProvider.tsx"
+BOOKS = "A launch plan for a bookshop"
 TASKS = ["create_content_plan", "analyze_sentiment", "research_trends"]
 
 
@@ -90,6 +92,60 @@ async def all_done(page: Page) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+async def test_a_local_runtime_answers_is_reloaded_and_stops_for_real(
+    app: App, context: BrowserContext, transport: str
+) -> None:
+    """`createCrewAdapter`, whose Stop finds no sidecar."""
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    answer = page.get_by_test_id("answer").last
+    question = answer.get_by_test_id("question")
+    shorter = question.get_by_role("button", name="Shorter")
+    stop = page.get_by_role("button", name="Stop")
+    async with FaultProxy(app.sidecar.url) as proxy:
+        await page.goto(f"{app.url}/local?crew={proxy.url}&transport={transport}")
+        await send(page, BRIEF)
+        await shorter.click(timeout=PATIENCE)
+        await expect(question.first).to_contain_text("Shorter, please", timeout=PATIENCE)
+        # It has revised and asks again; a page that is loaded now is told of both.
+        await expect(question).to_have_count(2, timeout=PATIENCE)
+        await page.reload()
+        await expect(question.first).to_contain_text("Shorter, please", timeout=PATIENCE)
+        run = newest_run(app.sidecar)["run"]
+        await shorter.click(timeout=PATIENCE)
+        answers = 0
+        async with app.sidecar.client() as client:
+            async for event in client.follow(run):
+                answers += event["type"] == "input.answered"
+                if answers == 2:
+                    break
+        await expect(stop).to_be_visible(timeout=PATIENCE)
+
+        proxy.deafen()
+        proxy.cut()
+        await stop.click()
+        pending = page.get_by_text("cancel is not confirmed")
+        await expect(pending).to_be_visible(timeout=PATIENCE)
+        await expect(stop).to_be_visible()
+        proxy.listen()
+        await expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=PATIENCE)
+        await expect(pending).to_have_count(0)
+    async with app.sidecar.client() as client:
+        async for event in client.follow(run):
+            last = event
+    assert last["type"] == "run.cancelled"
+    texts = [
+        event["data"]["text"]
+        for event in get(app.sidecar, f"/runs/{run}/events?limit=10000")["events"]
+        if event["type"] == "input.answered"
+    ]
+    assert texts == ["Shorter, please", "Shorter, please"]
+    assert complaints == []
+
+
+@pytest.mark.long
 async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     app: App, context: BrowserContext
 ) -> None:
@@ -99,8 +155,9 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     await page.goto(app.url)
     answers = page.get_by_test_id("answer")
     await expect(answers).to_have_text(["Welcome! What shall we plan today?"])
+    await typed(page, BOOKS)
     await page.get_by_label("Language").select_option("id")
-    await send(page, BRIEF)
+    await send(page, BOOKS)
 
     await is_at(page, 1, "running")
     plan = seconds(await panel(page).first.inner_text())
@@ -111,9 +168,9 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
     await all_done(page)
 
     first = get(app.sidecar, f"/runs/{newest_run(app.sidecar)['run']}")
-    assert first["inputs"] == {"user_input": BRIEF, "output_language": "id"}
+    assert first["inputs"] == {"user_input": BOOKS, "output_language": "id"}
     await expect(answers.last).to_contain_text(first["output"][:40], timeout=PATIENCE)
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF])
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS])
     await page.wait_for_function("run => localStorage.getItem(`saved/${run}`)", arg=first["run"])
     await page.reload()
     await all_done(page)
@@ -141,11 +198,11 @@ async def test_a_brief_is_followed_over_a_reload_and_saved_once(
 
     # The history, and back to the first conversation.
     history = page.get_by_role("navigation", name="History")
-    await history.get_by_role("button", name=BRIEF[:20]).click()
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF], timeout=PATIENCE)
+    await history.get_by_role("button", name=BOOKS).click()
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS], timeout=PATIENCE)
     await all_done(page)
     await page.reload()
-    await expect(page.get_by_test_id("brief")).to_have_text([BRIEF], timeout=PATIENCE)
+    await expect(page.get_by_test_id("brief")).to_have_text([BOOKS], timeout=PATIENCE)
     assert len(saved(app)) == 2
 
     # An error in words of the app's.

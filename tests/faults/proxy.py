@@ -137,7 +137,9 @@ class FaultProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.deafen()
+        # Who fails while it is deaf is to hear of that.
+        if self._listener.fileno() >= 0:
+            self.deafen()
         while self._serving:
             for task in self._serving:
                 task.cancel()

@@ -108,15 +108,15 @@ function answered({ client, report }: Thread, { jobs }: Handoff, content: Thread
   const [live, ...others] = jobs;
   const begin: Job["begin"] = async () => {
     const known = await live.begin();
-    for (const part of content) {
-      if (part.type !== "tool-call" || part.toolName !== CREW_QUESTION || part.result === undefined) continue;
+    const answers = content.map(async (part) => {
+      if (part.type !== "tool-call" || part.toolName !== CREW_QUESTION || part.result === undefined) return;
       const { run, input } = part.args as { readonly run: string; readonly input: string };
-      if (run !== known.run || !live.view.notes.some(({ id, state }) => id === input && state === "open")) continue;
+      if (run !== known.run || !live.view.notes.some(({ id, state }) => id === input && state === "open")) return;
       const text = typeof part.result === "string" ? part.result : JSON.stringify(part.result);
       // Refused, because it was answered elsewhere: the run tells how.
       await client.answer(run, input, text).catch((error: CrewError) => report("onError", error));
-    }
-    return known;
+    });
+    return { ...known, ready: Promise.all(answers) };
   };
   return [{ ...live, begin }, ...others];
 }

@@ -1,12 +1,12 @@
 import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, ThreadMessage } from "@assistant-ui/react";
 import { newId, type CrewClient } from "../client.ts";
-import { busy, CrewError, hasCode } from "../errors.ts";
+import { busy, hasCode, type CrewError } from "../errors.ts";
 import { loadThread } from "../past.ts";
 import type { Frame, RunState } from "../protocol.ts";
 import { snapshots } from "../snapshots.ts";
 import { emptyRun, type QuestionView, type RunView } from "../view.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
-import { isFirst, type Report } from "./report.ts";
+import { isFirst, toCrewError, type Report } from "./report.ts";
 import { toResult } from "../result.ts";
 import { retry } from "./retry.ts";
 import { steer } from "./steer.ts";
@@ -170,12 +170,9 @@ export function createConversation(
   }
 
   function fail(id: string, error: unknown): void {
-    const known = error instanceof CrewError;
-    const { code, message, temporary } = error as CrewError;
-    const told = known ? error : new CrewError({ code: code ?? "error", message, temporary: temporary ?? false });
+    const told = toCrewError(error);
     update(id, { view: failedView(at(id).view, told) });
     report("onError", told);
-    if (!known) throw error;
   }
 
   async function load(): Promise<void> {
@@ -303,8 +300,7 @@ export function createConversation(
       const next = add(message, turn.id, false);
       if (!turns.some(isActive)) start(next);
     } catch (error) {
-      if (!(error instanceof CrewError)) throw error;
-      say(turn.id, message, error);
+      say(turn.id, message, toCrewError(error));
     }
   }
 

@@ -15,6 +15,8 @@ export interface Known {
   readonly view: RunView;
   /** Why the message itself came to nothing. */
   readonly refusal?: CrewError;
+  /** Nothing is to be shown before; a Stop need not wait for it. */
+  readonly ready?: Promise<unknown>;
 }
 
 /** A run to tell of when its turn has come. */
@@ -118,6 +120,7 @@ export async function* streamReply(
       current = job.begin();
       if (signal.aborted) onAbort();
       known = await Promise.race([current, aborted]);
+      await Promise.race([known.ready, aborted]);
       if (known.refusal) {
         refusal = known.refusal;
         report("onError", refusal);

@@ -1,4 +1,5 @@
 import type { CrewClient } from "../client.ts";
+import { CrewError } from "../errors.ts";
 import type { CrewAdapterOptions } from "./options.ts";
 
 type Callback = "onEvent" | "onFinish" | "onError" | "onQuestion";
@@ -21,6 +22,13 @@ export function isFirst(client: CrewClient, what: string): boolean {
   const [oldest = ""] = known.add(what);
   if (known.size > REMEMBERED) known.delete(oldest);
   return true;
+}
+
+/** What the app's own functions throw is told as any other error is, and whole in the console. */
+export function toCrewError(error: unknown): CrewError {
+  if (error instanceof CrewError) return error;
+  console.error(error);
+  return new CrewError({ code: "error", message: String(error), temporary: false });
 }
 
 /** Calls the app back; what a callback throws is the app's, and stops nothing. */

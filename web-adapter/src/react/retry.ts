@@ -1,10 +1,11 @@
 import { backoff } from "../backoff.ts";
-import { CrewError } from "../errors.ts";
+import type { CrewError } from "../errors.ts";
 import { sleep } from "../timer.ts";
+import { toCrewError } from "./report.ts";
 
 /**
  * Tries until it works or is refused for good, with growing waits (full jitter, at most 10 s); `failed`
- * hears of each CrewError. On abort, and after what was for good, it just ends.
+ * hears of each error. On abort, and after what was for good, it just ends.
  */
 export async function retry(
   attempt: () => Promise<void>,
@@ -16,9 +17,9 @@ export async function retry(
       return await attempt();
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof CrewError)) throw error;
-      failed(error);
-      if (!error.temporary) return;
+      const told = toCrewError(error);
+      failed(told);
+      if (!told.temporary) return;
     }
     await sleep(backoff(tries), signal).catch(() => {});
   }

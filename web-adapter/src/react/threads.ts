@@ -1,6 +1,6 @@
 import { ExportedMessageRepository, type ExternalStoreThreadData } from "@assistant-ui/react";
 import { newId, type CrewClient } from "../client.ts";
-import type { CrewError } from "../errors.ts";
+import { hasCode, type CrewError } from "../errors.ts";
 import type { RunState, ThreadInfo } from "../protocol.ts";
 import { createConversation, type Conversation, type ConversationState } from "./conversation.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
@@ -238,13 +238,21 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
           });
         });
       }
-      await insist(client.remove({ thread }));
-      const left = thread === shown;
-      // First of all another one is shown: of this one a look would make, and load, a new conversation.
-      if (left) get((shown = draft));
+      // The sidecar knows none that nothing was sent to; one that it no longer knows is as good as deleted.
+      if (thread !== draft) {
+        await insist(
+          client.remove({ thread }).catch((error) => {
+            if (!hasCode(error, "unknown_thread")) throw error;
+          }),
+        );
+      }
+      if (thread === shown) {
+        // First another one is shown: of this one a look would make, and load, a new conversation.
+        show(draft);
+        switchTo(undefined);
+      }
       drop(thread);
       changed(true);
-      if (left) switchTo(undefined);
     },
   };
 }

@@ -347,6 +347,20 @@ describe("what the app brings", () => {
     expect(later.mock.lastCall?.[1]).toEqual({ restored: true });
   });
 
+  test("a toInputs that throws is a start that failed", async () => {
+    const said = vi.spyOn(console, "error").mockReturnValue();
+    const toInputs = () => {
+      throw new TypeError("no such message");
+    };
+    const { server, open } = setUp({ toInputs });
+    const page = await open();
+    page.send("one");
+    await reads(page, "> one", " (error)");
+    expect(page.thread.getState().isRunning).toBe(false);
+    expect(said).toHaveBeenCalledTimes(1);
+    expect(server.effects).toEqual([]);
+  });
+
   test("what its callbacks throw stops nothing", async () => {
     const said = vi.spyOn(console, "error").mockReturnValue();
     const { server, page } = await live({
@@ -372,6 +386,21 @@ describe("history that can't be loaded", () => {
     expect(next.last().status).toMatchObject({ error: expect.stringContaining("No sidecar answers") as string });
     Object.assign(server.weather, { ws: "ok", http: "ok" });
     await reads(next, "> one", "Up and up (complete)");
+  });
+
+  test("says so where it is the app's own toText that fails", async () => {
+    const { server, client, page } = await live();
+    server.grow();
+    await reads(page, "> one", "Up and up (complete)");
+    await leave();
+    const said = vi.spyOn(console, "error").mockReturnValue();
+    const toText = () => {
+      throw new TypeError("no such input");
+    };
+    const next = await chat(client, { toText });
+    await reads(next, " (error)");
+    expect(next.last().status).toMatchObject({ error: "TypeError: no such input" });
+    expect(said).toHaveBeenCalled();
   });
 
   test("says so where the sidecar no longer keeps it", async () => {

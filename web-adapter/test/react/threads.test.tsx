@@ -100,6 +100,17 @@ describe("threads", () => {
     expect([...server.threads.keys()]).toEqual([first]);
   });
 
+  test("one that has no message yet can be deleted too: it is just left", async () => {
+    const onError = vi.fn<NonNullable<CrewRuntimeOptions["onError"]>>();
+    const { page, first } = await two({ onError });
+    await act(() => page.threads.switchToNewThread());
+    const { mainThreadId } = page.threads.getState();
+    await act(() => page.threads.getItemById(mainThreadId).delete());
+    await act(() => page.threads.switchToThread(first));
+    await reads(page, "> one", "A (running)");
+    expect(onError).not.toHaveBeenCalled();
+  });
+
   test("one that is live is stopped before it is deleted", async () => {
     const { server, page, first } = await two();
     const deleting = act(() => page.threads.getItemById(first).delete());
@@ -157,6 +168,21 @@ describe("threadId", () => {
     await act(() => page.threads.switchToNewThread());
     await reads(page);
     expect(asked).toEqual([first, [...server.threads.keys()][1], undefined]);
+  });
+
+  test("one that is deleted while it is shown is not asked for again", async () => {
+    const { server, page, asked } = await app();
+    page.send("one");
+    await reads(page, "> one", "A (running)");
+    const [first = ""] = server.threads.keys();
+    server.grow();
+    await reads(page, "> one", "Up and up (complete)");
+    const missed = vi.spyOn(Response, "json");
+    await act(() => page.threads.getItemById(first).delete());
+    await reads(page);
+    expect(asked).toEqual([first, undefined]);
+    await until(() => expect(page.threads.getState().threadIds).not.toContain(first));
+    expect(missed.mock.calls.filter(([body]) => "error" in (body as object))).toEqual([]);
   });
 
   test("one that the sidecar does not know (yet) is empty", async () => {

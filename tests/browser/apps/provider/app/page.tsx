@@ -1,0 +1,10 @@
+import { ChatRuntimeProvider } from "../components/ChatRuntimeProvider";
+import { Thread } from "../components/Thread";
+
+export default function Page() {
+  return (
+    <ChatRuntimeProvider>
+      <Thread />
+    </ChatRuntimeProvider>
+  );
+}
