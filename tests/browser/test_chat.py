@@ -250,7 +250,7 @@ async def test_a_follow_up_is_a_run_of_its_own(
     browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
     chat = await open_chat(browser, page_url)
-    await chat.page.get_by_role("button", name=BRIEF).click()
+    await chat.page.locator(".brief", has_text=BRIEF).click()
     await chat.all_done()
     first = newest_run(chat_sidecar)["run"]
     await chat.send("And now for tea")

@@ -229,7 +229,7 @@ async def test_a_page_from_the_back_forward_cache_goes_on(
     # Not `go_back`, which waits for a load that a page from the cache does not have.
     # Once the call has been answered, which it can't be from a page that is left.
     await page.evaluate("void setTimeout(() => history.back())")
-    await page.wait_for_url(url, wait_until="commit")
+    await page.wait_for_url(re.compile(f"{re.escape(url)}.*thread="), wait_until="commit")
     await chat.words_of(0)
     why = await page.evaluate(
         "performance.getEntriesByType('navigation')[0].notRestoredReasons?.toJSON().reasons"

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, WebSocket, expect
 
-from tests.browser.chat import BRIEF, PATIENCE, get, newest_run
+from tests.browser.chat import AGENTS, BRIEF, PATIENCE, get, log_of, newest_run
 from tests.browser.packed import ADAPTER, APPS, App, copied, run, send
 from tests.browser.pages import free_port
 from tests.support.sidecar import Sidecar
 
 pytestmark = pytest.mark.timeout(900)
 
+PLAN = "create_content_plan"
 README = (ADAPTER / "README.md").read_text()
 
 
@@ -155,6 +156,49 @@ async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
         said = app.run(*doctor, app.sidecar.url, f"{app.url}/crew")
         assert said.count("  ok ") == 11, said
         assert "Nothing is wrong." in said
+
+
+@pytest.mark.long
+async def test_a_stock_thread_shows_the_whole_crew_answers_it_and_lists_conversations(
+    app: App, browser: Browser
+) -> None:
+    app.run("npx", "next", "build")
+    async with app.sidecar.client() as client:
+        run = await client.start({"message": BRIEF}, review=[PLAN], thread="t_stock")
+    with app.served():
+        page = await browser.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(f"{app.url}/stock")
+        thread = page.get_by_test_id("thread")
+        await thread.get_by_role("button", name=BRIEF).click()
+        await expect(page.get_by_test_id("brief")).to_have_text(BRIEF)
+        await page.get_by_role("button", name="Answer").click(timeout=PATIENCE)
+        await expect(page.get_by_test_id("answered")).to_contain_text("Shorter, please")
+        log = await log_of(app.sidecar, run)
+        assert log[-1]["type"] == "run.completed"
+        [answered] = [event for event in log if event["type"] == "input.answered"]
+        assert answered["data"]["text"] == "Shorter, please"
+        told = page.get_by_test_id("reasoning")
+        for agent in AGENTS[:2]:
+            await expect(told.filter(has_text=f"{agent}\n").first).to_be_visible()
+        output = get(app.sidecar, f"/runs/{run}")["output"]
+        reply = page.get_by_test_id("reply")
+        # The last one's words are the answer, which stands there once.
+        await expect(reply).to_contain_text(output, timeout=PATIENCE)
+        assert (await reply.inner_text()).count(output) == 1
+
+        await page.get_by_role("button", name="New").click()
+        await expect(page.get_by_test_id("brief")).to_have_count(0)
+        await send(page, "And now for tea")
+        await expect(thread.get_by_role("button", name="And now for tea")).to_be_visible()
+        mine = thread.filter(has_text=BRIEF)
+        await mine.get_by_role("button", name="Delete").click()
+        await expect(mine).to_have_count(0)
+        threads = get(app.sidecar, "/threads")["threads"]
+        assert "t_stock" not in [one["thread"] for one in threads]
+        await expect(page.get_by_test_id("brief")).to_have_text("And now for tea")
+        assert complaints == []
 
 
 async def is_writing(page: Page, answer: int) -> None:

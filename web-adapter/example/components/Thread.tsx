@@ -1,12 +1,14 @@
 "use client";
 
-import { AuiIf, MessagePrimitive, ThreadPrimitive } from "@assistant-ui/react";
+import { AuiIf, MessagePrimitive, ThreadPrimitive, useAuiState } from "@assistant-ui/react";
 import type { ReactNode } from "react";
+import { useThreadInAddress } from "./address";
 import { Announcer } from "./Announcer";
 import { AssistantMessage } from "./AssistantMessage";
 import { Bar } from "./Bar";
 import { Composer } from "./Composer";
 import { ArrowDown } from "./icons";
+import { Problem } from "./Outcome";
 import { useCrew, whoWorks } from "./useCrew";
 
 const BRIEFS = [
@@ -27,6 +29,7 @@ export function Thread({ menu }: { readonly menu: ReactNode }) {
           <section className="welcome">
             <h2>What should the crew work on?</h2>
             <Who />
+            <Gone />
             <ul className="briefs">
               {BRIEFS.map((brief) => (
                 <li key={brief}>
@@ -51,6 +54,17 @@ export function Thread({ menu }: { readonly menu: ReactNode }) {
       <Announcer />
     </ThreadPrimitive.Root>
   );
+}
+
+/** Of a conversation that the address names and nobody knows. */
+function Gone() {
+  const named = useThreadInAddress() !== undefined;
+  const loading = useAuiState(({ thread }) => thread.isLoading);
+  return named && !loading ? (
+    <Problem title="Earlier runs are gone">
+      The sidecar keeps the newest ones only, or its data folder was emptied.
+    </Problem>
+  ) : null;
 }
 
 const Who = () => <p>{whoWorks(useCrew())}</p>;

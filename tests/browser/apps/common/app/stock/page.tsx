@@ -1,0 +1,5 @@
+import { Stock } from "../../components/Stock";
+
+export default function Page() {
+  return <Stock />;
+}
