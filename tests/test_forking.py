@@ -178,3 +178,19 @@ async def test_what_is_in_a_flow_can_not_be_begun_at(start_sidecar: StartSidecar
         with pytest.raises(CommandError, match="flow") as refused:
             await client.start(from_=(run, task))
         assert refused.value.code == "bad_request"
+
+
+async def test_a_crew_that_a_function_kicks_off_by_itself_can_be_forked_too(
+    start_sidecar: StartSidecar,
+) -> None:
+    sidecar = start_sidecar(SIDECAR_CREW="tests.crews.entries:kicks_off_itself")
+    async with CrewClient(sidecar.url) as client:
+        run = await client.start({"message": "tea"})
+        before = (await follow(client, run))[-1]["data"]
+        first, second = (task["name"] for task in before["tasks"])
+        fork = await client.start({"message": "coffee"}, from_=(run, second))
+        events = await follow(client, fork)
+    assert started(events)["kept"] == [first]
+    assert [e["task"] for e in events if e["type"] == "task.started"] == [second]
+    assert events[-1]["data"]["tasks"][0]["output"] == before["tasks"][0]["output"]
+    assert events[-1]["data"]["output"] != before["output"]
