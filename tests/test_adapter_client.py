@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from tests.conftest import StartSidecar
-from tests.faults.proxy import FaultProxy
+from tests.faults.proxy import BLACKHOLE, FaultProxy
 from tests.support.sidecar import BOUND, ROOT, Frame, Raw, TransportName, assert_whole
 
 STEERING = ROOT / "web-adapter" / "test" / "steering.mjs"
@@ -133,6 +133,29 @@ async def test_a_pause_and_a_resume_that_found_no_sidecar_come_in_that_order(
             ("run.resumed", "p-2"),
         ]
         assert log[-1]["type"] == "run.completed"
+
+
+async def test_a_stop_on_a_socket_that_went_dead_goes_another_way_before_anybody_noticed(
+    start_sidecar: StartSidecar, session: aiohttp.ClientSession
+) -> None:
+    sidecar = start_sidecar(OFFLINE_TOKEN_MS="100", OFFLINE_TOKENS="400")
+    async with FaultProxy(sidecar.url) as proxy, opened(proxy.url, "ws") as page:
+        run = (await page.answer("start", {"message": "tea"}))["value"]
+        page.ask("follow", run)
+        await page.says("llm.started")
+        proxy.fault("ws", BLACKHOLE)
+        page.ask("cancel", run, "enough", {"id": "stop-1"})
+        told = []
+        while (said := await page.says("client", "cancel"))["what"] == "client":
+            told.append(said)
+        assert said["value"]["id"] == "stop-1", said
+        assert {each["state"] for each in told} == {"open"}
+        log = [event for _, event in await Raw(session, sidecar.url, "sse").events(run)]
+        assert log[-1]["type"] == "run.cancelled"
+        (cancelling,) = (each for each in log if each["type"] == "run.cancelling")
+        assert cancelling["cause"] == "stop-1"
+        # A second, and not the five that an ack may take.
+        assert cancelling["at"] - told[0]["pending"][0]["since"] < 4_000
 
 
 async def test_what_the_client_reads_is_what_the_sidecar_keeps(

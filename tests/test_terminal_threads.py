@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
-from sidecar.client import CrewClient, ThreadInfo
-from sidecar.threads import _columns, ago
+from sidecar.client import CrewClient, ThreadInfo, ThreadPage
+from sidecar.threads import _columns, _list, ago
 from tests.conftest import StartSidecar
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 from tests.test_terminal import Terminal
@@ -122,17 +123,45 @@ def test_where_there_are_none_the_way_to_the_first_is_said_beside_an_empty_list(
 
 async def test_a_list_that_is_cut_says_that_there_are_more(start_sidecar: StartSidecar) -> None:
     sidecar = start_sidecar(SIDECAR_SYNTHETIC="1", SIDECAR_WARM="0")
-    inputs = {"events": 1, "delay": 0}
     async with CrewClient(sidecar.url) as crew:
         for name in ("one", "two", "three"):
-            run = await crew.start(inputs, crew="synthetic", thread=name)
-            async for _ in crew.follow(run):
-                pass
+            await a_run(crew, name)
     cut, whole = threads(sidecar, "--limit", "2"), threads(sidecar, "--limit", "3")
     assert [line.split()[0] for line in cut.stdout.splitlines()] == ["three", "two"]
     assert "older ones" in cut.stderr
     assert [line.split()[0] for line in whole.stdout.splitlines()] == ["three", "two", "one"]
     assert whole.stderr == ""
+
+
+class Restless(CrewClient):
+    """The thread at which a page ends gets a run before the next page is asked for."""
+
+    async def threads(self, *, limit: int = 50, before: str | None = None) -> ThreadPage:
+        page = await super().threads(limit=limit, before=before)
+        if before is None and page["next"] is not None:
+            await a_run(self, page["next"])
+        return page
+
+
+async def a_run(crew: CrewClient, thread: str) -> None:
+    run = await crew.start({"events": 1, "delay": 0}, crew="synthetic", thread=thread)
+    async for _ in crew.follow(run):
+        pass
+
+
+async def test_a_thread_that_moves_from_page_to_page_is_listed_once(
+    start_sidecar: StartSidecar,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sidecar.threads._PAGE", 2)
+    sidecar = start_sidecar(SIDECAR_SYNTHETIC="1", SIDECAR_WARM="0")
+    async with Restless(sidecar.url) as crew:
+        for name in ("one", "two", "three"):
+            await a_run(crew, name)
+        await _list(crew, 50, Console(stderr=True))
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(listed) == ["one", "three", "two"]
 
 
 def test_threads_without_a_sidecar_say_so_and_what_to_do() -> None:

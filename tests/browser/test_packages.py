@@ -153,7 +153,7 @@ async def test_a_fresh_app_chats(app: App, browser: Browser) -> None:
         doctor = ("npx", "--no-install", "crew-web-adapter", "doctor")
         # Directly, and through the app's rewrites().
         said = app.run(*doctor, app.sidecar.url, f"{app.url}/crew")
-        assert said.count("  ok ") == 10, said
+        assert said.count("  ok ") == 11, said
         assert "Nothing is wrong." in said
 
 

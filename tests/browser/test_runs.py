@@ -79,7 +79,7 @@ async def test_a_run_on_its_own_page_is_paused_asks_and_is_answered(
             await screenshot(page, f"run-{look}-{name}")
 
     async with chat_sidecar.client() as client:
-        run = await client.start({"message": BRIEF}, review=[PLAN])
+        run = await client.start({"message": BRIEF}, review=[PLAN], thread="t_of_a_run_page")
     runs = await open_runs(browser, page_url)
     page = runs.page
     await page.locator(f"a[href='/runs/{run}']").click()
@@ -99,7 +99,7 @@ async def test_a_run_on_its_own_page_is_paused_asks_and_is_answered(
     await expect(page.get_by_role("group", name="Controls")).to_have_count(0)
     await pictures("done")
 
-    await runs.button("Continue in chat").click()
+    await page.get_by_role("link", name="Continue in chat").click()
     await expect(page.locator(".user")).to_have_text([BRIEF])
     await runs.all_done()
     await runs.send("And now for tea")

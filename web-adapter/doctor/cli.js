@@ -5,7 +5,8 @@ import { examine } from "./examine.js";
 const HELP = `\
 Usage: crew-web-adapter doctor [SIDECAR] [PAGE] [--run] [--wait SECONDS]
 
-Looks whether a page can reach the sidecar, and names what is in the way.
+Looks whether a page can reach the sidecar, and names what is in the way; and, in an app's
+folder, whether its React and assistant-ui are ones that the adapter is for.
 
   SIDECAR  its address; by default NEXT_PUBLIC_CREW_URL, or http://127.0.0.1:8770
   PAGE     the page's origin, by default http://localhost:3000; with a path, as in
@@ -22,6 +23,7 @@ const WORDS = /** @type {const} */ ({ ok: ["ok", 32], wrong: ["FAIL", 31], unkno
 /**
  * @typedef {object} Terminal
  * @property {NodeJS.ProcessEnv} env
+ * @property {string} folder Where it was called.
  * @property {boolean} colourful Whether it shows colours; NO_COLOR in `env` wins.
  * @property {(line: string) => void} say
  * @property {(line: string) => void} complain
@@ -32,10 +34,10 @@ const WORDS = /** @type {const} */ ({ ok: ["ok", 32], wrong: ["FAIL", 31], unkno
  * @param {Terminal} terminal
  * @returns {Promise<number>} The exit code.
  */
-export async function doctor(words, { env, colourful, say, complain }) {
+export async function doctor(words, { env, folder, colourful, say, complain }) {
   let options;
   try {
-    options = understand(words, env);
+    options = understand(words, env, folder);
   } catch (error) {
     complain(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
     return 1;
@@ -62,9 +64,10 @@ export async function doctor(words, { env, colourful, say, complain }) {
 /**
  * @param {string[]} words
  * @param {NodeJS.ProcessEnv} env
+ * @param {string} folder
  * @returns {"help" | import("./examine.js").Options}
  */
-function understand(words, env) {
+function understand(words, env, folder) {
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,
@@ -80,7 +83,7 @@ function understand(words, env) {
   if (more.length) throw new Error(`Two addresses at most, and here is also ${more.join(" ")}.`);
   const wait = Number(values.wait) * 1000;
   if (!(wait > 0 && wait <= 60_000)) throw new Error(`--wait takes seconds, up to 60, not ${values.wait}.`);
-  return { sidecar: address(sidecar), page: address(page), run: values.run, wait };
+  return { sidecar: address(sidecar), page: address(page), run: values.run, wait, folder };
 }
 
 /**

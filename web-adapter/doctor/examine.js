@@ -4,6 +4,7 @@ import { finder } from "./finding.js";
 import { isTimeout, reason } from "./http.js";
 import { command, findRun } from "./runs.js";
 import { opensWebSocket, streams, takesCommands } from "./transports.js";
+import { fits } from "./versions.js";
 
 /** @typedef {import("./finding.js").Look} Look */
 /** @typedef {import("./finding.js").Finding} Finding */
@@ -14,13 +15,16 @@ import { opensWebSocket, streams, takesCommands } from "./transports.js";
  * @property {URL} page With a path: an address that the page's server rewrites to the sidecar.
  * @property {boolean} run Whether a run of the default crew may be started.
  * @property {number} wait Milliseconds that any one thing may take.
+ * @property {string} folder The app's.
  */
 
 /**
  * @param {Options} options
  * @returns {AsyncGenerator<Finding, void>}
  */
-export async function* examine({ sidecar, page, run: mayStart, wait }) {
+export async function* examine({ sidecar, page, run: mayStart, wait, folder }) {
+  const versions = fits(folder);
+  if (versions) yield versions;
   const rewritten = page.pathname !== "/";
   const look = { url: sidecar, sidecar, origin: undefined, wait };
   const there = await isThere(look);

@@ -18,7 +18,7 @@
  */
 
 /**
- * @param {Look} look
+ * @param {Pick<Look, "url">} look
  * @param {string} check
  */
 export const finder = ({ url }, check) => ({

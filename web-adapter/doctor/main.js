@@ -4,6 +4,7 @@ import { doctor } from "./cli.js";
 
 process.exitCode = await doctor(process.argv.slice(2), {
   env: process.env,
+  folder: process.cwd(),
   colourful: process.stdout.isTTY,
   say: console.log,
   complain: console.error,

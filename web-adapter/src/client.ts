@@ -1,10 +1,10 @@
 import { CrewError, unauthorized, unreachable } from "./errors.ts";
 import { fetchSseTransport } from "./fetch-sse.ts";
-import { createFollow, type ConnectionStatus, type FollowOptions } from "./follow.ts";
+import { createFollow, type FollowOptions } from "./follow.ts";
 import type { Ack, Change, Command, Frame, WireError } from "./protocol.ts";
 import { createOutbox, type PendingCommand } from "./outbox.ts";
 import { createReads, type Reads, type Request } from "./reads.ts";
-import { statusOf } from "./status.ts";
+import { statusOf, type ConnectionStatus } from "./status.ts";
 import { within } from "./timer.ts";
 import { LIMITS_DEFAULT, type Address, type Ask, type Limits, type Send } from "./transport.ts";
 import { webSocketTransport } from "./ws.ts";
@@ -133,14 +133,14 @@ export function createCrewClient(options: CrewClientOptions): CrewClient {
 
   const transports = [webSocketTransport(address, Socket, limits), fetchSseTransport(ask)];
   const order = transports.filter(({ name }) => transport === "auto" || transport === name);
-  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus);
+  const { follow, reconnect } = createFollow(order, limits, random, inUse, url, setStatus, debug);
 
   const request: Request = (method, path, { signal, ...query } = {}, json) =>
     within(
-      limits.silence,
+      json ? limits.ack : limits.silence,
       (until) =>
         ask(path, query, until, method, json)
-          .then((response) => (response.body ? response.json() : undefined))
+          .then((response) => (response.status === 204 ? undefined : response.json()))
           .catch((error: unknown) => {
             throw error instanceof CrewError ? error : unreachable(url);
           }),

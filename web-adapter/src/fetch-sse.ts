@@ -8,9 +8,9 @@ import type { Ask, Transport } from "./transport.ts";
  */
 export function fetchSseTransport(ask: Ask): Transport {
   const read = async (...[query, take, signal]: Parameters<Transport["open"]>): Promise<void> => {
-    const { body } = await ask("/sse", query, signal);
-    if (!body) return;
-    const reader = body.getReader();
+    const { status, body } = await ask("/sse", query, signal);
+    if (status === 204) return;
+    const reader = body!.getReader();
     const parse = createSseParser();
     for (;;) {
       const { done, value } = await reader.read();

@@ -4,8 +4,6 @@ import { PING, type Frame } from "./protocol.ts";
 import { statusOf, type ConnectionStatus } from "./status.ts";
 import type { Limits, Send, Transport } from "./transport.ts";
 
-export type { ConnectionStatus } from "./status.ts";
-
 export interface FollowOptions {
   /** Cursor (`id`) of the last event that is already known; without it the run is told from its start. */
   readonly after?: string;
@@ -17,8 +15,6 @@ interface Link {
   readonly n: number;
   /** Only to see whether that transport works; all is well without it. */
   probe: boolean;
-  /** When it last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
-  heard: number;
   close(): void;
 }
 
@@ -33,6 +29,7 @@ export function createFollow(
   inUse: Set<Send>,
   url: string,
   setStatus: (status: ConnectionStatus) => void,
+  debug?: (message: string) => void,
 ) {
   /** Each follower's own connection, by what has it try again. */
   const followers = new Map<() => void, ConnectionStatus>();
@@ -57,6 +54,8 @@ export function createFollow(
     let seq = 0;
     let tries = 0;
     let current: Link | undefined;
+    /** When that last spoke. `Date.now` goes on while a computer sleeps, `performance.now` need not. */
+    let heard = 0;
     const rivals = new Set<Link>();
     /** Of the next try: to connect at all, or to get back from the fallback. */
     let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -65,8 +64,6 @@ export function createFollow(
     /** A connection is opened only when the reader has caught up. */
     let behind = true;
     let failure: unknown;
-    /** What the server or the app said at the tries since one of them worked. */
-    let refusal: CrewError | null = null;
     let notify = () => {};
 
     function report(change: Partial<ConnectionStatus>): void {
@@ -80,16 +77,19 @@ export function createFollow(
       report({ retryAt: null });
       const { name, open } = order[n]!;
       const closing = new AbortController();
-      let silence = setTimeout(disconnected, limits.open);
       let last = n + 1 === order.length;
-      const beside = probe ? undefined : setTimeout(connectNext, limits.dial);
+      /** Over the time between two pings. One that opens and then falls mute is not worth hurrying back to. */
+      let lasted = false;
+      /** For its first word, and then for the next. */
+      let timer = setTimeout(() => {
+        timer = setTimeout(disconnected, limits.open);
+        if (!link.probe) connectNext();
+      }, limits.dial);
       const link: Link = {
         n,
         probe,
-        heard: 0,
         close() {
-          clearTimeout(silence);
-          clearTimeout(beside);
+          clearTimeout(timer);
           inUse.delete(send!);
           closing.abort();
           rivals.delete(link);
@@ -101,24 +101,18 @@ export function createFollow(
       done.then(finish, disconnected);
 
       /** Goes on to the transport after this one, once. */
-      function connectNext(): boolean {
-        clearTimeout(beside);
-        if (last) return false;
+      function connectNext(): void {
+        if (!last) connect(n + 1);
         last = true;
-        connect(n + 1);
-        return true;
       }
 
       function receive(frame: Frame): void {
         if (rivals.delete(link)) {
-          clearTimeout(beside);
           closeRivals();
           current?.close();
           current = link;
           if (send) inUse.add(send);
-          refusal = null;
-          transport = name;
-          report({ state: "open", transport, error: null });
+          report({ state: "open", transport: (transport = name), error: null });
           if (n > preferred) probeDue = performance.now() + probeDelay;
           preferred = n;
           if (n) schedule(upgrade, probeDue - performance.now());
@@ -127,21 +121,22 @@ export function createFollow(
         } else if (link !== current) return;
         // It spoke up in time.
         else closeRivals(true);
-        clearTimeout(silence);
-        silence = setTimeout(handoff, limits.silence, (n + 1) % order.length);
-        link.heard = Date.now();
+        clearTimeout(timer);
+        lasted ||= frame.type === "stream.ping";
+        timer = setTimeout(handoff, limits.silence, lasted ? 0 : (n + 1) % order.length);
+        heard = Date.now();
 
         if ("data" in frame) {
           if (frame.seq <= seq) return;
           ({ seq, id: cursor } = frame);
           tries = 0;
         } else if (frame.type === "stream.reset") {
+          debug?.(`reset ${run} ${frame.reason}`);
           if (frame.reason !== "evicted") seq = 0;
         } else if ("server_time" in frame) {
           report({ trouble: frame.trouble ?? null });
           if (frame.type === "stream.ping") {
             tries = 0;
-            // It lasts. One that opens and then falls mute is not worth hurrying back to.
             if (!n) probeDelay = limits.probe;
           }
         }
@@ -156,23 +151,28 @@ export function createFollow(
         const wasRival = rivals.has(link);
         if (!wasRival && link !== current) return;
         link.close();
-        const said = error instanceof CrewError ? error : null;
-        refusal = said ?? refusal;
+        const said = error instanceof CrewError && error;
         if (wasRival && current) {
           if (link.probe) return;
           // A refusal is no last word yet: it may have been of a second connection.
-        } else if (said?.temporary === false) return finish(said);
-        if (wasRival && (connectNext() || rivals.size)) return;
+        } else if (said && !said.temporary) return finish(said);
+        if (wasRival) connectNext();
+        if (wasRival && rivals.size) return;
         current?.close();
         if (wasRival) preferred = 0;
-        const ms = rivals.size ? null : backoff(tries++, random);
+        let retryAt = null;
+        if (!rivals.size) {
+          const ms = backoff(tries++, random);
+          retryAt = Date.now() + ms;
+          schedule(reconnect, ms);
+        }
         report({
           state: globalThis.navigator?.onLine === false ? "offline" : "reconnecting",
-          error: refusal ?? (wasRival ? unreachable(url) : lost()),
-          retryAt: ms === null ? null : Date.now() + ms,
+          // Of a sidecar that is out of reach nothing is known.
+          trouble: null,
+          error: said || (wasRival ? unreachable(url) : lost()),
+          retryAt,
         });
-        refusal = null;
-        if (ms !== null) schedule(reconnect, ms);
       }
     }
 
@@ -215,7 +215,7 @@ export function createFollow(
 
     function sleep(): void {
       closeAll();
-      report({ state: "asleep", error: null, retryAt: null });
+      report({ state: "asleep", trouble: null, error: null, retryAt: null });
     }
 
     /** The page is back, or the network came or went: timers may have stood still, and what failed before may work. */
@@ -225,7 +225,7 @@ export function createFollow(
       tries = probeDue = 0;
       probeDelay = limits.probe;
       // A page from the back/forward cache (`persisted`) has its sockets closed, told or not.
-      if (current && (persisted || type === "offline" || Date.now() - current.heard > PING)) handoff(0);
+      if (current && (persisted || type === "offline" || Date.now() - heard > PING)) handoff(0);
       else if (current?.n) upgrade();
       else reconnect();
     }
@@ -274,14 +274,13 @@ export function createFollow(
     }
 
     const frames = read();
-    const end = frames.return;
-    return Object.assign(frames, {
-      /** At once: a generator's own would wait until the `next()` that is under way has got something. */
-      return(value: void | PromiseLike<void>) {
-        finish();
-        return end.call(frames, value);
-      },
-    });
+    const end = frames.return.bind(frames);
+    // At once: a generator's own would wait until the `next()` that is under way has got something.
+    frames.return = (value) => {
+      finish();
+      return end(value);
+    };
+    return frames;
   }
 
   return {

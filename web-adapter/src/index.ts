@@ -12,7 +12,7 @@
 export { createCrewClient } from "./client.ts";
 export type { CommandOptions, CrewClient, CrewClientOptions, StartOptions } from "./client.ts";
 export { CrewError } from "./errors.ts";
-export type { ConnectionStatus, FollowOptions } from "./follow.ts";
+export type { FollowOptions } from "./follow.ts";
 export type { PendingCommand } from "./outbox.ts";
 export type * from "./protocol.ts";
 export type { ReadOptions, Reads } from "./reads.ts";
@@ -20,6 +20,7 @@ export { reduce } from "./reducer.ts";
 export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
 export type { CrewResult, Part, ResultOptions, ResultStatus } from "./result.ts";
 export { snapshots } from "./snapshots.ts";
+export type { ConnectionStatus } from "./status.ts";
 export type { Limits } from "./transport.ts";
 export { emptyRun, isFinal, openQuestion, seconds, textOf, viewOf } from "./view.ts";
 export type {

@@ -1,7 +1,6 @@
 import { backoff } from "./backoff.ts";
 import { busy, CrewError } from "./errors.ts";
-import type { Ack, Command, Refusal } from "./protocol.ts";
-import { deadline, rejectOnAbort, within } from "./timer.ts";
+import type { Ack, Command } from "./protocol.ts";
 import type { Limits, Send } from "./transport.ts";
 
 /** A kept command that was not acked yet. */
@@ -27,88 +26,93 @@ export function createOutbox(
   changed: () => void,
   debug?: (message: string, detail?: unknown) => void,
 ) {
-  const unanswered = new Set<{ -readonly [Key in keyof PendingCommand]: PendingCommand[Key] } & { keep: boolean }>();
-  const rests = new Set<() => void>();
-  const runOf = (command: object) => (command as { run?: string }).run;
+  /** What has each of them tried now. */
+  const unanswered = new Set<() => void>();
 
-  function change(): void {
-    outbox.pending = [...unanswered].filter(({ keep }) => keep);
+  function change(pending: readonly PendingCommand[]): void {
+    outbox.pending = pending;
     changed();
-  }
-
-  /** Until `ms` have passed, or the sidecar may be back. */
-  async function rest(ms: number, signal?: AbortSignal): Promise<void> {
-    const { signal: over, stop } = deadline(ms, null, signal);
-    rests.add(stop);
-    // Node has none.
-    for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, stop, { signal: over });
-    await rejectOnAbort(over).catch(() => rests.delete(stop));
-    signal?.throwIfAborted();
   }
 
   const outbox = {
     pending: [] as readonly PendingCommand[],
 
-    async send(command: Command, id: string, keep: boolean, signal?: AbortSignal): Promise<Ack> {
-      if (unanswered.size >= limits.outstanding) throw busy();
-      const json = JSON.stringify({ id, ...command });
-      const entry = { id, command, since: Date.now(), unconfirmed: false, keep };
-      const say = (what: string, detail?: unknown) => debug?.(`${command.cmd} ${id} ${what}`, detail);
-      let timer: ReturnType<typeof setTimeout>;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limits.hedge))).then(doubt);
+    send: (command: Command, id: string, keep: boolean, signal?: AbortSignal) =>
+      new Promise<Ack>((resolve, reject) => {
+        signal?.throwIfAborted();
+        if (unanswered.size >= limits.outstanding) throw busy();
+        const json = JSON.stringify({ id, ...command });
+        const { run } = command as Addressed;
+        const entry = { id, command, since: Date.now(), unconfirmed: false };
+        const over = new AbortController();
+        const underWay = new Set<Send>();
+        const say = (what: string, detail?: unknown) => debug?.(`${command.cmd} ${id} ${what}`, detail);
+        let tries = 0;
+        let timer = setTimeout(doubt, limits.hedge, 0);
 
-      function doubt(): void {
-        entry.unconfirmed = true;
-        change();
-      }
-
-      /** One try. Commands address runs, not connections: any open socket will do, and where it says nothing a POST. */
-      async function deliver(until: AbortSignal): Promise<Ack> {
-        say("sent");
-        const [overSocket] = inUse;
-        const reply = await new Promise<Ack | Refusal>((resolve, reject) => {
-          const byPost = () => void post(id, json, until).then(resolve, reject);
-          if (!overSocket) return byPost();
-          overSocket(id, json, until).then(resolve, byPost);
-          void late.then(byPost);
-        });
-        if (!reply.ok) throw new CrewError(reply.error);
-        say("acked");
-        return reply;
-      }
-
-      unanswered.add(entry);
-      change();
-      try {
-        for (let tries = 0; ;) {
-          if (keep && outbox.pending.find((other) => runOf(other.command) === runOf(command)) !== entry) {
-            await rest(10_000, signal);
-            continue;
-          }
-          try {
-            return await within(limits.ack, deliver, signal);
-          } catch (error) {
-            say("failed", error);
-            const { code, temporary } = error as Partial<CrewError>;
-            // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
-            if (signal?.aborted || !(keep ? temporary : /^(unreachable|lost)$/.test(code!) && tries < limits.retries))
-              throw error;
-          }
-          doubt();
-          await rest(backoff(tries++, random), signal);
+        /** Commands address runs, not connections: any open socket will do, and where that says nothing a POST too. */
+        function go(): void {
+          if (keep && outbox.pending.find((other) => (other.command as Addressed).run === run) !== entry) return;
+          const [socket = post] = inUse;
+          for (const send of entry.unconfirmed ? [socket, post] : [socket]) if (!underWay.has(send)) void deliver(send);
         }
-      } finally {
-        clearTimeout(timer!);
-        unanswered.delete(entry);
-        change();
-        outbox.retry();
-      }
-    },
+
+        async function deliver(send: Send): Promise<void> {
+          say("sent");
+          underWay.add(send);
+          try {
+            const reply = await send(id, json, over.signal);
+            if (!reply.ok) throw new CrewError(reply.error);
+            say("acked");
+            resolve(reply);
+            end();
+          } catch (error) {
+            underWay.delete(send);
+            if (over.signal.aborted) return;
+            say("failed", error);
+            const { code, temporary } = error as CrewError;
+            // No word for better or worse: it may have arrived. The same id again is safe: answered, not done twice.
+            if (keep ? temporary : /^(unreachable|lost)$/.test(code) && tries < limits.retries)
+              return doubt(backoff(tries++, random));
+            reject(error);
+            end();
+          }
+        }
+
+        /** Goes by all ways there are in `ms`. */
+        function doubt(ms: number): void {
+          entry.unconfirmed = true;
+          change([...outbox.pending]);
+          clearTimeout(timer);
+          timer = setTimeout(go, ms);
+        }
+
+        function end(): void {
+          clearTimeout(timer);
+          over.abort();
+          unanswered.delete(go);
+          change(outbox.pending.filter((other) => other !== entry));
+          outbox.retry();
+        }
+
+        const options = { signal: over.signal };
+        signal?.addEventListener("abort", () => (reject(signal.reason), end()), options);
+        // Node has none.
+        for (const type of ["online", "pageshow"]) globalThis.addEventListener?.(type, go, options);
+        unanswered.add(go);
+        change(keep ? [...outbox.pending, entry] : outbox.pending);
+        go();
+      }),
 
     /** Whoever waits for the next try makes it now. */
     retry(): void {
-      for (const stop of rests) stop();
+      for (const go of unanswered) go();
     },
   };
   return outbox;
+}
+
+/** Commands but a start and a list are about a run. */
+interface Addressed {
+  readonly run?: string;
 }

@@ -36,35 +36,26 @@ const TOLD = 20;
 
 /**
  * The runs of a thread from their logs, newest first; the next ones are read meanwhile, and held until
- * they are asked for. Throws what `client.thread` throws, and the reason of the signal's abort; one
- * that is a CrewError is given with each run that is not told by then instead.
+ * they are asked for or the signal aborts. Throws what `client.thread` throws, and the reason of that
+ * abort; one that is a CrewError is given with each run that is not told by then instead.
  */
 export async function* loadThread(
   client: Pick<CrewClient, "follow" | "thread">,
   thread: string,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal }: { readonly signal: AbortSignal },
 ): AsyncGenerator<PastRun | LostRun, void> {
-  const { runs } = await client.thread(thread, signal && { signal });
-  const reading = new AbortController();
-  signal?.addEventListener("abort", () => reading.abort(signal.reason), { signal: reading.signal });
-  if (signal?.aborted) reading.abort(signal.reason);
+  const { runs } = await client.thread(thread, { signal });
   const ahead: Promise<PastRun | LostRun>[] = [];
   let next = runs.length;
-  try {
-    for (;;) {
-      while (next && ahead.length < AT_ONCE) {
-        const older = next-- <= runs.length - TOLD;
-        const one = recall(client, runs[next]!, older, reading.signal);
-        // Told when its turn has come.
-        one.catch(() => {});
-        ahead.push(one);
-      }
-      const newest = ahead.shift();
-      if (!newest) return;
-      yield await newest;
+  while (next || ahead.length) {
+    while (next && ahead.length < AT_ONCE) {
+      const older = next-- <= runs.length - TOLD;
+      const one = recall(client, runs[next]!, older, signal);
+      // Told when its turn has come.
+      one.catch(() => {});
+      ahead.push(one);
     }
-  } finally {
-    reading.abort();
+    yield ahead.shift()!;
   }
 }
 

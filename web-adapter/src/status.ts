@@ -18,22 +18,21 @@ export interface ConnectionStatus {
 }
 
 /** One that has just come does not make a connection that works look as if it did not. */
-const WORST_FIRST = ["offline", "reconnecting", "asleep", "open", "connecting"] as const;
+const WORST_FIRST: readonly string[] = ["offline", "reconnecting", "asleep", "open", "connecting"];
 
 /** What a client says of all its followers: the worst there is. `transport`: what any of them used last. */
 export function statusOf(
   followers: readonly ConnectionStatus[],
   transport: ConnectionStatus["transport"],
 ): ConnectionStatus {
-  const [worst] = WORST_FIRST.flatMap((state) => followers.find((follower) => follower.state === state) ?? []);
-  // Of a sidecar that is out of reach nothing is known.
-  const troubled = followers.find(({ state, trouble }) => state === "open" && trouble);
+  const rank = ({ state }: ConnectionStatus): number => WORST_FIRST.indexOf(state);
+  const [worst] = [...followers].sort((one, other) => rank(one) - rank(other));
   return {
     state: "idle",
     transport,
     error: null,
     retryAt: null,
     ...worst,
-    trouble: troubled?.trouble ?? null,
+    trouble: followers.find(({ trouble }) => trouble)?.trouble ?? null,
   };
 }

@@ -7,7 +7,7 @@ export type Send = (id: string, json: string, until: AbortSignal) => Promise<Ack
 export type Address = (path: string, query?: object) => Promise<string>;
 
 /**
- * The answer to a request, without a body where there is none to come (204). Rejects with the server's own
+ * The answer to a request; 204 has nothing in it, though Chromium gives it a body. Rejects with the server's own
  * words where it refuses, and with undefined where no sidecar has said anything: a proxy's error page.
  */
 export type Ask = (
@@ -44,10 +44,10 @@ export interface Transport {
 
 /** Waits and buffers, in ms and frames. */
 export interface Limits {
-  /** From the attempt to the first frame. */
-  readonly open: number;
-  /** From the attempt, until the other transport is tried beside it. */
+  /** From the attempt, until the other transport is tried beside it … */
   readonly dial: number;
+  /** … and from then to the first frame. */
+  readonly open: number;
   /** Without a frame, then a second connection is opened beside: one ping (10 s) and some. Also for the answer to a read. */
   readonly silence: number;
   /** On the fallback, until a WebSocket is tried again; doubles with each try … */
@@ -72,8 +72,8 @@ export interface Limits {
 }
 
 export const LIMITS_DEFAULT: Limits = {
-  open: 4_000,
   dial: 1_000,
+  open: 3_000,
   silence: 12_000,
   probe: 15_000,
   probeMost: 300_000,

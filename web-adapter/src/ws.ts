@@ -12,7 +12,7 @@ interface Subscription {
   readonly reject: (error: unknown) => void;
 }
 
-interface Line {
+interface SharedSocket {
   /** By run. It is closed with the last. */
   readonly subscriptions: Map<string, Subscription>;
   /** When it last spoke, or was dialled (`Date.now`). */
@@ -25,19 +25,19 @@ interface Line {
  * run that it has already, so that who mistrusts a socket gets a fresh one, and where it has long been silent.
  */
 export function webSocketTransport(address: Address, Socket: typeof WebSocket, limits: Limits): Transport {
-  const lines = new Set<Line>();
+  const sockets = new Set<SharedSocket>();
   let ids = 0;
 
-  function dial(query: Query): Line {
+  function dial(query: Query): SharedSocket {
     /** Commands without their ack: no more than the client lets be (`limits.outstanding`). */
     const waiting = new Map<string | null, (reply: Ack | Refusal) => void>();
-    const subscriptions: Line["subscriptions"] = new Map();
+    const subscriptions: SharedSocket["subscriptions"] = new Map();
     const closing = new AbortController();
     /** Until it opens: at most two per subscription. */
-    let unsent: string[] | undefined = [];
-    let socket: WebSocket;
+    const unsent: string[] = [];
+    let socket: WebSocket | undefined;
 
-    const write = (json: string): unknown => (unsent ? unsent.push(json) : socket.send(json));
+    const write = (json: string): unknown => (socket?.readyState === 1 ? socket.send(json) : unsent.push(json));
 
     const connect = async (): Promise<void> => {
       const url = new URL(await address("/ws", query), globalThis.location?.href);
@@ -45,14 +45,10 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       closing.signal.throwIfAborted();
       // Throws where there is none at all, a policy against it, or ws: from an https: page.
       socket = new Socket(url, SUBPROTOCOL);
-      closing.signal.addEventListener("abort", () => socket.close());
-      socket.onopen = () => {
-        const first = unsent!;
-        unsent = undefined;
-        for (const json of first) write(json);
-      };
+      closing.signal.addEventListener("abort", () => socket!.close());
+      socket.onopen = () => unsent.forEach(write);
       socket.onmessage = ({ data }: MessageEvent<string>) => {
-        line.heard = Date.now();
+        shared.heard = Date.now();
         const frame = JSON.parse(data) as Frame | Ack | Refusal;
         if (frame.type !== "command.ack") {
           const subscription = subscriptions.get(frame.run!);
@@ -68,24 +64,20 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
       socket.onclose = ({ code, reason }: CloseEvent) =>
         end(
           // "Do not come back"; all others, also those of RFC 6455, may.
-          code >= 4500 && code < 5000
-            ? new CrewError({
-                code: "closed",
-                message: reason || `Closed by the sidecar (${code}).`,
-                temporary: false,
-              })
-            : undefined,
+          code >= 4500 &&
+            code < 5000 &&
+            new CrewError({ code: "closed", message: reason || `Closed by the sidecar (${code}).`, temporary: false }),
         );
     };
 
     function end(error?: unknown): void {
-      lines.delete(line);
+      sockets.delete(shared);
       for (const { reject } of subscriptions.values()) reject(error);
       subscriptions.clear();
       closing.abort();
     }
 
-    const line: Line = {
+    const shared: SharedSocket = {
       subscriptions,
       heard: Date.now(),
       subscribe({ run, after }, id, take, signal) {
@@ -107,19 +99,21 @@ export function webSocketTransport(address: Address, Socket: typeof WebSocket, l
         };
       },
     };
-    lines.add(line);
+    sockets.add(shared);
     connect().catch(end);
-    return line;
+    return shared;
   }
 
   return {
     name: "ws",
     open(query, take, signal) {
-      const line = [...lines].find(
+      const shared = [...sockets].find(
         ({ subscriptions, heard }) =>
           !subscriptions.has(query.run) && subscriptions.size < SUBSCRIPTIONS && Date.now() - heard < limits.silence,
       );
-      return line ? line.subscribe(query, `s${ids++}`, take, signal) : dial(query).subscribe(query, null, take, signal);
+      return shared
+        ? shared.subscribe(query, `s${ids++}`, take, signal)
+        : dial(query).subscribe(query, null, take, signal);
     },
   };
 }

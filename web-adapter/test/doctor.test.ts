@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe as suite, expect, test as it } from "vitest";
 import { doctor } from "../doctor/cli.js";
+import { PINS } from "../doctor/versions.js";
 import { closeAll, listening, nextPage, troubledSidecar, type Trouble } from "./troubledSidecar.ts";
 
 /** Most of the time of each is waiting. */
@@ -16,9 +19,13 @@ afterAll(closeAll);
 
 /** Its exit code and what it printed. */
 async function run(...words: string[]): Promise<{ code: number; text: string }> {
+  return runIn(tmpdir(), ...words);
+}
+
+async function runIn(folder: string, ...words: string[]): Promise<{ code: number; text: string }> {
   let text = "";
   const print = (line: string) => void (text += `${line}\n`);
-  const code = await doctor(words, { env: {}, colourful: false, say: print, complain: print });
+  const code = await doctor(words, { env: {}, folder, colourful: false, say: print, complain: print });
   return { code, text };
 }
 
@@ -308,7 +315,13 @@ describe("the command line", () => {
     const lines: string[] = [];
     const say = (line: string) => void lines.push(line);
     expect(
-      await doctor(["doctor", ...WAIT], { env: { NEXT_PUBLIC_CREW_URL: url, ...env }, colourful, say, complain: say }),
+      await doctor(["doctor", ...WAIT], {
+        env: { NEXT_PUBLIC_CREW_URL: url, ...env },
+        folder: tmpdir(),
+        colourful,
+        say,
+        complain: say,
+      }),
     ).toBe(0);
     expect(lines.join("\n")).toContain(mark);
   });
@@ -331,5 +344,61 @@ describe("the command line", () => {
     const { text } = await examine({ ready: "\x1b[2J\u009b2J" });
     expect(text).toMatch(/^[\n -~]*$/);
     expect(text).toContain("not yet:  [2J 2J");
+  });
+});
+
+describe("what is installed in the app", () => {
+  /** An app's folder with these versions in it. */
+  function app(versions: Readonly<Record<string, string>>): string {
+    const folder = mkdtempSync(join(tmpdir(), "crew-app-"));
+    for (const [name, version] of Object.entries(versions)) {
+      mkdirSync(join(folder, "node_modules", name), { recursive: true });
+      writeFileSync(join(folder, "node_modules", name, "package.json"), JSON.stringify({ name, version }));
+    }
+    return folder;
+  }
+  const UI = "@assistant-ui/react";
+
+  test.each([
+    [{ [UI]: "0.12.3", react: "18.3.1" }, "ok    versions   assistant-ui 0.12.3, React 18.3.1"],
+    [{ [UI]: "0.12.28", react: "19.3.1", ...PINS["0.12.28"] }, "ok    versions   assistant-ui 0.12.28, React 19.3.1"],
+    [{ [UI]: "0.14.0", react: "18.3.1" }, "ok    versions   assistant-ui 0.14.0, React 18.3.1"],
+    [{ [UI]: "0.12.1", react: "18.3.1" }, "FAIL  versions   assistant-ui 0.12.1 is none that the adapter is for"],
+    [{ [UI]: "0.16.0", react: "19.3.1" }, "FAIL  versions   assistant-ui 0.16.0 is none that the adapter is for"],
+    [{ [UI]: "0.12.28", react: "17.0.2" }, "FAIL  versions   React 17.0.2 is none that the adapter is for"],
+    [
+      { [UI]: "0.15.21", react: "19.3.1", ...PINS["0.15.21"], "@assistant-ui/core": "0.3.33" },
+      "?     versions   assistant-ui 0.15.21 with @assistant-ui/core 0.3.33 was not tried",
+    ],
+  ])("%j: %s", async (versions, said) => {
+    const sidecar = await troubledSidecar({});
+    const { code, text } = await runIn(app(versions), "doctor", sidecar.url, ...WAIT);
+    expect(text).toContain(said);
+    expect(code).toBe(said.startsWith("FAIL") ? 1 : 0);
+    expect(text).toContain("  ok    reachable");
+  });
+
+  test("is said with the pins that fit, where assistant-ui's own packages have floated", async () => {
+    const sidecar = await troubledSidecar({});
+    const folder = app({ [UI]: "0.15.21", react: "19.3.1", ...PINS["0.15.21"], "@assistant-ui/core": "0.3.33" });
+    const { text } = await runIn(folder, "doctor", sidecar.url, ...WAIT);
+    expect(text).toContain('"overrides": {"@assistant-ui/core":"0.3.20"');
+  });
+
+  test("is nothing without an assistant-ui, which the adapter does without", async () => {
+    const sidecar = await troubledSidecar({});
+    expect((await runIn(app({}), "doctor", sidecar.url, ...WAIT)).text).not.toContain("versions");
+  });
+
+  test("is held against what the package says and the README has in its table", () => {
+    const read = (name: string) => readFileSync(join(import.meta.dirname, "..", name), "utf8");
+    const { peerDependencies } = JSON.parse(read("package.json")) as { peerDependencies: object };
+    expect(peerDependencies).toEqual({ [UI]: ">=0.12.3 <0.16", react: "^18 || ^19" });
+    const rows = read("README.md").split("\n");
+    for (const [version, pins] of Object.entries(PINS)) {
+      const row = rows.find((line) => line.includes(`\`"${UI}": "${version}"\``));
+      const named = [...(row ?? "").matchAll(/"([^"]+)": "([^"]+)"/g)].map(([, name, its]) => [name, its]);
+      expect(named).toEqual([[UI, version], ...Object.entries(pins)]);
+    }
   });
 });

@@ -68,6 +68,10 @@ interface Log {
   head: number;
 }
 
+/** 204, as Chromium gives it: with a body, though nothing is in it. */
+export const nothing = (): Response =>
+  Object.defineProperty(new Response(null, { status: 204 }), "body", { value: new Response("").body });
+
 /** The same log, as another run's. */
 export const logOf = (run: string, log: readonly RunEvent[]): readonly RunEvent[] =>
   log.map((event) => ({ ...event, run, id: event.id.replace("k3f9", run) }));
@@ -235,7 +239,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
         return Response.json({ error }, { status: 409 });
       }
       threads.delete(thread);
-      return new Response(null, { status: 204 });
+      return nothing();
     }
     if (method === "PATCH") known.title = (JSON.parse(body as string) as { title: string }).title;
     return Response.json({ ...threadInfo(thread), runs: known.runs.map((one) => snapshotOf(thread, one)) });
@@ -365,7 +369,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     const run = searchParams.get("run") ?? "";
     requests.push({ via: "sse", run, after });
     if (!logs.has(run)) return new Response(JSON.stringify({ error: UNKNOWN }), { status: 404 });
-    if (after !== null && after === logged(run).events.at(-1)?.id) return new Response(null, { status: 204 });
+    if (after !== null && after === logged(run).events.at(-1)?.id) return nothing();
     const line = subscribe("sse");
     const frames = stream(run, after, line);
     const encoder = new TextEncoder();

@@ -248,6 +248,7 @@ test("debug is told of each connection and each command, in lines that have no t
   server.weather.refused = { resume: "illegal_state" };
   await client.pause(server.run, { id: "c-1" });
   await expect(client.resume(server.run, { id: "c-2" })).rejects.toMatchObject({ code: "illegal_state" });
+  server.resetNext("epoch");
   goAway(page);
   await pass(0);
   comeBack(page);
@@ -263,6 +264,7 @@ test("debug is told of each connection and each command, in lines that have no t
     "connection reconnecting",
     "connection reconnecting",
     "connection open",
+    `reset ${server.run} epoch`,
     "connection idle",
   ]);
 });

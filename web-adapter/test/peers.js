@@ -9,32 +9,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { argv, env, exit } from "node:process";
 import { fileURLToPath } from "node:url";
+import { PINS } from "../doctor/versions.js";
 
 const HERE = join(import.meta.dirname, "..");
 const UI = "@assistant-ui/react";
 
-/**
- * `overrides` by version of assistant-ui: its own packages float to versions that do not fit together.
- * What has none needs none.
- *
- * @type {Record<string, Record<string, string>>}
- */
-export const PINS = {
-  "0.12.3": {},
-  "0.12.28": {
-    "@assistant-ui/core": "0.1.17",
-    "@assistant-ui/store": "0.2.9",
-    "@assistant-ui/tap": "0.5.10",
-    "assistant-stream": "0.3.12",
-  },
-  "0.15.21": {
-    "@assistant-ui/core": "0.3.20",
-    "@assistant-ui/store": "0.3.14",
-    "@assistant-ui/tap": "0.9.18",
-  },
-};
-
-export const REACTS = ["18.3.1", "19.3.1"];
+const REACTS = ["18.3.1", "19.3.1"];
 
 /**
  * @param {string} ui

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { createCrewClient, CrewError, type CrewClient, type CrewClientOptions } from "../src/index.ts";
+import { nothing } from "./fakeServer.ts";
 
 /** A client of a sidecar that gives the same answer to whatever is asked, and what it was asked. */
 function setUp(answer: () => Response | Promise<Response>, options: Partial<CrewClientOptions> = {}) {
@@ -7,7 +8,7 @@ function setUp(answer: () => Response | Promise<Response>, options: Partial<Crew
   const fetch = vi.fn(async (url: RequestInfo | URL, { method, body }: RequestInit = {}) => {
     asked.push(`${method} ${url as string}${body ? ` ${body as string}` : ""}`);
     // A run that has ended.
-    return (url as string).includes("/sse") ? new Response(null, { status: 204 }) : answer();
+    return (url as string).includes("/sse") ? nothing() : answer();
   });
   return { asked, fetch, client: createCrewClient({ url: "http://sidecar.test/", fetch, ...options }) };
 }
@@ -44,7 +45,7 @@ test.each<[string, object, (client: CrewClient) => Promise<unknown>, unknown]>([
 });
 
 test("what is deleted is a thread or a run, and there is no answer to it", async () => {
-  const { client, asked } = setUp(() => new Response(null, { status: 204 }));
+  const { client, asked } = setUp(nothing);
   expect(await client.remove({ thread: "t_1" })).toBe(undefined);
   expect(await client.remove({ run: "r_1" })).toBe(undefined);
   expect(asked).toEqual(["DELETE http://sidecar.test/threads/t_1", "DELETE http://sidecar.test/runs/r_1"]);

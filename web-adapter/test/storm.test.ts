@@ -67,12 +67,12 @@ function storm(random: () => number, total: number) {
 describe("with both transports in hand", () => {
   const refused = (temporary: boolean) => new CrewError({ code: "closed", message: "too many", temporary });
 
-  async function begin() {
+  async function begin(jitter = 0) {
     const { order, open, grow } = storm(Math.random, 60);
     const { follow } = createFollow(
       order,
       LIMITS_DEFAULT,
-      () => 0,
+      () => jitter,
       new Set(),
       "",
       () => {},
@@ -134,8 +134,24 @@ describe("with both transports in hand", () => {
     await pass(12.1);
     open[0]!.die();
     await pass(2);
-    expect(names()).toEqual(["(ws)", "sse"]);
+    expect(names()).toEqual(["(ws)", "ws", "sse"]);
     open[1]!.speak(3);
+    expect(names()).toEqual(["(ws)", "ws", "(sse)"]);
+    await stop();
+  });
+
+  test("a connection that breaks while the other is being opened does not make a later wait longer", async () => {
+    const { open, grow, names, stop } = await begin(0.999);
+    open[0]!.speak(1);
+    await pass(12.1);
+    open[0]!.die();
+    await pass(0);
+    // It opens, tells nothing new, and breaks as well: the first wait, of at most 250 ms.
+    grow(3);
+    open[1]!.speak(0);
+    open[1]!.die();
+    await pass(0.3);
+    expect(names()).toEqual(["(ws)", "(sse)", "sse"]);
     await stop();
   });
 
@@ -144,8 +160,11 @@ describe("with both transports in hand", () => {
     open[0]!.speak(3);
     await pass(12.1);
     open[1]!.die(refused(false));
+    await pass(0);
+    expect(names()).toEqual(["ws", "(ws)", "sse"]);
+    open[2]!.die(refused(false));
     await pass(0.1);
-    expect(names()).toEqual(["(ws)", "(sse)", "ws"]);
+    expect(names()).toEqual(["(ws)", "(ws)", "(sse)", "ws"]);
     await stop();
   });
 });

@@ -3,7 +3,11 @@ import { describe, expectTypeOf, test } from "vitest";
 import {
   createCrewClient,
   emptyRun,
+  seconds,
   snapshots,
+  textOf,
+  toResult,
+  viewOf,
   type Ack,
   type Change,
   type Command,
@@ -31,7 +35,17 @@ import {
   type ThreadRuns,
   type ToolView,
   type WorkView,
+  type QuestionView,
+  type TaskView,
 } from "../src/index.ts";
+import {
+  useCrewRun,
+  useCrewRuntime,
+  useLiveRun,
+  type CrewAdapterOptions,
+  type CrewRun,
+  type CrewRuntimeOptions,
+} from "../src/react/index.ts";
 
 type Of<State extends RunView["state"]> = Extract<RunView, { state: State }>;
 
@@ -167,5 +181,47 @@ describe("a client", () => {
     expectTypeOf<{ url: string; getTicket: () => Promise<string> }>().toExtend<CrewClientOptions>();
     expectTypeOf<{ url: string; transport: "sse" }>().toExtend<CrewClientOptions>();
     expectTypeOf<{ url: string; transport: "sockets" }>().not.toExtend<CrewClientOptions>();
+  });
+});
+
+describe("what is pure", () => {
+  test("takes a view and gives what a page shows", () => {
+    expectTypeOf(viewOf).toBeCallableWith({} as RunSnapshot);
+    expectTypeOf(viewOf).returns.toEqualTypeOf<RunView>();
+    expectTypeOf(textOf).returns.toBeString();
+    expectTypeOf(seconds).returns.toEqualTypeOf<number | null>();
+    expectTypeOf(seconds).toBeCallableWith({} as TaskView);
+    const { status, metadata } = toResult(view);
+    if (status?.type === "incomplete" && status.reason === "error") expectTypeOf(status.error).toBeString();
+    expectTypeOf(metadata.custom.error).toEqualTypeOf<
+      { readonly code: string; readonly message: string } | undefined
+    >();
+  });
+});
+
+describe("in React", () => {
+  test("a run is told by its state, before there is one, until it is heard of, and where it is refused", () => {
+    const run = {} as CrewRun;
+    expectTypeOf<Exclude<CrewRun["state"], RunView["state"]>>().toEqualTypeOf<"idle" | "loading" | "refused">();
+    if (run.state === "refused") expectTypeOf(run.error).toEqualTypeOf<CrewError>();
+    else if (run.state === "failed") expectTypeOf(run.error).toEqualTypeOf<Failure>();
+    else if (run.state === "loading") expectTypeOf(run.latency).toEqualTypeOf<number | null>();
+    else if (run.state !== "idle") expectTypeOf(run).toExtend<RunView>();
+    if (run.state === "running") expectTypeOf(run.question).toEqualTypeOf<QuestionView | null>();
+    // @ts-expect-error Nothing was heard of it yet.
+    void (run.state === "loading" && run.tasks);
+  });
+
+  test("hooks take a client first, and options that may all be left out", () => {
+    expectTypeOf(useCrewRun).parameter(1).toEqualTypeOf<string | null | undefined>();
+    expectTypeOf(useCrewRun).returns.toEqualTypeOf<CrewRun>();
+    expectTypeOf(useLiveRun).returns.toEqualTypeOf<RunView | null>();
+    expectTypeOf(useCrewRuntime).parameter(0).toEqualTypeOf<CrewClient>();
+    expectTypeOf<object>().toExtend<CrewRuntimeOptions>();
+    expectTypeOf<{ whileLive: "steer" | "queue" | "interrupt" | "reject" }>().toExtend<CrewAdapterOptions>();
+    expectTypeOf<{ whileLive: "wait" }>().not.toExtend<CrewAdapterOptions>();
+    expectTypeOf<Parameters<NonNullable<CrewAdapterOptions["onEvent"]>>>().toEqualTypeOf<
+      [event: RunEvent, run: string]
+    >();
   });
 });

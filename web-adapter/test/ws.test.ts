@@ -111,9 +111,9 @@ describe("one socket", () => {
   });
 
   test("that falls silent is left for a fresh one beside it, by all of its runs at their cursors", async () => {
-    const { server, client, asked, end } = await begin({ transport: "ws" });
+    const { server, client, asked, end } = await begin();
     server.grow(6, "r_b");
-    await pass(0);
+    await pass(10);
     asked();
     const [silent] = server.sockets;
     for (const line of server.lines) line.mute = true;

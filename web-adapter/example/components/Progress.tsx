@@ -80,7 +80,7 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
             look={look}
             round={rounds.get(item.tid)}
             // What failed in it says so itself.
-            error={work.some(({ error }) => error === item.error) ? null : item.error}
+            error={look === "stopped" || work.some(({ error }) => error === item.error) ? null : item.error}
             depth={depth}
           >
             <Steps
@@ -100,9 +100,12 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
 
 /** After Stop nothing is at work any more, whatever was heard last; and what was cut off did not fail. */
 function lookOf({ state, error }: WorkView, run: RunView, stopped: boolean): Look {
-  if (stopped) return state === "running" || (state === "failed" && error === null) ? "stopped" : state;
+  if (stopped) return state === "running" || (state === "failed" && isCutOff(error)) ? "stopped" : state;
   return state === "running" && (run.state === "paused" || run.state === "waiting") ? run.state : state;
 }
+
+/** What a crew says of work that a cancel ended, if it comes to say anything. */
+const isCutOff = (error: string | null): boolean => error === null || error === "cancelled";
 
 /** Its words stand below, as the crew's answer. */
 const isAnswer = ({ output }: WorkView, run: RunView): boolean =>
@@ -157,7 +160,7 @@ const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskPro
           // What was said to the crew, and what it asked, stays in sight.
           <Steps steps={[]} notes={notes} />
         )}
-        {open && task.error && <p className="task-error">{task.error}</p>}
+        {open && task.error && look !== "stopped" && <p className="task-error">{task.error}</p>}
       </div>
     </li>
   );

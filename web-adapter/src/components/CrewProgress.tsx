@@ -76,7 +76,8 @@ export function CrewProgress({ run, name, Text = Plain, Tool, words, className }
 
 /** What was begun and is not at work is what the run is: paused, or stopped; what was cut off did not fail. */
 function lookOf({ state, error }: WorkView, run: RunView): Look {
-  const cut = isFinal(run.state) && (state === "running" || (state === "failed" && error === null));
+  // "cancelled": what a crew says of work that a cancel ended, if it comes to say anything.
+  const cut = isFinal(run.state) && (state === "running" || (state === "failed" && (!error || error === "cancelled")));
   const rests = state === "running" && (run.state === "paused" || run.state === "waiting");
   return cut || rests ? run.state : state;
 }
@@ -129,7 +130,7 @@ const Item = memo(function Item({ item, agent, look, time, says, children, ...ho
           <div className="crew-progress-body">
             <Steps steps={steps} says={says} {...how} />
             {!written && output && children === null && <how.Text text={output} />}
-            {error && (
+            {error && look === "failed" && (
               <p className="crew-progress-error" dir="auto">
                 {error}
               </p>

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import type { CrewClient } from "../client.ts";
 import type { CrewError } from "../errors.ts";
-import type { ConnectionStatus } from "../follow.ts";
+import type { ConnectionStatus } from "../status.ts";
 import { reduce } from "../reducer.ts";
 import type { Frame, RunSnapshot } from "../protocol.ts";
 import { emptyRun, openQuestion, viewOf, type QuestionView, type RunView } from "../view.ts";

@@ -239,8 +239,12 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
         });
       }
       await insist(client.remove({ thread }));
+      const left = thread === shown;
+      // First of all another one is shown: of this one a look would make, and load, a new conversation.
+      if (left) get((shown = draft));
       drop(thread);
-      if (thread === shown) switchTo(undefined);
+      changed(true);
+      if (left) switchTo(undefined);
     },
   };
 }

@@ -46,7 +46,9 @@ test("a screen reader is told who works, and then the end, and never the words",
     { final: true },
     { tasks: [], usage: emptyRun.usage, seconds: 1, unapplied: [] },
   ];
-  await show(<CrewProgress run={fold(...begun, writes("First "), ended)} />);
+  const failed: Told = ["task.failed", at, { name: "create_content_plan", error: "cancelled" }];
+  await show(<CrewProgress run={fold(...begun, writes("First "), failed, ended)} />);
+  expect(place.querySelector(".crew-progress-error")).toBeNull();
   expect(find("[role=status]")).toBe(line);
   expect(line.textContent).toBe("stopped");
   expect(texts(".crew-progress-state")[0]).toBe("stopped");

@@ -8,7 +8,7 @@ import {
 import { act, useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { emptyRun, reduce, type RunEvent, type RunView } from "../../src/index.ts";
-import { createCrewAdapter, toResult, type LocalOptions } from "../../src/react/index.ts";
+import { conversation, CREW_QUESTION, createCrewAdapter, toResult, type LocalOptions } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { chatWith, localChat as chat, clientOf, leave, reads, until } from "./mount.tsx";
@@ -193,36 +193,63 @@ describe("in assistant-ui's LocalRuntime", () => {
     await until(() => expect(stopped()).toEqual(new Set(["r_01jd", "r_02"])));
   });
 
-  test("the result that addResult gives to a question is its answer, and the reply goes on", async () => {
+  test.each([
+    ["and the reply goes on", []],
+    ["while a tool is at work beside it too", [["tool.started", { call: "t9", tool: "search", args: {} }]]],
+  ] as const)("the result that addResult gives to a question is its answer, %s", async (_, beside) => {
     const asking = eventsOf("waiting for an answer");
     const { input } = asking.at(-1)!.data as { readonly input: string };
-    const seq = asking.length + 1;
-    const told = (type: string, data: object, n: number): RunEvent =>
-      ({ ...asking.at(-1)!, seq: seq + n, id: `k3f9-${seq + n}`, type, data }) as RunEvent;
     const end = { output: "Shorter it is", tasks: [], usage: emptyRun.usage, seconds: 1, unapplied: [] };
+    const more = [...beside, ["input.answered", { input, text: "Shorter" }], ["run.completed", end]] as const;
     const log = [
       ...asking,
-      told("input.answered", { input, text: "Shorter" }, 0),
-      { ...told("run.completed", end, 1), final: true as const },
+      ...more.map(([type, data], n) => {
+        const seq = asking.length + 1 + n;
+        return {
+          ...asking.at(-1)!,
+          seq,
+          id: `k3f9-${seq}`,
+          type,
+          data,
+          ...(data === end && { final: true }),
+        } as RunEvent;
+      }),
     ];
     const { server, client } = setUp(log);
-    server.hold(asking.length);
+    server.hold(asking.length + beside.length);
     const page = await chat(client);
     page.send("hi");
-    await until(() => expect(page.last().status?.type).toBe("requires-action"));
-    const part = () => page.last().content.findIndex((part) => part.type === "tool-call" && !part.result);
-    const before = page.last().content.length;
-    act(() => page.thread.getMessageByIndex(1).getMessagePartByIndex(part()).addToolResult("Shorter"));
+    const tools = () => page.last().content.flatMap((part) => (part.type === "tool-call" ? [part] : []));
+    await until(() => expect(tools().filter(({ result }) => result === undefined)).toHaveLength(1 + beside.length));
+    expect(page.last().status?.type).toBe("requires-action");
+    const at = page.last().content.findIndex((part) => part.type === "tool-call" && part.toolName === CREW_QUESTION);
+    act(() => page.thread.getMessageByIndex(1).getMessagePartByIndex(at).addToolResult("Shorter"));
     await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "answer", input, text: "Shorter" }));
-    await until(() => expect(page.last().status?.type).toBe("requires-action"));
-    expect(page.last().content).toHaveLength(before);
     server.grow();
     await until(() => expect(page.last().status).toEqual({ type: "complete", reason: "stop" }));
-    const ids = page.last().content.flatMap((part) => (part.type === "tool-call" ? [part.toolCallId] : []));
-    expect(new Set(ids).size).toBe(ids.length);
+    expect(page.last().content.filter(({ type }) => type === "data")).toHaveLength(1);
+    expect(new Set(tools().map(({ toolCallId }) => toolCallId)).size).toBe(tools().length);
+    expect(tools().find(({ toolName }) => toolName === CREW_QUESTION)?.result).toBe("Shorter");
     expect(page.messages()).toHaveLength(2);
     expect(page.told()[1]).toBe("Shorter it is (complete)");
     expect(server.effects.map(({ cmd }) => cmd)).toEqual(["start", "answer"]);
+  });
+
+  test("a new conversation begins once the thread is cleared and the runtime reset", async () => {
+    const { server, client } = setUp();
+    const page = await chat(client);
+    page.send("one");
+    await reads(page, "> one", "Up and up (complete)");
+    act(() => {
+      conversation(client).clear();
+      page.thread.reset();
+    });
+    await reads(page);
+    page.send("two");
+    await reads(page, "> two", "Up and up (complete)");
+    const [first, second] = server.effects as { readonly thread?: string; readonly after?: string }[];
+    expect(second?.thread).not.toBe(first?.thread);
+    expect(second?.after).toBe("");
   });
 
   test("an event, a question and the end of a run are told to the app once, StrictMode or not", async () => {

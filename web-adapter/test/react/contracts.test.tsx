@@ -139,7 +139,7 @@ describe("a message while the thread is running", () => {
         remove: () => {},
       },
     });
-    const { queue } = { queue: false, ...runtime.thread.getState().capabilities };
+    const { queue } = runtime.thread.getState().capabilities;
     await act(async () => runtime.thread.append("more"));
     await until(() => expect(went.mock.calls).toEqual([[queue ? "steer" : "onNew"]]));
   });

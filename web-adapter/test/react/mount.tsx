@@ -4,6 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createCrewClient, type CrewClient, type CrewClientOptions } from "../../src/index.ts";
 import {
+  CREW_QUESTION,
   createCrewAdapter,
   useCrewRuntime,
   type CrewAdapterOptions,
@@ -49,7 +50,7 @@ export const chat = (client: CrewClient, options?: CrewRuntimeOptions): Promise<
 export const localChat = (client: CrewClient, options?: CrewAdapterOptions): Promise<Chat> =>
   chatWith(() => {
     const [{ chatModel, history }] = useState(() => createCrewAdapter(client, options));
-    return useLocalRuntime(chatModel, { adapters: { history } });
+    return useLocalRuntime(chatModel, { adapters: { history }, unstable_humanToolNames: [CREW_QUESTION] });
   });
 
 export async function chatWith(useRuntime: () => AssistantRuntime): Promise<Chat> {

@@ -155,6 +155,27 @@ describe("a message while a run is live", () => {
   });
 });
 
+describe("the stock composer", () => {
+  test("sends while a run is live, and queues what is not to steer it, where assistant-ui has a queue", async ({
+    skip,
+  }) => {
+    const { server, page } = await live();
+    const { composer } = page.thread;
+    skip(!page.thread.getState().capabilities.queue, "this assistant-ui has none");
+    await act(async () => composer.setText("two"));
+    await act(async () => composer.send());
+    await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "modify", instruction: "two" }));
+    await act(async () => composer.setText("three"));
+    await act(async () => composer.send({ steer: false }));
+    await until(() => expect(composer.getState().queue).toMatchObject([{ prompt: "three" }]));
+    const [item] = composer.getState().queue;
+    act(() => composer.steerQueueItem(item!.id));
+    await until(() => expect(server.effects.at(-1)).toMatchObject({ cmd: "modify", instruction: "three" }));
+    expect(composer.getState().queue).toEqual([]);
+    await reads(page, "> one", "> two", "> three", "A (running)");
+  });
+});
+
 describe("Stop", () => {
   test("cancels the live run, which says itself that it was", async () => {
     const { server, page } = await live();

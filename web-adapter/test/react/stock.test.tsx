@@ -47,7 +47,7 @@ const Reasoning = () => <MessagePartPrimitive.Text component="div" data-part="re
 const ReasoningGroup = ({ children }: PropsWithChildren) => <details open>{children}</details>;
 const ToolFallback = ({ toolName, argsText, result }: { toolName: string; argsText: string; result?: unknown }) => (
   <div data-part="tool">
-    {toolName} {argsText} {result === undefined ? "…" : String(result)}
+    {toolName} {argsText} {result === undefined ? "…" : JSON.stringify(result)}
   </div>
 );
 
@@ -128,14 +128,14 @@ describe("a stock Thread with the five lines", () => {
     await until(() =>
       expect(seen()).toEqual([
         "reasoning: Content Planner\n\nI should count",
-        'tool: word_count {\n  "text": "Tea"\n} 1',
+        'tool: word_count {\n  "text": "Tea"\n} "1"',
         "text: Three posts",
       ]),
     );
     server.grow(10);
     const before = [
       "reasoning: Content Planner\n\nI should count",
-      'tool: word_count {\n  "text": "Tea"\n} 1',
+      'tool: word_count {\n  "text": "Tea"\n} "1"',
       "reasoning: Content Planner\n\nThree posts",
     ];
     await until(() => expect(seen()).toEqual([...before, "text: Up"]));

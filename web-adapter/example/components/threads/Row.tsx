@@ -24,6 +24,8 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
   };
   const rename = (to: string) => void act(async () => aui.threadListItem().rename(to));
   const remove = () => void act(async () => aui.threadListItem().delete());
+  // A new one, which is none before something was said in it.
+  if (state === undefined) return null;
   return (
     <li className="conversation" data-shown={shown || undefined} data-state={state} data-testid="conversation">
       {mode === "open" && (
