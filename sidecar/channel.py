@@ -40,13 +40,14 @@ Every fact that an order leads to carries its `cause`. A `modify` without one wa
 an earlier attempt: it is applied again, silently.
 
 `run.started` {model, attempt, tasks: [{name, agent, tid}]} of a later attempt also has the names of
-the spec's `kept` and, unless null, `superseded`; a kept task has the tid that it had.
+the spec's `kept` and, unless null, `superseded`; a kept task has the tid that it had. That of a
+fork always has `kept`, and `forked`, and each kept task its `output`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import orjson
 
@@ -86,12 +87,14 @@ TERMINAL: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
 class Kept(TypedDict):
-    """A task that an earlier attempt finished."""
+    """A task that an earlier attempt finished, or the run that was forked."""
 
     tid: str
     name: str
     output: str
     """Cut at MAX_STRING where the log's copy is."""
+    source: NotRequired[str]
+    """Its tid in the run that was forked, until the fork has started."""
 
 
 class RunSpec(TypedDict):
@@ -114,8 +117,10 @@ class RunSpec(TypedDict):
     attempt: int
     """From 1; a later one carries a run on whose worker or gateway died."""
     kept: list[Kept]
-    """Tasks that an earlier attempt finished and that are not run again: always the crew's first,
-    in its order."""
+    """Tasks that an earlier attempt finished, or the run that was forked, and that are not run
+    again: always the crew's first, in its order."""
+    forked: dict[str, str] | None
+    """{run, task} that a fork begins at; the run's folder has FORKED then, if there is one."""
     superseded: list[int] | None
     """First and last seq of the events of tasks that were begun and are begun again."""
     memory_mb: int

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
 
+from sidecar.channel import MAX_STRING
 from sidecar.errors import StoreError
 
 __all__ = ["DataFolder"]
@@ -31,6 +32,10 @@ _SYSTEMS: Final = frozenset({".DS_Store", "lost+found"})
 
 _BESIDE: Final = frozenset({".err", ".log", ".out", ".pid", ".sock"})
 """What may be there before the first start: who starts a sidecar may keep its stderr with it."""
+
+_JOURNAL: Final = "journal.ndjson"
+_FORKED: Final = "forked.ndjson"
+"""What a worker keeps of its run, and reads of a forked one (worker/journal.py)."""
 
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _ELSEWHERE: Final = "choose another with --data or SIDECAR_DATA"
@@ -136,12 +141,28 @@ class DataFolder:
             if _RUN.fullmatch(run):
                 shutil.rmtree(self.run_folder(run), ignore_errors=True)
 
-    def tidy(self, run: str) -> None:
-        """Keep what the run wrote, drop CrewAI's storage and the worker's journal, which nobody
-        needs after the run, and the folder if that was all."""
+    def lend_outputs(self, run: str, fork: str) -> None:
+        """Let the worker of `fork`, whose folder there is, read the journal of `run`, whatever
+        becomes of that one. Raises OSError."""
+        journal, theirs = (self.run_folder(run) / _JOURNAL, self.run_folder(fork) / _FORKED)
+        with contextlib.suppress(FileNotFoundError):  # then no output was too long for the log
+            try:
+                theirs.hardlink_to(journal)
+            except FileNotFoundError:
+                raise
+            except OSError:  # not every file system has hard links
+                shutil.copyfile(journal, theirs)
+
+    def tidy(self, run: str, *, forkable: bool = False) -> None:
+        """Keep what the run wrote, drop CrewAI's storage and the worker's journal, and the folder
+        if that was all. Of a run that can be forked a journal stays that may have an output which
+        the log has cut: one that is longer than such an output."""
         folder = self.path / "runs" / run
         with contextlib.suppress(OSError):
-            (folder / "journal.ndjson").unlink()
+            if not forkable or (folder / _JOURNAL).stat().st_size <= MAX_STRING:
+                (folder / _JOURNAL).unlink()
+        with contextlib.suppress(OSError):
+            (folder / _FORKED).unlink()
         shutil.rmtree(folder / "crewai", ignore_errors=True)
         with contextlib.suppress(OSError):
             folder.rmdir()

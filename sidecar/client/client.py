@@ -60,13 +60,15 @@ class CrewClient:
         title: str | None = None,
         after: str | None = None,
         parallel: bool = False,
+        from_: tuple[str, str] | None = None,
     ) -> str:
         """Queue a run and return its id; `review` names the tasks to be asked about.
 
         `thread` is the conversation that it belongs to, which its first run makes, with `title` if
         there is one. It follows the run `after`, "" for none of them, else the newest; `parallel`
-        lets it begin while another one of the thread is live. Raises CommandError as the sidecar
-        refuses.
+        lets it begin while another one of the thread is live. `from_` is a run and a task of it
+        (name or `tid`) to begin at: what comes before is kept, `inputs` go over that run's. Raises
+        CommandError as the sidecar refuses.
         """
         chosen = {"crew": crew, "thread": thread, "title": title, "after": after}
         fields: dict[str, Any] = {
@@ -76,6 +78,8 @@ class CrewClient:
             fields["review"] = list(review)
         if parallel:
             fields["parallel"] = True
+        if from_ is not None:
+            fields["from"] = {"run": from_[0], "task": from_[1]}
         fields["inputs"] = inputs or {}
         return str((await self.command("start", **fields))["run"])
 

@@ -68,6 +68,11 @@ UPDATE runs SET snapshot = CAST(
     substr(snapshot, 1, length(snapshot) - 1) || ',"thread":null,"after":null}' AS BLOB)
 WHERE length(snapshot) > 2 AND substr(snapshot, -1) = x'7d';
 """,
+    """
+UPDATE runs SET snapshot = CAST(
+    substr(snapshot, 1, length(snapshot) - 1) || ',"forked":null}' AS BLOB)
+WHERE length(snapshot) > 2 AND substr(snapshot, -1) = x'7d';
+""",
 )
 """What each version of the schema adds to the one before: a log of an older one gets what it lacks.
 """

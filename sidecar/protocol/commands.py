@@ -22,6 +22,7 @@ __all__ = [
     "Command",
     "List",
     "Modify",
+    "Origin",
     "Pause",
     "Ping",
     "Resume",
@@ -65,8 +66,17 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a fork begins: a run, and a task of its by name or `tid`."""
+
+    run: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start(Command):
     crew: str = "default"
+    """Empty for that of the run that is forked."""
     inputs: dict[str, Any] = field(default_factory=dict)
     review: tuple[str, ...] = ()
     thread: str | None = None
@@ -77,6 +87,8 @@ class Start(Command):
     """The run of the thread that it follows; empty for none, None for the newest."""
     parallel: bool = False
     """Whether it may begin beside another run of the thread."""
+    origin: Origin | None = None
+    """What `from` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,15 @@ class _Fields:
             raise self._refuse(name, f"nested at most {MAX_DEPTH} deep")
         return value
 
+    def origin(self, name: str) -> Origin | None:
+        value = self._body.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self._refuse(name, 'an object {"run", "task"}')
+        inner = _Fields(self._id, value)
+        return Origin(inner.text("run"), inner.text("task"))
+
     def names(self, name: str) -> tuple[str, ...]:
         value = self._body.get(name)
         if value is None:
@@ -213,16 +234,18 @@ def _start(id: str, digest: str, f: _Fields) -> Command:
     thread, after = f.optional_id("thread"), f.optional_text("after")
     if after is not None and thread is None:
         raise CommandError("bad_request", "'after' is a run of a thread: give 'thread'", id=id)
+    origin = f.origin("from")
     return Start(
         id,
         digest,
-        f.optional_text("crew") or "default",
+        f.optional_text("crew") or ("" if origin else "default"),
         f.mapping("inputs"),
         f.names("review"),
         thread,
         one_line(f.optional_text("title", limit=MAX_TITLE) or "") or None,
         after,
         f.flag("parallel"),
+        origin,
     )
 
 

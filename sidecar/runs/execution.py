@@ -136,6 +136,8 @@ class Execution:
         }
         if self.run.thread is not None:
             data |= {"thread": self.run.thread, "after": self.run.after}
+        if self.run.forked is not None:
+            data["forked"] = self.run.forked
         async with self.recorder.lock:
             return await self.recorder.answer(command, "run.queued", data)
 

@@ -89,6 +89,10 @@ class Run:
     history: str | None = None
     """What was said on the way to it, for its crew; None where there is no thread, or its inputs
     have one."""
+    forked: dict[str, str] | None = None
+    """{run, task} that it began at, of a fork."""
+    seed: list[Kept] = field(default_factory=list)
+    """What a fork keeps of that run, until it has started."""
 
     @classmethod
     def restore(cls, record: dict[str, Any]) -> Run:
@@ -118,6 +122,8 @@ class Run:
             thread=record["thread"],
             after=record["after"],
             history=journal.get("history"),
+            forked=record["forked"],
+            seed=journal.get("seed", []),
         )
 
     def fork(self) -> Run:
@@ -166,8 +172,8 @@ class Run:
         return self.work.planned
 
     def kept(self) -> list[Kept]:
-        """The tasks that another attempt need not run again."""
-        return self.work.kept()
+        """The tasks that the next attempt need not run."""
+        return self.seed or self.work.kept()
 
     def superseded(self, head: int) -> list[int] | None:
         """First and last seq of what this attempt told of tasks that another one begins again."""
@@ -222,6 +228,7 @@ class Run:
             self.inputs = data.get("inputs") or {}
             self.review = list(data.get("review") or ())
             self.thread, self.after = data.get("thread"), data.get("after")
+            self.forked = data.get("forked")
         elif verb == "started":
             self._on_started(event, seq)
         elif verb == "pausing":
@@ -270,6 +277,7 @@ class Run:
             self.started = event.ts
         self.model = data.get("model")
         self.attempt = data.get("attempt", 1)
+        self.seed = []
         self.work.plan(data.get("tasks") or (), data.get("kept") or (), seq)
 
     def _on_task(self, verb: str, event: Draft, seq: int) -> None:
@@ -325,6 +333,7 @@ class Run:
             "attempt": self.attempt,
             "thread": self.thread,
             "after": self.after,
+            "forked": self.forked,
             "inputs": self.inputs,
             "review": list(self.review),
             "tasks": [task.as_dict() for task in self.tasks],
@@ -349,5 +358,6 @@ class Run:
                 "since": self.work.since,
                 "begun": self.work.begun,
                 "history": self.history,
+                "seed": self.seed,
             }
         return record

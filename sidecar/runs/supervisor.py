@@ -39,6 +39,7 @@ from sidecar.protocol import (
 from sidecar.runs.controls import already_answered
 from sidecar.runs.crews import Crews
 from sidecar.runs.execution import Ending, Execution
+from sidecar.runs.forks import Forks
 from sidecar.runs.listing import Listing
 from sidecar.runs.once import Once
 from sidecar.runs.recorder import illegal
@@ -98,6 +99,7 @@ class Supervisor:
         self._live: dict[str, Execution] = {}
         """Those without a final event: they leave in the very step in which it is stored."""
         self.threads = Threads(store, self._live, folder, self._newer)
+        self._forks = Forks(self.snapshot, self._live, self.threads, self.crews)
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
         self._once = Once(store, self._apply)
@@ -290,6 +292,10 @@ class Supervisor:
         raise illegal(command, snapshot["state"])
 
     async def _start(self, command: Start) -> Reply:
+        fork = None
+        if command.origin is not None:
+            fork = await self._forks.fork(command, command.origin)
+            command = fork.start
         crew = self.crews.name(command.crew)
         if crew != SYNTHETIC:
             self.crews.check(command, crew)
@@ -311,11 +317,15 @@ class Supervisor:
             after=place.after,
             history=place.history,
         )
+        if fork is not None:
+            run.forked, run.seed = fork.forked, fork.kept
+            if run.thread is None:
+                run.history = fork.history
         execution = self._execution(run, self._store.create(run.id, place.title))
         execution.place.ask()
         try:
             self._require_room(execution.place.position)
-            self._make_folder(run.id)
+            self._make_folder(run)
             reply = await execution.queue(command, review=command.review)
         except BaseException:
             execution.place.give_back()
@@ -332,10 +342,12 @@ class Supervisor:
                 "try again when one has ended",
             )
 
-    def _make_folder(self, run: str) -> None:
+    def _make_folder(self, run: Run) -> None:
         # Before the run is in the log: an ack that is given needs no disk any more.
         try:
-            self._folder.make_run_folder(run)
+            self._folder.make_run_folder(run.id)
+            if run.forked is not None and run.seed:
+                self._folder.lend_outputs(run.forked["run"], run.id)
         except OSError as error:
             raise CommandError(
                 "unavailable",
@@ -385,7 +397,8 @@ class Supervisor:
             logger.exception("run %s has no final event", execution.run.id)
         finally:
             del self._live[execution.run.id]
-            self._folder.tidy(execution.run.id)
+            run = execution.run
+            self._folder.tidy(run.id, forkable=bool(run.planned))
 
     def _forget(self, runs: Sequence[str]) -> asyncio.Future[None]:
         """A run's files go with its log; in a thread, since nobody knows how many there are."""
@@ -404,6 +417,7 @@ class Supervisor:
             "folder": os.getcwd(),
             "attempt": 1,
             "kept": [],
+            "forked": run.forked,
             "superseded": None,
             "memory_mb": self._settings.memory_mb,
             "review": list(run.review),

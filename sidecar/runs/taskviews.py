@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -76,12 +76,16 @@ class TaskViews:
     def fork(self) -> TaskViews:
         return replace(self, views=[replace(view) for view in self.views], begun=dict(self.begun))
 
-    def plan(self, tasks: Iterable[Mapping[str, Any]], kept: Iterable[str], seq: int) -> None:
+    def plan(self, tasks: Sequence[Mapping[str, Any]], kept: Iterable[str], seq: int) -> None:
         """An attempt has begun: with these tasks, of which the ones named `kept` are finished."""
         finished, old = set(kept), {view.key: view for view in self.planned}
         new = [
             TaskView(task["name"], task.get("agent") or "", tid=task.get("tid")) for task in tasks
         ]
+        for view, told in zip(new, tasks, strict=True):
+            if view.name in finished and told.get("output") is not None:
+                # Of the run that was forked: this log has it nowhere else.
+                view.state, view.output = "completed", told["output"]
         self.views = [old.get(view.key, view) if view.name in finished else view for view in new]
         self.plan_size, self.since, self.begun = len(self.views), seq, {}
 

@@ -64,7 +64,7 @@ class Threads:
                 "cancel it, or send 'parallel': true",
             )
         after = await self._after(thread, start.after)
-        history = None if HISTORY in start.inputs else await self._history(after)
+        history = None if HISTORY in start.inputs else await self.history(after)
         return Place(start.title or title_of(start.inputs, crew), after, history)
 
     async def page(self, limit: int, before: str | None) -> dict[str, Any]:
@@ -129,7 +129,8 @@ class Threads:
             raise CommandError("bad_request", f"'after': no run {after[:80]!r} in this thread")
         return after
 
-    async def _history(self, after: str | None) -> str:
+    async def history(self, after: str | None) -> str:
+        """What was said up to the run `after`."""
         history = History()
         while after is not None:
             stored = await self._store.snapshot(after)

@@ -1,4 +1,4 @@
-"""The whole outputs of a run's finished tasks, for an attempt that begins after a crash.
+"""The whole outputs of a run's finished tasks, for an attempt after a crash and for forks.
 
 The log has them too, but cut at 64 KiB. One JSON line {"tid", "output"} each, in a file of the
 run's folder; secrets are masked. By tid, since names repeat: a crew in a tool has a `task_1` too.
@@ -17,9 +17,11 @@ from typing import Any, Final
 
 from sidecar.channel import MAX_LINE, Kept, truncate
 
-__all__ = ["JOURNAL", "Journal"]
+__all__ = ["FORKED", "JOURNAL", "Journal"]
 
 JOURNAL: Final = "journal.ndjson"
+FORKED: Final = "forked.ndjson"
+"""The journal of the run that was forked, which may go on writing it: read only."""
 
 _MAX_NOTES: Final = 64 << 20
 """Bytes of the file up to which notes are added: a flow that loops has no end of them."""
@@ -53,7 +55,7 @@ class Journal:
 
     def notes(self) -> Iterator[dict[str, Any]]:
         """All that were added, in their order; a torn line is none."""
-        for entry in self._entries():
+        for entry in self._entries(self._path):
             if isinstance(entry, dict) and "tid" not in entry:
                 yield entry
 
@@ -73,22 +75,38 @@ class Journal:
             while line:
                 line = line[file.write(line) :]
 
-    def _entries(self) -> Iterator[Any]:
-        with contextlib.suppress(OSError), self._path.open("rb") as file:
+    def _entries(self, path: Path) -> Iterator[Any]:
+        with contextlib.suppress(OSError), path.open("rb") as file:
             while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
                 with contextlib.suppress(ValueError):  # torn, or not ours
                     yield json.loads(line)
+
+    def adopt(self, kept: Sequence[Kept]) -> None:
+        """Add what the forked run's file has whole of its tasks, so that nothing more is wanted of
+        it. Raises OSError, as for a full disk."""
+        cut = {task["source"]: task["output"] for task in kept if "source" in task}
+        if not cut:
+            return
+        whole = self._whole(cut, self._path.with_name(FORKED))
+        for task in kept:
+            source = task.get("source", "")
+            if whole.get(source, task["output"]) != task["output"]:
+                self._append({"tid": task["tid"], "output": whole[source]})
 
     def restore(self, kept: Sequence[Kept]) -> list[Kept]:
         """`kept`, each output whole where the file has the whole of it.
 
         That is the last line whose output is `kept`'s once it is cut as the log cuts it.
         """
-        whole = {task["tid"]: task["output"] for task in kept}
-        cut = dict(whole)
-        for entry in self._entries():
+        whole = self._whole({task["tid"]: task["output"] for task in kept}, self._path)
+        return [{**task, "output": whole[task["tid"]]} for task in kept]
+
+    def _whole(self, cut: Mapping[str, str], path: Path) -> dict[str, str]:
+        """By tid."""
+        whole = dict(cut)
+        for entry in self._entries(path):
             with contextlib.suppress(KeyError, TypeError):
                 tid, output = entry["tid"], entry["output"]
                 if tid in cut and truncate(output)[0] == cut[tid]:
                     whole[tid] = output
-        return [{**task, "output": whole[task["tid"]]} for task in kept]
+        return whole

@@ -1,4 +1,4 @@
-"""What a later attempt at a run owes to the earlier ones. Pure; needs no crewai."""
+"""What an attempt owes to the earlier ones, and a fork to its run. Pure; needs no crewai."""
 
 from __future__ import annotations
 
@@ -40,7 +40,14 @@ def started(
     """The fact run.started; `tasks` are {name, agent, tid}."""
     attempt = spec["attempt"]
     data: dict[str, Any] = {"model": model, "attempt": attempt, "tasks": list(tasks)}
-    if attempt > 1 or kept:
+    if forked := spec["forked"]:
+        outputs = {task["name"]: task["output"] for task in kept}
+        data["forked"] = forked
+        data["tasks"] = [
+            {**task, "output": outputs[task["name"]]} if task["name"] in outputs else task
+            for task in tasks
+        ]
+    if attempt > 1 or forked:
         data["kept"] = [task["name"] for task in kept]
         if spec["superseded"] is not None:
             data["superseded"] = spec["superseded"]

@@ -72,7 +72,7 @@ class Work:
         self._planned: list[str] = []
         """The tids of the run's own crew's tasks."""
         self._kept: list[Kept] = []
-        """Those of them that an earlier attempt finished."""
+        """Those of them that an earlier attempt, or the run that was forked, finished."""
 
     def do(self) -> Output:
         """Find the crew, make it, and kick it off; its output. Raises what it raises."""
@@ -117,13 +117,15 @@ class Work:
         self._keep_outputs()
         crews: list[Any] = []
 
-        def starting(source: Any) -> None:
+        def starting(source: Any, inputs: Mapping[str, Any]) -> None:
             crews.append(source)
             if not self._told:
                 self._started(choice.label, task_list(getattr(source, "tasks", ())))
                 if self._planned:
                     self._tap.mapper.own(source, self._planned, kept_told=False)
                     self._planned = []  # nothing of it is known beforehand: see finished.py
+                    if spec["forked"]:
+                        self._put_back(source, inputs)
                 self._stand()
 
         self._listen_to(choice, starting)
@@ -156,9 +158,10 @@ class Work:
     def _listen_to(
         self,
         choice: models.ModelChoice,
-        starting: Callable[[Any], None] = lambda _source: None,
+        starting: Callable[[Any, Mapping[str, Any]], None] = lambda _source, _inputs: None,
     ) -> None:
-        """Hear, hold, change and ask whatever starts in this process; `starting` is told of it."""
+        """Hear, hold, change and ask whatever starts in this process; `starting` is told of it and
+        its inputs."""
         from sidecar.worker.engine import asking, storage
         from sidecar.worker.engine.build import attach, review
         from sidecar.worker.engine.finished import Finished
@@ -171,11 +174,12 @@ class Work:
         modifications = Modifications(self._gates, self._tap.say, self._tap.mapper.known_as)
 
         def prepare(source: Any, event: Any) -> None:
+            inputs = getattr(event, "inputs", None) or {}
             if source is self._crew:
                 self._crew = None  # kicked off once more it is a crew like any other
             else:
-                finished.begins(source, getattr(event, "inputs", None) or {})
-            starting(source)
+                finished.begins(source, inputs)
+            starting(source, inputs)
             storage.attach(source)
             attach(source, self._tap.step)
             self._unasked.difference_update(review(source, spec["review"]))
@@ -195,16 +199,19 @@ class Work:
         questions.install()
 
     def _kickoff(self, job: Job, inputs: Mapping[str, Any]) -> Output:
-        from sidecar.worker.engine.kept import put_back
-
         if job.crew is not None:
             self._crew = job.crew
             if self._planned:
                 self._tap.mapper.own(job.crew, self._planned)
-            whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
-            put_back(job.crew, whole, inputs)
+            self._put_back(job.crew, inputs)
         self._stand()
         return output_of(job.run(dict(inputs)))
+
+    def _put_back(self, crew: Any, inputs: Mapping[str, Any]) -> None:
+        from sidecar.worker.engine.kept import put_back
+
+        whole = {one["name"]: one["output"] for one in self._journal.restore(self._kept)}
+        put_back(crew, whole, inputs)
 
     def _stand(self) -> None:
         """A gate before anything of the crew's: CrewAI's own first one is after task.started."""
@@ -222,6 +229,10 @@ class Work:
         self._kept = kept_of(self._spec, [task["name"] for task in tasks])
         known = planned(tasks, self._kept, self._tap.mapper.places.new_tid)
         self._planned = [task["tid"] for task in known]
+        try:
+            self._journal.adopt(self._kept)
+        except OSError as error:
+            self._say_unkept("a task", error)
         self.tell(started(self._spec, model, known, self._kept))
         early, self._early = self._early, []
         for said in early:

@@ -79,7 +79,7 @@ async def test_a_log_of_the_version_before_goes_on_with_all_it_has(tmp_path: Pat
         found = [one async for one in store.snapshots(limit=9)]
         assert [one["run"] for one in found] == [LIVE, RUNS[1]]
         for one in found:
-            assert one == {**before[one["run"]], "thread": None, "after": None}
+            assert one == {**before[one["run"]], "thread": None, "after": None, "forked": None}
         assert store.query("SELECT body FROM events ORDER BY place") == events
         assert await store.ack("auto-4") is not None
         assert await store.threads(limit=9) == []

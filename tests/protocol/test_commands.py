@@ -15,6 +15,7 @@ from sidecar.protocol.commands import (
     Cancel,
     List,
     Modify,
+    Origin,
     Ping,
     Start,
     Status,
@@ -86,6 +87,37 @@ def test_a_thread_that_is_none_is_refused_by_the_name_of_the_field(
     fields: dict[str, Any], names: str
 ) -> None:
     error = refusal(orjson.dumps({"id": "c-1", "cmd": "start", **fields}))
+    assert (error.code, error.id) == ("bad_request", "c-1")
+    assert repr(names) in error.message
+
+
+def test_a_start_may_be_a_fork_whose_crew_is_its_runs() -> None:
+    origin = {"run": "r_1", "task": "1.2"}
+    fork = parse(id="c-1", cmd="start", **{"from": origin})
+    assert isinstance(fork, Start)
+    assert (fork.origin, fork.crew) == (Origin("r_1", "1.2"), "")
+    named = parse(id="c-2", cmd="start", crew="team", **{"from": origin})
+    assert isinstance(named, Start)
+    assert named.crew == "team"
+    none = parse(id="c-3", cmd="start", **{"from": None})
+    assert isinstance(none, Start)
+    assert (none.origin, none.crew) == (None, "default")
+
+
+@pytest.mark.parametrize(
+    ("origin", "names"),
+    [
+        ("r_1", "from"),
+        (["r_1", "t"], "from"),
+        ({"run": "r_1"}, "task"),
+        ({"task": "t"}, "run"),
+        ({"run": "", "task": "t"}, "run"),
+        ({"run": "r_1", "task": 2}, "task"),
+        ({"run": "r_1", "task": "x" * 201}, "task"),
+    ],
+)
+def test_a_fork_of_nothing_is_refused_by_the_name_of_the_field(origin: object, names: str) -> None:
+    error = refusal(orjson.dumps({"id": "c-1", "cmd": "start", "from": origin}))
     assert (error.code, error.id) == ("bad_request", "c-1")
     assert repr(names) in error.message
 

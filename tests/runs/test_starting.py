@@ -57,6 +57,7 @@ async def test_a_worker_is_told_all_that_it_needs_to_know(house: House, tmp_path
         "folder": os.getcwd(),
         "attempt": 1,
         "kept": [],
+        "forked": None,
         "superseded": None,
         "memory_mb": 0,
         "review": ["one"],

@@ -34,6 +34,7 @@ SPEC: RunSpec = {
     "folder": ".",
     "attempt": 1,
     "kept": [],
+    "forked": None,
     "superseded": None,
     "memory_mb": 0,
     "review": [],

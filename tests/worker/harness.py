@@ -50,6 +50,7 @@ def spec_for(directory: Path, message: str = "A bamboo cup for commuters", **mor
         "folder": str(PROJECT),
         "attempt": 1,
         "kept": [],
+        "forked": None,
         "superseded": None,
         "memory_mb": 0,
         "review": [],

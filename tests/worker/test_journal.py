@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.channel import MAX_LINE, MAX_STRING, Kept, truncate
-from sidecar.worker.journal import JOURNAL, Journal
+from sidecar.worker.journal import FORKED, JOURNAL, Journal
 from sidecar.worker.line.redact import Redactor
 
 LONG = "ü" * MAX_STRING
@@ -89,3 +89,27 @@ def test_a_full_disk_is_an_error_to_the_writer(journal: Journal, tmp_path: Path)
     (tmp_path / JOURNAL).symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         journal.write("plan", "text")
+
+
+def test_what_a_forked_run_has_whole_is_adopted_under_the_forks_own_tids(
+    journal: Journal, tmp_path: Path
+) -> None:
+    journal.write("1.1", LONG)
+    journal.write("1.2", "short")
+    (tmp_path / JOURNAL).rename(tmp_path / FORKED)
+    kept: list[Kept] = [
+        {"tid": "0.1", "name": "plan", "output": CUT, "source": "1.1"},
+        {"tid": "0.2", "name": "text", "output": "short", "source": "1.2"},
+        {"tid": "1.1", "name": "own", "output": CUT},
+    ]
+    journal.adopt(kept)
+    (tmp_path / FORKED).unlink()
+    assert [one["output"] for one in journal.restore(kept)] == [LONG, "short", CUT]
+    assert len((tmp_path / JOURNAL).read_text().splitlines()) == 1, "only what the log has cut"
+
+
+def test_a_fork_of_a_run_without_a_file_has_the_logs_text(journal: Journal, tmp_path: Path) -> None:
+    kept: list[Kept] = [{"tid": "0.1", "name": "plan", "output": CUT, "source": "1.1"}]
+    journal.adopt(kept)
+    assert journal.restore(kept) == kept
+    assert not (tmp_path / JOURNAL).exists()

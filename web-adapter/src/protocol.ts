@@ -63,6 +63,12 @@ export interface OpenInput {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+/** The task, by its name, of a run that a fork begins at. */
+export interface Origin {
+  readonly run: string;
+  readonly task: string;
+}
+
 /**
  * What `modify` changes. `now`: the reply being written is cut off and asked for again. `task`: said
  * to whoever does that task, and to nobody else.
@@ -89,13 +95,16 @@ interface NamedData {
     readonly thread?: string;
     /** The run of the thread that it follows; "" and null: none. */
     readonly after?: string | null;
+    readonly forked?: Origin;
   };
   "run.started": {
     readonly model: string;
     readonly attempt: number;
-    readonly tasks: readonly TaskName[];
-    /** From attempt 2 on: names of the tasks that are not run again. */
+    readonly tasks: readonly (TaskName & { readonly output?: string })[];
+    /** From attempt 2 on, and of a fork: names of the tasks that are not run again. */
     readonly kept?: readonly string[];
+    /** Of a fork, whose kept tasks have their `output` here. */
+    readonly forked?: Origin;
     /** From attempt 2 on: first and last seq of the unfinished task's events. */
     readonly superseded?: readonly [number, number];
   };
@@ -249,6 +258,8 @@ export interface RunSnapshot {
   readonly thread: string | null;
   /** The run of the thread that it follows. */
   readonly after: string | null;
+  /** Where a fork began. */
+  readonly forked: Origin | null;
   readonly tasks: readonly SnapshotTask[];
   /** The question that waits for an answer. */
   readonly input: OpenInput | null;
@@ -315,6 +326,8 @@ export type Command =
       readonly title?: string | undefined;
       /** The run of the thread whose reply this one follows; "": none, it begins anew. By default the newest. */
       readonly after?: string | undefined;
+      /** A task, by name or `tid`, of the run that this one is a fork of: what comes before is kept. */
+      readonly from?: Origin | undefined;
       /** Beside a live run of the same thread, which is `illegal_state` otherwise. */
       readonly parallel?: boolean | undefined;
     }

@@ -250,14 +250,16 @@ function progress({ type, ts }: RunEvent): Partial<Span & { readonly state: Prog
 
 const blank = { ...untold, steps: [], output: null, error: null };
 
-const pending = (task: TaskName, place: Place = { in: null, after: null }): TaskView => ({
+/** One with an output is a fork's, which the run that was forked has finished. */
+const pending = (task: TaskName & { output?: string }, place: Place = { in: null, after: null }): TaskView => ({
   ...blank,
   ...place,
   kind: "task",
   tid: keyOfTask(task),
   name: task.name,
   agent: task.agent,
-  state: "pending",
+  state: task.output == null ? "pending" : "completed",
+  output: task.output ?? null,
 });
 
 /** One that came to light on the way. In nothing and beside a plan it is a helper of the crew's. */

@@ -140,7 +140,7 @@ describe("a command", () => {
     >();
     expectTypeOf<Parameters<CrewClient["answer"]>[3]>().toEqualTypeOf<CommandOptions | undefined>();
     expectTypeOf<keyof StartOptions>().toEqualTypeOf<
-      "crew" | "review" | "thread" | "title" | "after" | "parallel" | "signal" | "id"
+      "crew" | "review" | "thread" | "title" | "after" | "parallel" | "from" | "signal" | "id"
     >();
     // @ts-expect-error What is not known whether it began must not begin on its own later.
     void client.start({}, { keep: true });

@@ -53,6 +53,7 @@ export function snapshotOf(name: string): RunSnapshot {
     review: [],
     thread: "t_1",
     after: null,
+    forked: null,
     reason: null,
     ...snapshot,
   } as RunSnapshot;

@@ -7,8 +7,8 @@ from typing import Final
 
 __all__ = ["is_reserved"]
 
-_RESERVED: Final = frozenset({"crewai", "journal.ndjson", "worker.log"})
-"""CrewAI's storage, the outputs kept for a later attempt, the traceback."""
+_RESERVED: Final = frozenset({"crewai", "journal.ndjson", "forked.ndjson", "worker.log"})
+"""CrewAI's storage, the outputs kept for a later attempt and of a forked run, the traceback."""
 
 
 def is_reserved(path: str) -> bool:
