@@ -29,7 +29,7 @@ async def killed_at(
     start_sidecar: StartSidecar, target: str, moment: Callable[[list[Frame]], bool]
 ) -> list[Frame]:
     """All events of a run of `target` whose gateway is killed at that moment, and started again."""
-    environ = {"SIDECAR_CREW": f"{TARGETS}:{target}", "OFFLINE_TOKEN_MS": "5"}
+    environ = {"SIDECAR_CREW": f"{TARGETS}:{target}", "OFFLINE_TOKEN_MS": "20"}
     first = start_sidecar(**environ)
     seen: list[Frame] = []
     async with CrewClient(first.url) as client:
