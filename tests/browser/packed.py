@@ -108,11 +108,12 @@ def is_served(url: str) -> bool:
     return True
 
 
-def copied(name: str, folder: Path) -> None:
-    """The app `name` in `folder`, with all that its lockfile says; the adapter is yet to come."""
+def copied(folder: Path, *parts: str) -> None:
+    """An app in `folder`, of what all apps have and `parts` over it, with all that its lockfile
+    says; the adapter is yet to come."""
     assert ROOT not in folder.parents
-    for source in (APPS / "common", APPS / name):
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+    for part in ("common", *parts):
+        shutil.copytree(APPS / part, folder, dirs_exist_ok=True)
     # `npm ci` wants every platform's compiler in the lockfile, and not every registry has them all.
     run("npm", "install", "--no-audit", "--no-fund", folder=folder)
 

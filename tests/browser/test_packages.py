@@ -49,7 +49,7 @@ def app(
     """What one has after the README's steps, before the first build."""
     name: str = request.param
     folder = tmp_path_factory.mktemp(name) / "app"
-    copied(name, folder)
+    copied(folder, "stock", name)
     (folder / "components" / "ChatRuntimeProvider.tsx").write_text(provider())
     step = re.search(r"npm install \S*/(crew-web-adapter-[\w.]+\.tgz)", README)
     assert step, "the README says how the packed package is installed"

@@ -35,7 +35,7 @@ def test_it_takes_no_more_than_120_lines() -> None:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, tarball: Path) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("provider") / "app"
-    copied("provider", folder)
+    copied(folder, "provider")
     run("npm", "install", str(tarball), folder=folder)
     port = free_port()
     sidecar = Sidecar(
