@@ -9,7 +9,7 @@ import type { CrewAdapterOptions, LocalOptions } from "./options.ts";
 import { cancel, streamReply, type Handoff, type Job, type Thread } from "./reply.ts";
 import { createReport } from "./report.ts";
 import { steer } from "./steer.ts";
-import { wordsOf } from "./turns.ts";
+import { BUSY, lastMessage } from "./turns.ts";
 
 export interface CrewAdapter {
   readonly chatModel: ChatModelAdapter;
@@ -138,12 +138,5 @@ async function* inPlaceOf(
       },
     };
 }
-
-const BUSY =
-  "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
-
-const lastMessage = (messages: readonly ThreadMessage[]) => ({
-  message: wordsOf(messages.findLast((message) => message.role === "user")?.content ?? []),
-});
 
 const runOf = ({ metadata }: ThreadMessage) => metadata?.custom["run"] as string | undefined;

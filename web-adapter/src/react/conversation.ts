@@ -2,21 +2,24 @@ import type { AppendMessage, ChatModelRunResult, ExportedMessageRepository, Thre
 import { newId, type CrewClient } from "../client.ts";
 import { busy, hasCode, type CrewError } from "../errors.ts";
 import { loadThread } from "../past.ts";
-import type { Frame, RunState } from "../protocol.ts";
+import type { RunState } from "../protocol.ts";
 import { snapshots } from "../snapshots.ts";
-import { emptyRun, type QuestionView, type RunView } from "../view.ts";
+import { emptyRun, type RunView } from "../view.ts";
 import type { CrewRuntimeOptions } from "./options.ts";
-import { isFirst, toCrewError, type Report } from "./report.ts";
+import { notice, toCrewError, watch, type Report } from "./report.ts";
 import { toResult } from "../result.ts";
 import { retry } from "./retry.ts";
 import { steer } from "./steer.ts";
 import {
   before,
+  BUSY,
   failedView,
   isOver,
+  lastMessage,
   pathTo,
   replyMessage,
   repositoryOf,
+  wordOf,
   wordsOf,
   unshift,
   userMessage,
@@ -132,41 +135,19 @@ export function createConversation(
     if (signal.aborted) return;
     const { view } = at(id);
     try {
-      const after = view.id ?? undefined;
-      for await (const next of snapshots(
-        watch(run, client.follow(run, { ...(after && { after }), signal })),
-        16,
-        view,
-      )) {
+      for await (const next of snapshots(watch(client, report, run, view.id, signal), 16, view)) {
         update(id, { view: next });
-        asks(next, run);
+        notice(client, report, next);
       }
     } catch (error) {
       if (signal.aborted) return;
       fail(id, error);
     }
     if (isOver(at(id))) {
-      finished(at(id).view, false);
+      notice(client, report, at(id).view);
       moved();
       proceed();
     }
-  }
-
-  async function* watch(run: string, frames: AsyncIterable<Frame>): AsyncGenerator<Frame, void> {
-    for await (const frame of frames) {
-      if ("data" in frame) report("onEvent", frame, run);
-      yield frame;
-    }
-  }
-
-  function asks(view: RunView, run: string): void {
-    if (view.state !== "waiting") return;
-    const question = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
-    if (question && isFirst(client, `${run}:${question.id}`)) report("onQuestion", question, run);
-  }
-
-  function finished(view: RunView, restored: boolean): void {
-    if (view.run && isFirst(client, view.run)) report("onFinish", view, { restored });
   }
 
   function fail(id: string, error: unknown): void {
@@ -177,7 +158,7 @@ export function createConversation(
 
   async function load(): Promise<void> {
     const { signal } = opened;
-    const { toText = ({ message }) => (typeof message === "string" ? message : "") } = options();
+    const { toText = wordOf } = options();
     await retry(
       async () => {
         for await (const past of loadThread(client, thread, { signal })) {
@@ -191,9 +172,8 @@ export function createConversation(
           const turn = { id: run, run, after: after ?? "", brief, said, view };
           trouble = undefined;
           set(unshift(turns, turn));
-          asks(view, run);
+          if ("view" in past) notice(client, report, view, true);
           if (!isOver(turn)) void follow(run, run);
-          else if ("view" in past) finished(view, true);
         }
         loaded = true;
         trouble = undefined;
@@ -419,11 +399,4 @@ export function createConversation(
 
 export type Conversation = ReturnType<typeof createConversation>;
 
-const BUSY =
-  "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
-
 const NOBODY = userMessage("", { createdAt: new Date(0) });
-
-const lastMessage = (messages: readonly ThreadMessage[]) => ({
-  message: wordsOf((messages.findLast(({ role }) => role === "user") as UserMessage | undefined)?.content ?? []),
-});

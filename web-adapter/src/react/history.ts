@@ -4,9 +4,10 @@ import { loadThread, type LostRun, type PastRun } from "../past.ts";
 import { deadline } from "../timer.ts";
 import { emptyRun, type RunView } from "../view.ts";
 import type { Conversation } from "./memory.ts";
-import { notice, streamReply, type Job, type Thread } from "./reply.ts";
+import { streamReply, type Job, type Thread } from "./reply.ts";
 import type { LocalOptions } from "./options.ts";
-import { failedView } from "./turns.ts";
+import { notice } from "./report.ts";
+import { failedView, wordOf } from "./turns.ts";
 
 /**
  * A conversation that survives a reload: rebuilt from its thread in the sidecar and the logs of its
@@ -65,7 +66,7 @@ export function createHistory(thread: Thread, noted: Conversation, options: () =
           } else {
             const { view, said } = past;
             for (const [command, content] of said) append({ role: "user", id: command, content });
-            notice(thread, view, true);
+            notice(client, report, view, true);
             if (past.live) live.push({ view, begin: async () => ({ run, view }) });
             else reply(run, view);
           }
@@ -93,5 +94,3 @@ export function onlyOne({ loaded }: Thread): void {
 const ONE_THREAD =
   "This adapter of createCrewAdapter has a thread already. Make one for each mounted chat, " +
   "useState(() => createCrewAdapter(client)); a list of threads takes useCrewRuntime(client).";
-
-const wordOf = ({ message }: Readonly<Record<string, unknown>>): string => (typeof message === "string" ? message : "");

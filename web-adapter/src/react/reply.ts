@@ -1,12 +1,11 @@
 import type { ChatModelRunOptions, ChatModelRunResult } from "@assistant-ui/react";
 import type { CrewClient } from "../client.ts";
 import { CrewError, hasCode } from "../errors.ts";
-import type { Frame } from "../protocol.ts";
 import { reduce } from "../reducer.ts";
 import { failed } from "../result.ts";
 import { snapshots } from "../snapshots.ts";
-import { isFinal, type QuestionView, type RunView } from "../view.ts";
-import { isFirst, type Report } from "./report.ts";
+import type { RunView } from "../view.ts";
+import { notice, watch, type Report } from "./report.ts";
 import { failedView } from "./turns.ts";
 
 /** A run, and what is known of it. */
@@ -70,7 +69,7 @@ export async function* streamReply(
   { abortSignal: signal, unstable_assistantMessageId: reply }: ChatModelRunOptions,
   jobs: readonly Job[],
 ): AsyncGenerator<ChatModelRunResult, void> {
-  const { show, report } = thread;
+  const { client, show, report } = thread;
   let head: Content = [];
   let result: ChatModelRunResult = { content: head };
   let refusal: CrewError | undefined;
@@ -126,9 +125,9 @@ export async function* streamReply(
         report("onError", refusal);
         head = [...head, { type: "text", text: refusal.message }];
       }
-      for await (view of snapshots(watch(thread, known, signal), 16, known.view)) {
+      for await (view of snapshots(watch(client, report, known.run, known.view.id, signal), 16, known.view)) {
         const { status, ...shown } = show(view);
-        notice(thread, view);
+        notice(client, report, view);
         // A last word is the last: what follows it would not count.
         const last = !waiting.length && !refusal;
         result = {
@@ -173,25 +172,6 @@ const WORKS = { type: "running" } as const;
 /** assistant-ui begins another round of the same message when this is given its result. */
 const ASKS = { type: "requires-action", reason: "tool-calls" } as const;
 
-async function* watch(
-  { client, report }: Thread,
-  { run, view: { id } }: Known,
-  signal?: AbortSignal,
-): AsyncGenerator<Frame, void> {
-  for await (const frame of client.follow(run, { ...(id !== null && { after: id }), ...(signal && { signal }) })) {
-    if ("data" in frame) report("onEvent", frame, run);
-    yield frame;
-  }
-}
-
-/** Calls back of what a view has to say: a question, its end. */
-export function notice({ client, report }: Thread, view: RunView, restored = false): void {
-  const run = view.run ?? "";
-  const asks = view.notes.find((note): note is QuestionView => note.kind === "question" && note.state === "open");
-  if (asks && isFirst(client, `${run}:${asks.id}`)) report("onQuestion", asks, run);
-  if (isFinal(view.state) && isFirst(client, run)) report("onFinish", view, { restored });
-}
-
 /** Resolves when the sidecar has taken it. That the run has ended is then told as of any other. */
 export async function cancel(thread: Thread, known: Known, reason: string): Promise<void> {
   const { client, report } = thread;
@@ -201,8 +181,8 @@ export async function cancel(thread: Thread, known: Known, reason: string): Prom
   };
   const toEnd = async (): Promise<void> => {
     let { view } = known;
-    for await (const frame of watch(thread, known)) view = reduce(view, frame);
-    notice(thread, view);
+    for await (const frame of watch(client, report, known.run, view.id)) view = reduce(view, frame);
+    notice(client, report, view);
   };
   try {
     await client.cancel(known.run, reason);

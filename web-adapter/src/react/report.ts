@@ -1,5 +1,8 @@
 import type { CrewClient } from "../client.ts";
 import { CrewError } from "../errors.ts";
+import type { FollowOptions } from "../follow.ts";
+import type { Frame } from "../protocol.ts";
+import { isFinal, openQuestion, type RunView } from "../view.ts";
 import type { CrewAdapterOptions } from "./options.ts";
 
 type Callback = "onEvent" | "onFinish" | "onError" | "onQuestion";
@@ -15,7 +18,7 @@ const REMEMBERED = 1_000;
 const remembered = new WeakMap<CrewClient, Set<string>>();
 
 /** Whether a page says `what` for the first time, however often its components are mounted. */
-export function isFirst(client: CrewClient, what: string): boolean {
+function isFirst(client: CrewClient, what: string): boolean {
   const known = remembered.get(client) ?? new Set();
   remembered.set(client, known);
   if (known.has(what)) return false;
@@ -41,3 +44,27 @@ export const createReport =
       console.error(error);
     }
   };
+
+/** A run's frames, of which the app hears the events. */
+export async function* watch(
+  client: CrewClient,
+  report: Report,
+  run: string,
+  after: string | null,
+  signal?: AbortSignal,
+): AsyncGenerator<Frame, void> {
+  const options: FollowOptions = { ...(after !== null && { after }), ...(signal && { signal }) };
+  for await (const frame of client.follow(run, options)) {
+    if ("data" in frame) report("onEvent", frame, run);
+    yield frame;
+  }
+}
+
+/** What a view has to say to the app, once per page: a question, its end. */
+export function notice(client: CrewClient, report: Report, view: RunView, restored = false): void {
+  const { run } = view;
+  if (run === null) return;
+  const asks = openQuestion(view);
+  if (asks && isFirst(client, `${run}:${asks.id}`)) report("onQuestion", asks, run);
+  if (isFinal(view.state) && isFirst(client, run)) report("onFinish", view, { restored });
+}

@@ -37,6 +37,18 @@ export const isOver = ({ view }: Turn): boolean => isFinal(view.state);
 export const wordsOf = (content: UserMessage["content"]): string =>
   content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
 
+/** What a brief becomes where the app does not say. */
+export const lastMessage = (messages: readonly ThreadMessage[]) => ({
+  message: wordsOf(messages.findLast((message) => message.role === "user")?.content ?? []),
+});
+
+/** And back. */
+export const wordOf = ({ message }: Readonly<Record<string, unknown>>): string =>
+  typeof message === "string" ? message : "";
+
+export const BUSY =
+  "Not sent: the crew is still at the message before. Send it again when the crew is done, or stop the crew first.";
+
 type Sent = Partial<Pick<AppendMessage, "content" | "attachments" | "createdAt" | "metadata">>;
 
 export const userMessage = (
