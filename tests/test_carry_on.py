@@ -20,12 +20,10 @@ from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import (
     Frame,
     Raw,
-    Sidecar,
     TransportName,
     assert_whole,
-    gone,
     idle_worker,
-    processes_of,
+    kill,
 )
 
 ROLES = ("Content Planner", "Sentiment Analyst", "Trend Researcher")
@@ -71,15 +69,6 @@ async def follow(
             await doing
     assert_whole(events)
     return events
-
-
-async def kill(sidecar: Sidecar) -> None:
-    """kill -9, and nothing of it is left."""
-    below = processes_of(sidecar)
-    os.kill(sidecar.pid, signal.SIGKILL)
-    await asyncio.to_thread(sidecar.wait)
-    for pid in below:
-        await gone(pid)
 
 
 def second_attempt(events: list[Frame]) -> Frame:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Callable
 
 import aiohttp
 
 from sidecar.client.client import CrewClient
 from tests.conftest import StartSidecar
-from tests.support.sidecar import Frame, Raw, Sidecar, TransportName, gone, processes_of
+from tests.support.sidecar import Frame, Raw, TransportName, kill
 
 TARGETS = "tests.worker.nested"
-
-
-async def kill(sidecar: Sidecar) -> None:
-    """kill -9, and nothing of it is left."""
-    below = processes_of(sidecar)
-    os.kill(sidecar.pid, signal.SIGKILL)
-    await asyncio.to_thread(sidecar.wait)
-    for pid in below:
-        await gone(pid)
 
 
 async def killed_at(

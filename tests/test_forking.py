@@ -14,8 +14,8 @@ from sidecar.client.client import CrewClient
 from sidecar.errors import CommandError
 from tests.conftest import StartSidecar
 from tests.support.openai_server import OpenAIServer, Script
-from tests.support.sidecar import Frame
-from tests.test_carry_on import ROLES, TASKS, calls, environ, follow, kill, second_attempt
+from tests.support.sidecar import Frame, kill
+from tests.test_carry_on import ROLES, TASKS, calls, environ, follow, second_attempt
 
 LONG = "x" * MAX_STRING + " the end"
 """An output that the log cuts."""

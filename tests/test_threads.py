@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import signal
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +15,9 @@ from tests.support.openai_server import OpenAIServer, Script
 from tests.support.sidecar import (
     Frame,
     Raw,
-    Sidecar,
     TransportName,
     assert_whole,
-    gone,
-    processes_of,
+    kill,
 )
 
 AGENTS = """\
@@ -76,15 +71,6 @@ async def ask(session: aiohttp.ClientSession, method: str, url: str, **options: 
         said = await response.json() if await response.read() else None
         assert response.ok, said
         return said
-
-
-async def kill(sidecar: Sidecar) -> None:
-    """kill -9, and nothing of it is left."""
-    below = processes_of(sidecar)
-    os.kill(sidecar.pid, signal.SIGKILL)
-    await asyncio.to_thread(sidecar.wait)
-    for pid in below:
-        await gone(pid)
 
 
 async def test_the_model_of_a_follow_up_sees_what_the_crew_said_before(

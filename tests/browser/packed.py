@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import subprocess
 import time
 import urllib.request
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
+from tests.browser.pages import end
 from tests.support.sidecar import ROOT, Sidecar, clean_environment
 
 __all__ = ["ADAPTER", "APPS", "App", "copied", "run", "send", "tarball", "typed"]
@@ -65,13 +64,7 @@ class App:
                 time.sleep(0.2)
             yield
         finally:
-            # npx and Next run the server in children of theirs.
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            end(process)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -101,13 +101,7 @@ def _served(
             _wait_for(url + page, process, output)
         yield url
     finally:
-        # Next runs its server in a child of its own.
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end(process)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
@@ -122,3 +116,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"Next gave no page within {FIRST_PAGE:.0f} s:\n{output.read_text()}")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Of a session of its own: npx and Next run the server in children of theirs."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

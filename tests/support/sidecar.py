@@ -209,6 +209,15 @@ async def gone(pid: int) -> None:
         await asyncio.sleep(0.01)
 
 
+async def kill(sidecar: Sidecar) -> None:
+    """kill -9, and nothing of it is left."""
+    below = processes_of(sidecar)
+    os.kill(sidecar.pid, signal.SIGKILL)
+    await asyncio.to_thread(sidecar.wait)
+    for pid in below:
+        await gone(pid)
+
+
 def _alive(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
