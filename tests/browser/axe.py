@@ -1,4 +1,4 @@
-"""What axe finds wrong with a page for people who use a keyboard, a screen reader or little sight."""
+"""What axe finds wrong with a page for people who use a keyboard, a reader or little sight."""
 
 from __future__ import annotations
 
