@@ -1,16 +1,9 @@
 "use client";
 
-import {
-  ActionBarPrimitive,
-  MessagePrimitive,
-  useAuiState,
-  type DataMessagePartProps,
-  type MessageStatus,
-} from "@assistant-ui/react";
-import type { RunView } from "crew-web-adapter";
+import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui/react";
 import { CREW_PART } from "crew-web-adapter/react";
-import { Footnote, NotRunning, Problem, Result } from "./Outcome";
-import { Progress } from "./Progress";
+import { Footnote, NotRunning, Problem } from "./Outcome";
+import { isStopped, RunPart } from "./RunPart";
 import { says } from "./useCommand";
 import { useRun } from "./useRun";
 
@@ -22,24 +15,13 @@ export function AssistantMessage() {
         components={{
           Text: Nothing,
           Reasoning: Nothing,
-          data: { by_name: { [CREW_PART]: Run } },
+          data: { by_name: { [CREW_PART]: RunPart } },
           tools: { Override: Nothing },
         }}
       />
       <Trouble />
       <End />
     </MessagePrimitive.Root>
-  );
-}
-
-function Run({ data: run }: DataMessagePartProps<RunView>) {
-  const live = useAuiState(({ message }) => message.status?.type === "running");
-  const stopped = useAuiState(({ message }) => isStopped(message.status));
-  return (
-    <>
-      <Progress run={run} live={live} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
-    </>
   );
 }
 
@@ -82,6 +64,3 @@ function End() {
   const status = useAuiState(({ message }) => message.status);
   return run && status?.type !== "running" ? <Footnote run={run} stopped={isStopped(status)} /> : null;
 }
-
-const isStopped = (status: MessageStatus | undefined): boolean =>
-  status?.type === "incomplete" && status.reason === "cancelled";
