@@ -9,7 +9,7 @@ import { Bar } from "./Bar";
 import { Composer } from "./Composer";
 import { ArrowDown } from "./icons";
 import { Problem } from "./Outcome";
-import { useCrew, whoWorks } from "./useCrew";
+import { useStart, whoWorks } from "./start";
 
 const BRIEFS = [
   "A launch plan for a small coffee roaster in Lisbon",
@@ -67,7 +67,7 @@ function Gone() {
   ) : null;
 }
 
-const Who = () => <p>{whoWorks(useCrew())}</p>;
+const Who = () => <p>{whoWorks(useStart().crew)}</p>;
 
 function UserMessage() {
   return (
