@@ -106,11 +106,8 @@ class Chat:
     async def ask_after_first(self) -> None:
         """Have the crew ask about its first task's result."""
         await self.reviews.click()
-        await (
-            self.page.get_by_role("group", name="Ask me after")
-            .get_by_role("checkbox")
-            .first.check()
-        )
+        group = self.page.get_by_role("group", name="Ask me after")
+        await group.get_by_role("checkbox").first.check()
         await self.page.keyboard.press("Escape")
         await expect(self.reviews).to_be_focused()
 
