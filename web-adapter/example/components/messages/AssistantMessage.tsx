@@ -10,8 +10,9 @@ import { useRun } from "../useRun";
 
 /** What the crew did, then what it says, then what that took. */
 export function AssistantMessage() {
+  const last = useAuiState(({ message }) => message.isLast);
   return (
-    <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew">
+    <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew" data-last={last || undefined}>
       <MessagePrimitive.Parts
         components={{
           Text: Nothing,

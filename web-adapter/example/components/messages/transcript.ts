@@ -3,7 +3,7 @@ import { STATES } from "../phase";
 import { inWords, modelName } from "../start";
 
 /** The answer as the crew wrote it, or as far as it got; "": it wrote nothing. */
-export const answerOf = (run: RunView): string => (run.output ?? textOf(run)).trim();
+export const answerOf = (run: RunView): string => textOf(run).trim();
 
 /** A run to keep: what it was asked, what was said on the way, what each task gave, and what that took. */
 export function transcriptOf(run: RunView, brief: string): string {
@@ -21,7 +21,7 @@ export function transcriptOf(run: RunView, brief: string): string {
       ({ name, agent, output }) =>
         `## ${[inWords(name), agent.trim()].filter(Boolean).join(" · ")}\n\n${output!.trim()}`,
     ),
-    run.error && `## What went wrong\n\n${run.error.message}`,
+    "error" in run && run.error && `## What went wrong\n\n${run.error.message}`,
     answer !== "" && outputs.at(-1)?.output?.trim() !== answer && `## Answer\n\n${answer}`,
   ];
   return `${parts.filter(Boolean).join("\n\n")}\n`;
