@@ -6,7 +6,9 @@ import "./task.css";
 import "./said.css";
 import "./prose.css";
 import "./composer.css";
+import "./start.css";
 import "./side.css";
+import "./message.css";
 import "./narrow.css";
 import "./runs.css";
 

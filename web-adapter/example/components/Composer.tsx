@@ -7,10 +7,9 @@ import { PauseButton } from "./Controls";
 import { crew } from "./crew";
 import { ArrowUp, Square } from "./icons";
 import { Refusal } from "./Refusal";
-import { useReview } from "./review";
 import { Status } from "./Status";
 import { useCommand } from "./useCommand";
-import { useCrew } from "./useCrew";
+import { StartOptions } from "./StartOptions";
 import { useLiveRun } from "./useRun";
 import { useUnconfirmed } from "./useUnconfirmed";
 
@@ -53,7 +52,7 @@ export function Composer() {
     <>
       <div className="row">
         {live && (refusal ? <Refusal error={refusal} /> : <Status />)}
-        {!live && <ReviewToggle />}
+        {!live && <StartOptions />}
         {isWriting(run) && !pending && (
           <Toggle
             checked={now}
@@ -101,21 +100,6 @@ export function Composer() {
 /** Whether there may be a reply to cut off. */
 const isWriting = (run: RunView | undefined): boolean =>
   run !== undefined && ["running", "pausing", "paused"].includes(run.state);
-
-function ReviewToggle() {
-  const [review, setReview] = useReview();
-  const facts = useCrew();
-  if (!facts?.tasks.length) return null;
-  return (
-    <Toggle
-      checked={review}
-      onChange={setReview}
-      title="After the first task the crew shows its work and waits for your word"
-    >
-      Ask me before moving on
-    </Toggle>
-  );
-}
 
 interface ToggleProps {
   readonly checked: boolean;
