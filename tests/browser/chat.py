@@ -73,6 +73,7 @@ class Chat:
         self.steers = page.get_by_test_id("steer")
         self.questions = page.get_by_test_id("question")
         self.feedback = page.get_by_role("textbox", name="Feedback")
+        self.reviews = page.get_by_role("button", name="Ask me after")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -101,6 +102,14 @@ class Chat:
 
     def toggle(self, name: str) -> Locator:
         return self.page.get_by_role("checkbox", name=name)
+
+    async def ask_after_first(self) -> None:
+        """Have the crew ask about its first task's result."""
+        await self.reviews.click()
+        group = self.page.get_by_role("group", name="Ask me after")
+        await group.get_by_role("checkbox").first.check()
+        await self.page.keyboard.press("Escape")
+        await expect(self.reviews).to_be_focused()
 
     async def is_at(self, state: str) -> None:
         """Wait until the page says that the run is in this state."""

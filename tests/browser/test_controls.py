@@ -117,7 +117,7 @@ async def test_a_question_survives_a_reload_and_is_answered_with_the_keyboard(
     browser: Browser, page_url: str, chat_sidecar: Sidecar, transport: str
 ) -> None:
     chat = await open_chat(browser, f"{page_url}/?transport={transport}")
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     await chat.is_asked()
     await chat.is_at("waiting")
@@ -151,13 +151,13 @@ async def test_a_question_survives_a_reload_and_is_answered_with_the_keyboard(
     log = await log_of(chat_sidecar, run["run"])
     answers = [event["data"]["text"] for event in log if event["type"] == "input.answered"]
     assert answers == ["Shorter, please", ""]
-    await expect(chat.toggle("Ask me before moving on")).to_be_checked()
+    await expect(chat.reviews).to_contain_text("Create")
     assert chat.complaints == []
 
 
 async def test_a_question_fits_every_page(browser: Browser, page_url: str) -> None:
     chat = await open_chat(browser, page_url)
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     await chat.is_asked()
     for look in LOOKS:
@@ -175,7 +175,7 @@ async def test_a_draft_keeps_the_focus_when_a_question_appears(
     browser: Browser, page_url: str
 ) -> None:
     chat = await open_chat(browser, page_url)
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     box = chat.page.get_by_role("textbox", name="Instruction")
     await box.press_sequentially("I was just about to")
@@ -192,7 +192,7 @@ async def test_an_answer_from_elsewhere_shows_here(
     browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
     chat = await open_chat(browser, page_url)
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     await chat.is_asked()
     await answer_elsewhere(chat_sidecar)
@@ -231,7 +231,7 @@ async def test_an_answer_that_comes_too_late_is_told_kindly(
     socket = KNOWN.replace("http", "ws")
     await context.route_web_socket(re.compile(re.escape(socket)), lose_the_race)
     await chat.open(page_url)
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     await chat.is_asked()
     await chat.feedback.fill("Too late")
@@ -265,7 +265,7 @@ async def test_a_question_says_until_when_it_is_open_and_that_nobody_answered(
     socket = KNOWN.replace("http", "ws")
     await context.route_web_socket(re.compile(re.escape(socket)), set_a_limit)
     await chat.open(page_url)
-    await chat.toggle("Ask me before moving on").check()
+    await chat.ask_after_first()
     await chat.send(BRIEF)
     await chat.is_asked()
     await expect(chat.questions).to_contain_text(re.compile(r"Open until \d+:\d\d"))

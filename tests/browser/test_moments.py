@@ -156,7 +156,7 @@ async def test_two_tabs_on_one_conversation_show_the_same_run_and_an_answer_in_o
     browser: Browser, url: str, chat_sidecar: Sidecar
 ) -> None:
     here = await open_chat(browser, url)
-    await here.toggle("Ask me before moving on").check()
+    await here.ask_after_first()
     await here.send(BRIEF)
     await here.is_asked()
     run = newest_run(chat_sidecar)["run"]

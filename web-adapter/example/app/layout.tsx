@@ -8,7 +8,9 @@ import "./said.css";
 import "./prose.css";
 import "./composer.css";
 import "./keys.css";
+import "./start.css";
 import "./side.css";
+import "./message.css";
 import "./narrow.css";
 import "./runs.css";
 

@@ -9,13 +9,14 @@ import { COMPOSER, focusComposer, keepFocus } from "./composer-focus";
 import { Trouble } from "./Connection";
 import { PauseButton, STOP, StopButton } from "./Controls";
 import { crew } from "./crew";
+import { editLast } from "./edit-last";
+import { useKey } from "./keyboard";
 import { askerOf } from "./phase";
 import { Refusal } from "./Refusal";
 import { Starting } from "./Starting";
 import { Status } from "./Status";
 import { changeOf, Steering, TO_ALL } from "./Steering";
 import { useCommand } from "./useCommand";
-import { useKey } from "./keyboard";
 import { useLiveRun, useNewestRun } from "./useRun";
 
 /** What becomes of what is typed. */
@@ -65,6 +66,7 @@ export function Composer() {
     if (running) submitOnEnter(event);
   };
   useKey({ key: "/", label: "Write", act: focusComposer });
+  useKey({ key: "ArrowUp", where: "empty composer", label: "Edit the last brief", act: editLast });
   useKey({
     key: "Escape",
     where: "composer",

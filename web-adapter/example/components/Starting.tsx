@@ -3,9 +3,8 @@
 import { useAui } from "@assistant-ui/react";
 import { focusComposer } from "./composer-focus";
 import { crew } from "./crew";
-import { useReview } from "./review";
+import { StartOptions } from "./StartOptions";
 import { useAway } from "./useAway";
-import { useCrew } from "./useCrew";
 
 /** What stands above the box while no run is live: what a brief follows, and how it is begun. */
 export function Starting({ following }: { readonly following: boolean }) {
@@ -23,7 +22,7 @@ export function Starting({ following }: { readonly following: boolean }) {
           )
         )}
       </p>
-      <ReviewToggle />
+      <StartOptions />
     </>
   );
 }
@@ -55,17 +54,5 @@ function Anew() {
     <button type="button" className="link" title="A new brief, in a conversation of its own" onClick={begin}>
       Start without it
     </button>
-  );
-}
-
-function ReviewToggle() {
-  const [review, setReview] = useReview();
-  const facts = useCrew();
-  if (!facts?.tasks.length) return null;
-  return (
-    <label className="toggle" title="After the first task the crew shows its work and waits for your word">
-      <input type="checkbox" checked={review} onChange={(event) => setReview(event.target.checked)} />
-      Ask me before moving on
-    </label>
   );
 }

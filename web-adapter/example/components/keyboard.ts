@@ -8,7 +8,7 @@ export interface Key {
   readonly key: string;
   /** What it does, for the help. */
   readonly label: string;
-  readonly act: () => void;
+  readonly act: () => unknown;
   /** "page", where a single character counts only while nobody types; by default that. */
   readonly where?: "page" | "composer" | "empty composer";
 }

@@ -7,7 +7,7 @@ import { createCrewClient, type CrewClient, type RunEvent } from "../../src/inde
 import { useCrewRuntime } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
-import { AssistantMessage } from "../../example/components/AssistantMessage.tsx";
+import { AssistantMessage } from "../../example/components/messages/AssistantMessage.tsx";
 import { Connection, Trouble } from "../../example/components/Connection.tsx";
 import { Markdown } from "../../example/components/Markdown.tsx";
 import { says } from "../../example/components/useCommand.ts";

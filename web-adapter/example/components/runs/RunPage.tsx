@@ -8,7 +8,7 @@ import { Bar } from "../Bar";
 import { keepFocus, MAIN } from "../composer-focus";
 import { Trouble } from "../Connection";
 import { PauseButton, StopButton } from "../Controls";
-import { addressOf } from "../address";
+import { addressOf, RUNS } from "../address";
 import { crew } from "../crew";
 import { Footnote, NotRunning, Problem, Result } from "../Outcome";
 import { askerOf, sentenceOf, STATES, unconfirmed } from "../phase";
@@ -28,7 +28,7 @@ export function RunPage({ run }: { readonly run: string }) {
       <Bar />
       <main id={MAIN} className="column" tabIndex={-1}>
         <p className="back">
-          <Link href="/runs">All runs</Link>
+          <Link href={RUNS}>All runs</Link>
         </p>
         {view.state === "refused" ? (
           <Refused error={view.error} />

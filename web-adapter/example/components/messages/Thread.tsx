@@ -1,16 +1,17 @@
 "use client";
 
-import { AuiIf, MessagePrimitive, ThreadPrimitive, useAuiState } from "@assistant-ui/react";
+import { AuiIf, ThreadPrimitive, useAuiState } from "@assistant-ui/react";
 import type { ReactNode } from "react";
-import { useThreadInAddress } from "./address";
-import { Announcer } from "./Announcer";
+import { useThreadInAddress } from "../address";
+import { Announcer } from "../Announcer";
 import { AssistantMessage } from "./AssistantMessage";
-import { Bar } from "./Bar";
-import { Composer } from "./Composer";
-import { MAIN } from "./composer-focus";
-import { ArrowDown } from "./icons";
-import { Problem } from "./Outcome";
-import { useCrew, whoWorks } from "./useCrew";
+import { EditBox, UserMessage } from "./UserMessage";
+import { Bar } from "../Bar";
+import { Composer } from "../Composer";
+import { MAIN } from "../composer-focus";
+import { ArrowDown } from "../icons";
+import { Problem } from "../Outcome";
+import { useStart, whoWorks } from "../start";
 
 const BRIEFS = [
   "A launch plan for a small coffee roaster in Lisbon",
@@ -43,7 +44,7 @@ export function Thread({ menu }: { readonly menu: ReactNode }) {
             </section>
           </AuiIf>
           <div className="messages">
-            <ThreadPrimitive.Messages components={{ UserMessage, AssistantMessage }} />
+            <ThreadPrimitive.Messages components={{ UserMessage, UserEditComposer: EditBox, AssistantMessage }} />
           </div>
           <ThreadPrimitive.ViewportFooter className="foot">
             <ThreadPrimitive.ScrollToBottom className="to-bottom" aria-label="Scroll to the end">
@@ -75,12 +76,4 @@ function Gone() {
   ) : null;
 }
 
-const Who = () => <p>{whoWorks(useCrew())}</p>;
-
-function UserMessage() {
-  return (
-    <MessagePrimitive.Root className="user">
-      <MessagePrimitive.Parts />
-    </MessagePrimitive.Root>
-  );
-}
+const Who = () => <p>{whoWorks(useStart().crew)}</p>;
