@@ -73,7 +73,7 @@ interface OptionsProps {
 
 export function Options({ question: { options = [] }, busy, onAnswer }: OptionsProps) {
   return options.length === 0 ? null : (
-    <div className="composer-options" role="group" aria-label="Answers">
+    <div className="composer-options" role="group" aria-label="Answers" ref={keepFocus}>
       {[...new Set(options)].map((option) => (
         <button
           key={option}
@@ -109,6 +109,7 @@ export function Accept({ question, busy, words, onAccept }: AcceptProps) {
   return (
     <button
       type="button"
+      ref={keepFocus}
       className="pill accept"
       data-primary={!words || undefined}
       // ARIA 1.3 has it for every role; the linter knows 1.2.
