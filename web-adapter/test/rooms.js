@@ -19,6 +19,7 @@ export const FLOORS = [
   ["past"],
   ["index", "react", "components"],
   ["example/components"],
+  ["example/components/timeline"],
   ["example/components/runs", "example/components/threads"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
