@@ -15,6 +15,10 @@ const rewritten = process.env.CREW_REWRITES === "1";
 const config: NextConfig = {
   env: { NEXT_PUBLIC_CREW_URL: rewritten ? "/crew" : sidecar },
   rewrites: async () => (rewritten ? [{ source: "/crew/:path*", destination: `${sidecar}/:path*` }] : []),
+  // `/run/` is a file `run/index.html` where the pages are served without Node.
+  trailingSlash: true,
+  // Else Next would send `/crew/control` away to `/crew/control/`, which the sidecar does not have.
+  skipTrailingSlashRedirect: rewritten,
   // The adapter's source is one folder up (see `paths` in tsconfig.json): no build between an edit and the page.
   turbopack: { root: dirname(dirname(fileURLToPath(import.meta.url))) },
   allowedDevOrigins: ["localhost", "127.0.0.1"],

@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
-import { addressOf, useThreadShown } from "./address";
+import { addressOf, RUNS, useThreadShown } from "./address";
 import { Connection } from "./Connection";
 import { crew } from "./crew";
 
@@ -19,7 +19,7 @@ export function Bar({ children }: { readonly children?: ReactNode }) {
         <Link href={addressOf(thread)} aria-current={here === "/" ? "page" : undefined}>
           Chat
         </Link>
-        <Link href="/runs" aria-current={here === "/runs" ? "page" : here.startsWith("/runs/") || undefined}>
+        <Link href={RUNS} aria-current={here === RUNS ? "page" : here === "/run/" || undefined}>
           Runs
         </Link>
         {/* The sidecar's own page. */}

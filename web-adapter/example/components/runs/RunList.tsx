@@ -3,6 +3,7 @@
 import { isFinal, type CrewError, type RunSnapshot } from "crew-web-adapter";
 import { useCrewRun, useCrewRuns } from "crew-web-adapter/react";
 import Link from "next/link";
+import { addressOfRun } from "../address";
 import { Bar } from "../Bar";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
@@ -106,7 +107,7 @@ function Row({ run }: RowProps) {
   const live = !isFinal(state);
   return (
     <li>
-      <Link href={`/runs/${run.run}`} className="run" data-state={state} data-testid="run">
+      <Link href={addressOfRun(run.run)} className="run" data-state={state} data-testid="run">
         <span className="run-brief">{briefOf(run)}</span>
         <span className="run-facts">
           <span className="run-state">

@@ -5,7 +5,7 @@ import { useCrewRun } from "crew-web-adapter/react";
 import Link from "next/link";
 import { Bar } from "../Bar";
 import { PauseButton, StopButton } from "../Controls";
-import { addressOf } from "../address";
+import { addressOf, RUNS } from "../address";
 import { crew } from "../crew";
 import { Footnote, NotRunning, Problem, Result } from "../Outcome";
 import { sentenceOf, STATES, unconfirmed } from "../phase";
@@ -24,7 +24,7 @@ export function RunPage({ run }: { readonly run: string }) {
       <Bar />
       <main className="column">
         <p className="back">
-          <Link href="/runs">All runs</Link>
+          <Link href={RUNS}>All runs</Link>
         </p>
         {view.state === "refused" ? (
           <Refused error={view.error} />
