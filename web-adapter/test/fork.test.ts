@@ -7,7 +7,11 @@ import { logged, type Told } from "./told.ts";
 const NAMES = ["plan", "judge", "search"];
 const begun = (forked?: object): readonly Told[] => [
   ["run.queued", {}, { crew: "default", inputs: {}, review: [], position: 0, ...(forked && { forked }) }],
-  ["run.started", {}, { model: "m", attempt: 1, tasks: NAMES.map((name, n) => ({ name, agent: name, tid: `1.${n + 1}` })) }],
+  [
+    "run.started",
+    {},
+    { model: "m", attempt: 1, tasks: NAMES.map((name, n) => ({ name, agent: name, tid: `1.${n + 1}` })) },
+  ],
 ];
 const done = (n: number, output: string | null = "done"): Told => ["task.completed", { tid: `1.${n}` }, { output }];
 const fold = (...told: readonly Told[]): RunView => logged(...told).reduce(reduce, emptyRun);

@@ -20,6 +20,7 @@ export const FLOORS = [
   ["index", "react", "components"],
   ["example/components"],
   ["example/components/runs", "example/components/threads"],
+  ["example/components/run"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],

@@ -9,6 +9,7 @@ import "./composer.css";
 import "./side.css";
 import "./narrow.css";
 import "./runs.css";
+import "./run.css";
 
 export const metadata: Metadata = {
   title: "Crew",
