@@ -14,6 +14,7 @@ import "./message.css";
 import "./narrow.css";
 import "./runs.css";
 import "./run.css";
+import "./timeline.css";
 
 export const metadata: Metadata = {
   title: "Crew",
