@@ -22,6 +22,7 @@ export const FLOORS = [
   ["example/components"],
   ["example/components/timeline"],
   ["example/components/messages", "example/components/runs", "example/components/threads"],
+  ["example/components/run"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],

@@ -23,16 +23,18 @@ interface DetailsProps {
 
 /** What a bar was. */
 export function Details({ recording, bars, onChoose, onClose, onFork }: DetailsProps) {
-  const section = useRef<HTMLElement>(null);
+  const header = useRef<HTMLElement>(null);
   const [bar] = bars;
   const id = bar?.id;
-  useEffect(() => section.current?.scrollIntoView({ block: "nearest" }), [id]);
+  useEffect(() => {
+    header.current?.scrollIntoView({ block: "nearest" });
+  }, [id]);
   if (!bar) return null;
   const { start } = recording.timeline();
   const title = bars.length > 1 ? count(bars.length, "bar") : nameOf(bar);
   return (
-    <section ref={section} className="tl-details" aria-label={title} data-testid="timeline-details">
-      <header>
+    <section className="tl-details" aria-label={title} data-testid="timeline-details">
+      <header ref={header}>
         <h3>{title}</h3>
         <button type="button" className="tl-close" aria-label="Close the details" onClick={onClose}>
           <Cross />

@@ -50,7 +50,7 @@ export function Player({ timeline, at, onSeek }: PlayerProps) {
         }}
       />
       <span className="tl-time" aria-hidden>
-        {words}
+        {at === null && live ? "Live" : words}
       </span>
       <label className="tl-speed">
         <span className="sr-only">Speed</span>

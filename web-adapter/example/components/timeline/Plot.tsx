@@ -35,6 +35,9 @@ interface PlotProps {
 /** Pixels that are drawn beyond what can be seen, and between two looks at what that is. */
 const AROUND = 240;
 
+/** Pixels of the longest label of a tick. */
+const EDGE = 44;
+
 const floor = (pixels: number): number => Math.floor(pixels / AROUND) * AROUND;
 
 /** The bars over their axis. Of rows and bars those are there that can be seen, and the one that has the focus. */
@@ -67,6 +70,9 @@ export function Plot({ recording, timeline, version, at, chosen, onChoose, onSee
   const near = (item: Item) => item.left < right && (item.right ?? Infinity) > left;
   const drawn = rows.slice(from, to).map((row, n) => [row, from + n] as const);
   if (activeRow >= 0 && (activeRow < from || activeRow >= to)) drawn.push([rows[activeRow]!, activeRow]);
+
+  // A label that would be cut off at the right edge is none.
+  const marks = ticks(scale.perMs, left / scale.perMs, Math.min(right, all - EDGE) / scale.perMs);
 
   function reveal(row: number, item: Item): void {
     const here = scroller.current!;
@@ -194,14 +200,14 @@ export function Plot({ recording, timeline, version, at, chosen, onChoose, onSee
           style={{ width: label + all, height: SHAPE.axis + tops.at(-1)!, ["--tl-label" as string]: `${label}px` }}
         >
           <div className="tl-axis" aria-hidden style={{ height: SHAPE.axis }}>
-            {ticks(scale.perMs, left / scale.perMs, Math.min(right, all) / scale.perMs).map((tick) => (
+            {marks.map((tick) => (
               <span key={tick.ms} className="tl-tick" style={{ left: label + tick.ms * scale.perMs }}>
                 {tick.label}
               </span>
             ))}
           </div>
           <div className="tl-lines" aria-hidden>
-            {ticks(scale.perMs, left / scale.perMs, Math.min(right, all) / scale.perMs).map(({ ms }) => (
+            {marks.map(({ ms }) => (
               <i key={ms} style={{ left: ms * scale.perMs }} />
             ))}
           </div>

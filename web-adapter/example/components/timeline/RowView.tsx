@@ -119,7 +119,9 @@ function BarView({ item, row, scale, height, tabbable, chosen, now }: BarViewPro
       }}
     >
       {kind === "call" && !several && <Waited left={left} first={first === null ? null : x(scale, first)} />}
-      {!whole && right !== null && right - left > 64 && <span className="tl-text">{shortOf(bar)}</span>}
+      {!whole && right !== null && right - left > (kind === "wait" ? 128 : 64) && (
+        <span className="tl-text">{shortOf(bar)}</span>
+      )}
     </button>
   );
 }

@@ -59,7 +59,7 @@ function labelOf(ms: number, step: number): string {
 /** A live run gets room to grow into, so that its bars need not shrink with each moment: ms. */
 export function roomFor(ms: number): number {
   const least = Math.max(ms, 5 * SECOND);
-  const step = STEPS.find((each) => each * 8 >= least) ?? STEPS.at(-1)!;
+  const step = STEPS.find((each) => each * 4 >= least) ?? STEPS.at(-1)!;
   return (Math.floor(least / step) + 1) * step;
 }
 

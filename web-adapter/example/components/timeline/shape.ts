@@ -1,7 +1,7 @@
 import type { Row } from "./bars";
 
 /** Pixels. `label`: beside the bars where there is room, above them where there is none. */
-export const SHAPE = { label: 184, stacked: 20, lane: 16, pad: 7, axis: 26, most: 8, least: 32 } as const;
+export const SHAPE = { label: 184, stacked: 20, lane: 16, pad: 7, axis: 26, most: 8, least: 40 } as const;
 
 /** Below this width a row's label stands above its bars. */
 export const NARROW = 560;

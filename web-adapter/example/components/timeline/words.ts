@@ -44,6 +44,7 @@ export function nameOf({ kind, label }: Bar): string {
     case "pause":
     case "wait":
     case "retry":
+    case "call":
       return NOUNS[kind];
     case "gap":
       return label === "died" ? "Stopped short, until it was carried on" : NOUNS.gap;
