@@ -140,6 +140,7 @@ interface NamedData {
   "agent.completed": { readonly output: string };
   "agent.failed": { readonly error: string };
   "llm.started": { readonly call: string; readonly model: string };
+  "llm.retrying": Retry & { readonly call: string };
   "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
   "llm.completed": {
     readonly call: string;
