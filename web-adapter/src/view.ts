@@ -1,4 +1,4 @@
-import type { Aside, Change, Failure, OpenInput, RunSnapshot, RunState, Usage } from "./protocol.ts";
+import type { Aside, Change, Failure, OpenInput, Retry, RunSnapshot, RunState, Usage } from "./protocol.ts";
 
 export type Progress = "running" | "completed" | "failed";
 
@@ -22,6 +22,8 @@ export interface CallView extends StepBase {
   readonly kind: "call";
   readonly text: string;
   readonly thinking: string;
+  /** Its client waits to try again, since `ts` (Unix ms); null: it doesn't. A call that CrewAI asks anew has failed. */
+  readonly retry: (Retry & { readonly ts: number }) | null;
 }
 
 export interface ToolView extends StepBase {
