@@ -8,7 +8,7 @@ PY = $(if $(wildcard .venv/.installed),$(BIN)/python,$(PYTHON))
 WEB := web-adapter
 
 .DEFAULT_GOAL := help
-.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults autobahn bench crewai lock clean
+.PHONY: help dev serve page wheel setup check ports test lint unit processes browser test-long chromium faults autobahn bench crewai lock clean
 .DELETE_ON_ERROR:
 # `dev: ports setup` says what is missing before it takes minutes.
 .NOTPARALLEL:
@@ -21,6 +21,13 @@ dev: ports setup  ## everything in one terminal: sidecar and page (PORT=3000 SID
 
 serve: .venv/.installed  ## the sidecar alone
 	@$(BIN)/python -m sidecar
+
+page: $(WEB)/node_modules/.installed  ## the page as files, which the sidecar serves itself at /
+	@$(PY) -m scripts.check node
+	@$(PY) -m scripts.page
+
+wheel: page .venv/.installed  ## dist/crew_sidecar-….whl with the page in it, for `pip install` in any CrewAI project
+	@$(BIN)/python -m scripts.wheel
 
 setup: check .venv/.installed $(WEB)/node_modules/.installed  ## what `dev` and `test` need, installed
 
@@ -114,5 +121,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/.peers $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .crewai .providers \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/.peers $(WEB)/dist $(WEB)/example/.next* sidecar/web/page dist .sidecar artifacts .autobahn .crewai .providers \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis
