@@ -17,6 +17,7 @@ supervisor   owner of all runs; every command ends there
 from __future__ import annotations
 
 from sidecar.runs.crews import look_of, said
+from sidecar.runs.history import title_of
 from sidecar.runs.supervisor import Supervisor
 
-__all__ = ["Supervisor", "look_of", "said"]
+__all__ = ["Supervisor", "look_of", "said", "title_of"]
