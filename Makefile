@@ -29,7 +29,12 @@ page: $(WEB)/node_modules/.installed  ## the page as files, which the sidecar se
 wheel: page .venv/.installed  ## dist/crew_sidecar-….whl with the page in it, for `pip install` in any CrewAI project
 	@$(BIN)/python -m scripts.wheel
 
-setup: check .venv/.installed $(WEB)/node_modules/.installed  ## what `dev` and `test` need, installed
+# What runs are exported in takes a second; the pages, which `make dev` has from Next, take half a minute.
+REPLAY := sidecar/web/page/replay.html
+$(REPLAY): $(WEB)/node_modules/.installed $(shell find $(WEB)/src $(WEB)/example/app $(WEB)/example/components $(WEB)/example/replay -type f 2>/dev/null)
+	@$(PY) -m scripts.page replay
+
+setup: check .venv/.installed $(WEB)/node_modules/.installed $(REPLAY)  ## what `dev` and `test` need, installed
 
 check:
 	@$(FIND_PYTHON)
