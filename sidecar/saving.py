@@ -74,9 +74,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> None:
     except (ValueError, KeyError, TypeError):
         raise Disconnected(f"{response.url} answers with {response.status}: no sidecar") from None
     if error.code == "unknown_run":
-        raise CommandError(
-            error.code, f"{error.message}; {response.url.origin()}/runs lists what there is"
-        )
+        hint = f"{response.url.origin()}/runs lists what there is"
+        raise CommandError(error.code, f"{error.message}; {hint}")
     raise error
 
 

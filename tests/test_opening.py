@@ -14,7 +14,11 @@ from tests.support.page import build_page
 from tests.support.served import Served, serve
 from tests.support.sidecar import BOUND, ROOT, clean_environment
 
-OPEN = "import asyncio, sys; from sidecar.opening import open_run; print(asyncio.run(open_run(*sys.argv[1:])))"
+OPEN = """
+import asyncio, sys
+from sidecar.opening import open_run
+print(asyncio.run(open_run(*sys.argv[1:])))
+"""
 
 
 @pytest.fixture
@@ -65,6 +69,8 @@ async def test_a_browser_of_the_terminal_does_not_take_it_from_the_run(
 ) -> None:
     program, note = a_browser(tmp_path)
     program.rename(tmp_path / "lynx")
-    said = await opened(served.url, PATH=f"{tmp_path}:/bin", DISPLAY="", WAYLAND_DISPLAY="")
+    said = await opened(
+        served.url, PATH=f"{tmp_path}:/bin", DISPLAY="", WAYLAND_DISPLAY="", BROWSER=""
+    )
     assert "no browser here" in said
     assert not note.exists()
