@@ -186,6 +186,9 @@ class _Session:
         elif type == "tool.started":
             self._go_to(event)
             self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
+        elif type == "llm.retrying":
+            self._go_to(event)
+            self._say(f"[yellow]{_retrying(data)}[/yellow]")
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
         elif type == "input.requested":
@@ -378,6 +381,12 @@ def _aside(type: str, data: dict[str, Any]) -> str:
     gist = next((data[name] for name in _TELLING if isinstance(data.get(name), str)), "")
     line = " ".join(filter(None, ("·", word, operation, _cut(gist))))
     return f"[dim]{escape(line)}[/dim]" if gist else ""
+
+
+def _retrying(data: dict[str, Any]) -> str:
+    status = f" ({data['status']})" if data["status"] else ""
+    soon = "soon" if data["wait"] is None else f"in {data['wait']:.3g} s"
+    return f"the model: {escape(data['reason'])}{status}; trying again {soon}"
 
 
 def _short(data: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-import type { Aside, Change, Failure, OpenInput, Origin, RunSnapshot, RunState, Usage } from "./protocol.ts";
+import type { Aside, Change, Failure, OpenInput, Origin, Retry, RunSnapshot, RunState, Usage } from "./protocol.ts";
 
 export type Progress = "running" | "completed" | "failed";
 
@@ -25,6 +25,8 @@ export interface CallView extends StepBase {
   readonly kind: "call";
   readonly text: string;
   readonly thinking: string;
+  /** Its client waits to try again, since `ts` (Unix ms); null: it doesn't. A call that CrewAI asks anew has failed. */
+  readonly retry: (Retry & { readonly ts: number }) | null;
 }
 
 export interface ToolView extends StepBase {
