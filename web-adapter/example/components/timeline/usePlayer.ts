@@ -3,6 +3,9 @@
 import { useEffect, useRef, useState } from "react";
 import { type Timeline } from "./bars";
 
+/** Between two moments that are shown, ms: a page that shows a long run has to be able to keep up. */
+const STEP = 50;
+
 /** Where somebody waited or nothing went on is told in no time, but not so fast that it is not seen: ms. */
 const BEAT = 400;
 
@@ -35,6 +38,10 @@ export function usePlayer(
     if (!playing) return;
     let before = performance.now();
     let frame = requestAnimationFrame(function show(ms) {
+      if (ms - before < STEP) {
+        frame = requestAnimationFrame(show);
+        return;
+      }
       const { timeline: told, at: shown, onSeek: seek, speed: times, skip: skips } = newest.current;
       const from = shown ?? told.end;
       const rest = skips ? restAt(told, from) : null;
