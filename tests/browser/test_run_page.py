@@ -224,7 +224,7 @@ async def test_a_queued_run_says_its_place_and_what_it_waits_for_and_then_begins
         tab = await open_run(browser, built_url, run)
         page = tab.page
         queue = page.get_by_role("region", name="Queue")
-        await expect(queue).to_contain_text("One run is ahead of it")
+        await expect(queue).to_contain_text("One run is queued before it")
         await expect(queue.get_by_role("link")).to_have_text("in the way")
         await fits(tab, "queued")
         await client.cancel(between)

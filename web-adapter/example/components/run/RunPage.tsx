@@ -3,7 +3,7 @@
 import { isFinal, type CrewError, type RunView } from "crew-web-adapter";
 import dynamic from "next/dynamic";
 import Link from "next/link";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
@@ -13,6 +13,7 @@ import { NotRunning, Problem, Result } from "../Outcome";
 import { Progress } from "../Progress";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
+import { useMoment } from "../timeline/useMoment";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { useTitle } from "../useTitle";
@@ -75,9 +76,7 @@ type Told = Extract<Recorded, { state: "told" }>;
 
 function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const { recording, version, view, question } = told;
-  const [at, seek] = useState<number | null>(null);
-  // oxlint-disable-next-line react/exhaustive-deps -- the recording is the same one, its version is not.
-  const shown = useMemo(() => (at === null ? view : recording.viewAt(at)), [recording, version, at]);
+  const { at, seek, view: shown } = useMoment(recording, version);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
@@ -90,7 +89,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
       <Head run={view} shown={shown} at={at} id={id} />
       {/* It keeps its place while a moment of the past is shown, in which nothing can be said to the crew. */}
       <div className="run-now" inert={live && at !== null}>
-        {view.state === "queued" && <Queued run={id} ahead={view.position} />}
+        {view.state === "queued" && <Queued run={id} position={view.position} />}
         {question ? (
           <Asked key={question.id} run={view} id={id} question={question} />
         ) : live ? (
