@@ -1,4 +1,4 @@
-"""The foot of the page: one box that starts, steers and answers, by pointer, finger and keyboard."""
+"""The one box that starts, steers and answers: by pointer, by finger and by keyboard."""
 
 from __future__ import annotations
 
@@ -58,8 +58,12 @@ async def test_a_whole_run_is_started_paused_steered_answered_and_stopped_by_key
     await chat.words_of(0)
     await expect(chat.box).to_be_focused()
 
+    for _ in range(2):
+        await press("Escape")
+        await expect(chat.button("Stop")).to_be_focused()
+        await press("Escape")
+        await expect(chat.box).to_be_focused()
     await press("Escape")
-    await expect(chat.button("Stop")).to_be_focused()
     await press("Shift+Tab")
     await expect(chat.button("Pause")).to_be_focused()
     await press("Enter")
@@ -100,7 +104,7 @@ async def test_a_whole_run_is_started_paused_steered_answered_and_stopped_by_key
     await press("Shift+Tab")
     await press("?")
     keys = page.get_by_role("dialog", name="Keyboard")
-    await expect(keys).to_contain_text("To Stop")
+    await expect(keys).to_contain_text("to Stop, and Enter stops it")
     await chat.screenshot("keys")
     await keys.get_by_role("checkbox").uncheck()
     await press("Escape")
@@ -227,7 +231,7 @@ async def test_a_refusal_stands_where_the_eye_is_and_goes_with_the_next_command(
     await chat.send(BRIEF)
     await chat.words_of(0)
     await chat.button("Pause").click()
-    refusal = chat.page.get_by_role("alert")
+    refusal = chat.page.get_by_role("alert").and_(chat.refusal)
     await expect(refusal).to_have_text("Pause is not for this run.")
     await expect(refusal).to_be_in_viewport(ratio=1)
     # It takes no other's place, and what was pressed keeps the focus.
@@ -323,7 +327,7 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
     built_url: str, chat_sidecar: Sidecar, tmp_path: Path
 ) -> None:
     thread = "t_in_the_background"
-    icon = "document.querySelector('link#crew-icon')?.href ?? ''"
+    icon = "(document.querySelector('link#crew-icon')?.href ?? '')"
     async with (
         chat_sidecar.client() as client,
         hidden_tabs(tmp_path, leads(chat_sidecar.url)) as tabs,
