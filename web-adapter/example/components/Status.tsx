@@ -13,8 +13,8 @@ export function Status({ run }: { readonly run: RunView | undefined }) {
   const lost = useLost();
   const state = pending?.cmd === "cancel" ? "cancelling" : (run?.state ?? "queued");
   const { title, detail } = pending ? unconfirmed(pending) : phaseOf(run);
-  // What was heard last is not what is; that the connection is lost stands right above.
-  if (lost && !pending) return <p className="status" data-state="lost" />;
+  // What was heard last is not what is: in its place stands that the connection is lost.
+  if (lost && !pending) return null;
   const line = (
     <>
       <span className="status-mark" aria-hidden>
