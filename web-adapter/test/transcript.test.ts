@@ -88,7 +88,7 @@ test("what was said and asked on the way is in it, and an answer that no task ga
 
 test("of a run that failed it has why, and what there was by then", () => {
   const { output: _, ...rest } = RUN as Extract<RunView, { state: "completed" }>;
-  const error = { code: "crew_failed", message: "No key." } as const;
+  const error = { code: "error", message: "No key." } as const;
   const text = transcriptOf({ ...rest, state: "failed", output: "Up and", error }, "Tea");
   expect(text).toContain("- State: Failed");
   expect(text).toContain("## What went wrong\n\nNo key.\n\n## Answer\n\nUp and\n");

@@ -4,6 +4,7 @@ import { useCrewConnection } from "crew-web-adapter/react";
 import { useEffect, useSyncExternalStore } from "react";
 import { crew } from "./crew";
 import { onStill, setStill, stillSince } from "./still";
+import { says } from "./useCommand";
 import { useNow } from "./useNow";
 
 const NAMES = { ws: "WebSocket", sse: "server-sent events" } as const;
@@ -60,7 +61,7 @@ export const useLost = (): boolean =>
 
 /** What is wrong between page and sidecar, and what can be done; nothing as long as nothing is. */
 export function Trouble() {
-  const { state, trouble, retryAt } = useCrewConnection(crew);
+  const { state, trouble, error, retryAt } = useCrewConnection(crew);
   const lost = useLost();
   const full = trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}.`;
   return (
@@ -70,7 +71,10 @@ export function Trouble() {
         {lost && state === "offline"
           ? "You are offline. The run goes on, and this page catches up when the network is back."
           : lost
-            ? "Connection lost"
+            ? // Of a sidecar that answers, but not so, the reason says what to do.
+              error && !["lost", "unreachable"].includes(error.code)
+              ? `Connection lost: ${says({ message: error.message })}`
+              : "Connection lost"
             : full && `${full} The run goes on by itself when it can.`}
       </p>
       {lost && state !== "offline" && <Retry at={retryAt} />}

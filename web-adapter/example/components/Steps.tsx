@@ -89,7 +89,7 @@ function StepBody({ step, live }: { readonly step: Step; readonly live: boolean 
       data-live={(live && step.state === "running") || undefined}
       data-cut={step.state === "failed" || undefined}
     >
-      <Markdown text={step.text} />
+      <Markdown text={step.text} streaming={live && step.state === "running"} />
     </div>
   ) : null;
 }
