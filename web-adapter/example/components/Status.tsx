@@ -4,6 +4,7 @@ import type { RunView } from "crew-web-adapter";
 import { useLost } from "./Connection";
 import { PauseBars } from "./icons";
 import { phaseOf, soFar, unconfirmed } from "./phase";
+import { retryingOf, triedIn } from "./retrying";
 import { useNow } from "./useNow";
 import { useUnconfirmed } from "./useUnconfirmed";
 
@@ -41,7 +42,9 @@ export function Status({ run }: { readonly run: RunView | undefined }) {
 
 /** Apart: it ticks. */
 function SoFar({ run, detail }: { readonly run: RunView; readonly detail?: string }) {
-  const facts = soFar(run, useNow(1_000));
+  const now = useNow(1_000);
+  const retry = retryingOf(run);
+  const facts = retry ? [triedIn(retry, now)] : soFar(run, now);
   return <span className="status-detail">{[...(detail ? [detail] : []), ...facts].join(" · ")}</span>;
 }
 
