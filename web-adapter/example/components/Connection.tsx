@@ -2,7 +2,7 @@
 
 import { useCrewConnection } from "crew-web-adapter/react";
 import { useEffect, useSyncExternalStore } from "react";
-import { crew } from "./crew";
+import { crew, sidecar } from "./crew";
 import { onStill, setStill, stillSince } from "./still";
 import { says } from "./useCommand";
 import { useNow } from "./useNow";
@@ -33,14 +33,15 @@ export function Connection() {
       setStill(false);
     };
   }, [broken]);
+  const followed = state !== "idle";
   const by = transport ? NAMES[transport] : undefined;
   return (
     <p
       className="connection"
       data-state={state}
       data-transport={transport ?? "none"}
-      title={[by && `By ${by}`, crew.url && `Sidecar at ${crew.url}`].filter(Boolean).join(" · ")}
-      hidden={state === "idle"}
+      title={followed ? `${by ? `By ${by}, from` : "From"} the sidecar at ${sidecar.address()}` : undefined}
+      hidden={!followed}
     >
       <span className="connection-dot" aria-hidden />
       <span>
