@@ -26,6 +26,7 @@ from sidecar.gateway import Gateway
 from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
 from sidecar.threads import threads_in_terminal
+from sidecar.web import has_page
 
 _FORCED_EXIT: Final = 130
 _MOST_LISTED: Final = 10_000
@@ -219,6 +220,8 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     async with Gateway(settings) as gateway:
         print(f"sidecar ready {gateway.url}", flush=True)
+        if has_page():
+            print(f"Open {gateway.url}", flush=True)
         await gateway.serve(stop)
     return 0
 

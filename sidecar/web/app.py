@@ -11,7 +11,7 @@ from sidecar import protocol
 from sidecar.errors import CommandError
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.web import front, pages, requests, threads
+from sidecar.web import exporting, front, pages, requests, threads
 from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
@@ -46,6 +46,7 @@ def make_app(
     app.router.add_get("/crews", requests.get_crews)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
+    exporting.add_routes(app, page)
     threads.add_routes(app)
     pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)

@@ -1,6 +1,5 @@
 import type { RunView } from "crew-web-adapter";
 import { memo, useDeferredValue, useMemo, useState, type ReactNode } from "react";
-import { crew } from "./crew";
 import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
 import { asProse, inLines, saysNoMore } from "./structure";
@@ -75,12 +74,6 @@ export function Problem({ title, children, action }: ProblemProps) {
     </div>
   );
 }
-
-export const NotRunning = ({ action }: { readonly action?: ReactNode }) => (
-  <Problem title="The sidecar isn’t running" action={action}>
-    Nothing answers at <code>{crew.url}</code>. Start it with <code>make serve</code>, then try again.
-  </Problem>
-);
 
 /** What an ended run took, and who wrote it. */
 export function Footnote({ run, stopped }: { readonly run: RunView; readonly stopped: boolean }) {

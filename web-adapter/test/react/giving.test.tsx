@@ -27,7 +27,7 @@ const crew = vi.hoisted(() => {
     },
   };
 });
-vi.mock("../../example/components/crew.ts", () => ({ crew }));
+vi.mock("../../example/components/crew.ts", () => ({ crew, sidecar: { address: () => crew.url } }));
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 
 let root: Root;

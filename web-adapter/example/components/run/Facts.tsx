@@ -1,13 +1,8 @@
 "use client";
 
 import { isFinal, type RunView } from "crew-web-adapter";
-import Link from "next/link";
-import { useEffect, useState } from "react";
-import { addressOfRun } from "../address";
-import { crew } from "../crew";
 import { count } from "../Outcome";
 import { STATES } from "../phase";
-import { briefOf } from "../runs/brief";
 import { When } from "../runs/When";
 import { useNow } from "../useNow";
 import { inWords, spentOf } from "./spent";
@@ -44,27 +39,4 @@ const SoFar = ({ run }: { readonly run: RunView }) => <Spent run={run} now={useN
 function Spent({ run, now }: { readonly run: RunView; readonly now: number }) {
   const spent = spentOf(run, now);
   return spent && inWords(spent);
-}
-
-/** Which run this one is a fork of, and where it began. */
-export function Forked({ from: { run, task } }: { readonly from: NonNullable<RunView["forked"]> }) {
-  const [brief, setBrief] = useState("another run");
-  useEffect(() => {
-    const unmount = new AbortController();
-    // It may be gone: what it is called is then not known, and the link says so itself.
-    crew.get(run, unmount).then(
-      (snapshot) => setBrief(briefOf(snapshot)),
-      () => undefined,
-    );
-    return () => unmount.abort();
-  }, [run]);
-  return (
-    <p className="forked" data-testid="forked">
-      Forked from{" "}
-      <Link href={addressOfRun(run)} dir="auto">
-        {brief}
-      </Link>{" "}
-      at {task.replaceAll("_", " ")}
-    </p>
-  );
 }
