@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { askerOf, phaseOf, soFar } from "../example/components/phase.ts";
+import { askerOf, phaseOf, placeInLine, soFar } from "../example/components/phase.ts";
 import { triedIn, type Retrying } from "../example/components/retrying.ts";
 import { changeOf, TO_ALL } from "../example/components/Steering.tsx";
 import { emptyRun, type RunView, type TaskView } from "../src/index.ts";
@@ -41,6 +41,17 @@ test("who works is told with how far they are, and what they wait for with why",
   expect(triedIn(retry, 17_500)).toBe("trying again in 1 s");
   expect(triedIn(retry, 20_000)).toBe("trying again");
   expect(triedIn({ ...retry, wait: null }, 10_000)).toBe("trying again");
+});
+
+test("a place in line is how many are ahead", () => {
+  expect([1, 2, 3, 1_201].map(placeInLine)).toEqual([
+    "next in line",
+    "1 run ahead",
+    "2 runs ahead",
+    "1,200 runs ahead",
+  ]);
+  expect(phaseOf({ ...emptyRun, position: 3 })).toEqual({ title: "Queued", detail: "2 runs ahead" });
+  expect(phaseOf(emptyRun)).toEqual({ title: "Starting…" });
 });
 
 test("time so far is what was worked: no pause and no open question, and nothing before it began", () => {

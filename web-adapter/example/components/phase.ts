@@ -27,9 +27,7 @@ export function phaseOf(run: RunView | undefined): Phase {
     case undefined:
       return { title: "Starting…" };
     case "queued":
-      return run.position > 0
-        ? { title: "Queued", detail: `${run.position} ${run.position === 1 ? "run" : "runs"} ahead` }
-        : { title: "Starting…" };
+      return run.position > 0 ? { title: "Queued", detail: placeInLine(run.position) } : { title: "Starting…" };
     case "running": {
       const planned = run.tasks.filter((task) => task.in === null);
       const at = planned.findIndex(({ state }) => state === "running");
@@ -56,6 +54,12 @@ export function phaseOf(run: RunView | undefined): Phase {
     case "interrupted":
       return { title: "The crew couldn’t finish" };
   }
+}
+
+/** `position`: in line, from 1. */
+export function placeInLine(position: number): string {
+  const ahead = position - 1;
+  return ahead < 1 ? "next in line" : `${ahead.toLocaleString("en")} ${ahead === 1 ? "run" : "runs"} ahead`;
 }
 
 /** Who wants to know, for the middle of a sentence; a question of `run`, by default the open one. */
