@@ -8,6 +8,7 @@ import { Result } from "./Outcome";
 import { Outputs } from "./Outputs";
 import { Progress } from "./Progress";
 import { NotesOf } from "./Steps";
+import { stayPut } from "./scrolling";
 import { useFold } from "./useFold";
 import { useNow } from "./useNow";
 import { workedLine } from "./worked";
@@ -30,7 +31,7 @@ export function Report({ run, live, stopped }: ReportProps) {
   const answer = answerOf(run);
   const works = live && !stopped && !isFinal(run.state);
   return (
-    <div className="report" data-testid="report">
+    <div className="report" ref={keepStill} data-testid="report">
       {run.started !== null && (
         <h2 className="worked">
           <button type="button" aria-expanded={open} aria-controls={body} onClick={toggle}>
@@ -60,6 +61,8 @@ export function Report({ run, live, stopped }: ReportProps) {
     </div>
   );
 }
+
+const keepStill = (element: HTMLDivElement | null) => (element ? stayPut(element) : undefined);
 
 const Clock = ({ run }: { readonly run: RunView }) => workedLine(run, useNow(1_000));
 
