@@ -55,7 +55,7 @@ async def test_the_answer_grows_where_it_stays_and_the_work_above_folds_to_a_lin
     await chat.screenshot("answering")
     await expect(page.locator(".worked")).to_contain_text("Working")
     await chat.all_done()
-    worked = page.locator(".worked > button")
+    worked = page.locator(".worked button")
     await expect(worked).to_have_text(
         re.compile(r"^Worked \d+ s · 3 agents · 1 tool · [\d,]+ tokens$")
     )
@@ -111,7 +111,7 @@ async def test_a_question_about_the_last_words_moves_nothing(
         await client.answer(run, newest_run(chat_sidecar)["input"]["input"], "")
     await expect(chat.answer).to_be_visible(timeout=PATIENCE)
     await expect(chat.questions).to_contain_text("Accepted")
-    await expect(chat.page.locator(".worked > button")).to_have_attribute("aria-expanded", "false")
+    await expect(chat.page.locator(".worked button")).to_have_attribute("aria-expanded", "false")
     log = await log_of(chat_sidecar, run)
     assert log[-1]["type"] == "run.completed"
     assert await shifted(chat.page) < MOST

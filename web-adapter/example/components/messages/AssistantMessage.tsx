@@ -2,16 +2,18 @@
 
 import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui/react";
 import { CREW_PART } from "crew-web-adapter/react";
-import { NotRunning } from "./NotRunning";
-import { Footnote, Problem } from "./Outcome";
-import { isStopped, RunPart } from "./RunPart";
-import { says } from "./useCommand";
-import { useRun } from "./useRun";
+import { AssistantActions } from "./AssistantActions";
+import { NotRunning } from "../NotRunning";
+import { Footnote, Problem } from "../Outcome";
+import { isStopped, RunPart } from "../RunPart";
+import { says } from "../useCommand";
+import { useRun } from "../useRun";
 
 /** What the crew did, then what it says, then what that took. */
 export function AssistantMessage() {
+  const last = useAuiState(({ message }) => message.isLast);
   return (
-    <MessagePrimitive.Root className="assistant">
+    <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew" data-last={last || undefined}>
       <MessagePrimitive.Parts
         components={{
           Text: Nothing,
@@ -63,5 +65,12 @@ function Trouble() {
 function End() {
   const run = useRun();
   const status = useAuiState(({ message }) => message.status);
-  return run && status?.type !== "running" ? <Footnote run={run} stopped={isStopped(status)} /> : null;
+  if (!run) return null;
+  const stopped = isStopped(status);
+  return (
+    <>
+      {status?.type !== "running" && <Footnote run={run} stopped={stopped} />}
+      <AssistantActions run={run} stopped={stopped} />
+    </>
+  );
 }
