@@ -1,4 +1,4 @@
-"""The one box at the foot of the page: it starts, steers and answers, by pointer, finger and key."""
+"""The box at the foot of the page: it starts, steers and answers, by pointer, finger and key."""
 
 from __future__ import annotations
 
