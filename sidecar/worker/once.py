@@ -183,8 +183,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             storage.attach(source)
             attach(source, tap.step)
 
-        asking.install(stand_in(choice))
-        tap.install(starting)
+        asking.install(stand_in(choice), tap.say)
+        tap.install(starting, asked=asking.began)
         made: Job | targets.Over
         if found is not None:
             theirs = targets.load(found.target)

@@ -79,6 +79,9 @@ class Own(BaseLLM):
 
 LLMS: Final[dict[str, Callable[[], BaseLLM]]] = {
     "openai": partial(_chat, "openai/any-model"),
+    "openai_nowhere": lambda: LLM(
+        "openai/any-model", api_key="k", base_url="http://127.0.0.1:9/v1"
+    ),
     "openai_responses": partial(_chat, "openai/any-model", api="responses"),
     "openai_compatible": partial(_chat, "deepseek/deepseek-chat"),
     "ollama": lambda: LLM("ollama/llama3", base_url=f"{WIRES}/v1"),

@@ -78,6 +78,18 @@ export type Change =
   | { readonly task: string; readonly description: string }
   | { readonly inputs: Readonly<Record<string, unknown>> };
 
+/** A model's client waits until it tries a request again. */
+export interface Retry {
+  /** 1 for the first wait of a call. */
+  readonly attempt: number;
+  /** Seconds, from the event's `ts` on. */
+  readonly wait: number | null;
+  /** HTTP's, of the answer that was none. */
+  readonly status: number | null;
+  /** In a word or two: `rate limit`, `overloaded`, `timeout`, `no connection`, … */
+  readonly reason: string;
+}
+
 /** What has a word of its own, told as it begins and as it ends, and no more to it here than what a person would want to see. */
 export type Aside = "guardrail" | "memory" | "knowledge" | "mcp" | "reasoning" | "skill" | "a2a";
 
@@ -140,6 +152,7 @@ interface NamedData {
   "agent.completed": { readonly output: string };
   "agent.failed": { readonly error: string };
   "llm.started": { readonly call: string; readonly model: string };
+  "llm.retrying": Retry & { readonly call: string };
   "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
   "llm.completed": {
     readonly call: string;
@@ -244,6 +257,8 @@ export interface RunSnapshot {
   readonly run: string;
   readonly crew: string;
   readonly state: RunState;
+  /** Of one that is queued: how many begin before it. */
+  readonly position?: number;
   /** Cursor and place of the last event; null and 0 before the first. */
   readonly id: string | null;
   readonly seq: number;
