@@ -69,7 +69,7 @@ interface Pages extends RunPage {
 interface RunsPoll extends Poll<Pages>, Pick<CrewRuns, "more" | "remove"> {}
 
 function runsOf(client: CrewClient, query: RunQuery | null): RunsPoll {
-  const wanted = { limit: 50, brief: true, ...query };
+  const wanted = { ...query, limit: query?.limit ?? 50, brief: query?.brief ?? true };
   const poll = createPoll<Pages>(client, () => client.runs(wanted), true, joined);
 
   async function behind(before: string): Promise<void> {
