@@ -36,8 +36,7 @@ export function RunFilter({ filter, onChange, addressOf, crews, counts, box }: P
       <nav className="run-states" aria-label="By state">
         {NAMES.map((state) => {
           const count = countOf(state, counts);
-          // Nobody waits for the reader: nothing to choose.
-          if (state === "waiting" && !count && filter.state !== state) return null;
+          if (!count && RARE.has(state) && filter.state !== state) return null;
           const to = { ...filter, state };
           return (
             <a
@@ -56,6 +55,9 @@ export function RunFilter({ filter, onChange, addressOf, crews, counts, box }: P
     </div>
   );
 }
+
+/** Those that are no choice while there are none. */
+const RARE: ReadonlySet<Group | null> = new Set(["waiting", "failed", "stopped"]);
 
 const NAMES: readonly (Group | null)[] = [null, ...(Object.keys(GROUPS) as Group[])];
 

@@ -47,7 +47,7 @@ function Runs() {
 
   const loading = open.loading || over.loading;
   const error = over.error ?? open.error;
-  const shown = useShown(open, over, loading);
+  const shown = useShown(open, over, isEverything(filter), loading);
   const all = [...shown.open, ...shown.over];
   const named = [
     ...crews.map(({ name }) => name),
@@ -66,17 +66,17 @@ function Runs() {
   const none = shown.known && !error && all.length === 0;
   return (
     <div {...focus}>
-      {!(none && isEverything(filter)) && (
+      {!(none && shown.everything) && (
         <RunFilter {...{ filter, addressOf, box }} onChange={setFilter} crews={names} counts={shown.counts} />
       )}
       {error && <Failed error={error} again={refresh} />}
       {!shown.known && !error && <Looking />}
-      {none && isEverything(filter) && (
+      {none && shown.everything && (
         <p className="soft">
           No runs yet. <Link href="/">Write a brief</Link>, and it is kept here.
         </p>
       )}
-      {none && !isEverything(filter) && (
+      {none && !shown.everything && (
         <p className="soft">
           No run is like that.{" "}
           <button type="button" className="link" onClick={showAll}>
@@ -106,19 +106,23 @@ function Runs() {
 
 interface Shown {
   readonly known: boolean;
+  /** Whether nothing was left out. */
+  readonly everything: boolean;
   readonly open: readonly RunSnapshot[];
   readonly over: readonly RunSnapshot[];
   readonly counts: RunPage["counts"];
 }
 
+const NOTHING: Shown = { known: false, everything: false, open: [], over: [], counts: undefined };
+
 /** What was known last, until what is asked for now is. */
-function useShown(open: CrewRuns, over: CrewRuns, loading: boolean): Shown {
+function useShown(open: CrewRuns, over: CrewRuns, everything: boolean, loading: boolean): Shown {
   const counts = over.counts ?? open.counts;
   const now = useMemo(
-    () => ({ known: true, open: inOrder(open.runs), over: over.runs, counts }),
-    [open.runs, over.runs, counts],
+    () => ({ known: true, everything, open: inOrder(open.runs), over: over.runs, counts }),
+    [everything, open.runs, over.runs, counts],
   );
-  const [last, setLast] = useState<Shown>({ known: false, open: [], over: [], counts: undefined });
+  const [last, setLast] = useState(NOTHING);
   if (!loading && last !== now) setLast(now);
   return loading ? last : now;
 }

@@ -64,6 +64,7 @@ export function OpenRow({ run, followed, namesCrew }: OpenProps) {
       <button
         type="button"
         className="run-act"
+        data-look="outlined"
         aria-label={`Stop ${short(brief)}`}
         title={state === "cancelling" ? "It is being stopped" : "Stop"}
         aria-disabled={off}
@@ -170,7 +171,7 @@ function Facts({ run, namesCrew }: FactsProps) {
         </span>
       )}
       {tokens > 0 && <span>{count(tokens, "token")}</span>}
-      {model !== null && <span>{model === "offline" ? "offline model" : model}</span>}
+      {model !== null && model !== run.crew && <span>{model === "offline" ? "offline model" : model}</span>}
       {namesCrew && <span>{run.crew}</span>}
       {forked && <span>from {forked.task.replaceAll("_", " ")} on</span>}
       <When ms={created} />
