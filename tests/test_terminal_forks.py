@@ -34,13 +34,13 @@ async def test_a_fork_from_the_terminal_keeps_what_came_before_and_takes_inputs_
         assert forked.returncode == 0, forked.stderr
         assert f"begins at {TASKS[1]} of run {run}; kept: {TASKS[0]}" in forked.stderr
         assert calls(model) == [*ROLES, *ROLES[1:]]
-        [fork, _] = await client.runs()
+        [fork, _] = (await client.runs())["runs"]
         assert fork["inputs"] == {"message": "coffee", "language": "German", "tone": "dry"}
         assert fork["forked"] == {"run": run, "task": TASKS[1]}
 
         again = sidecar_says("run", *where)
         assert again.returncode == 0, again.stderr
-        [newest, *_] = await client.runs()
+        [newest, *_] = (await client.runs())["runs"]
         assert newest["inputs"] == {"message": "tea", "language": "German"}
 
         unknown = sidecar_says("run", "--from", f"{run}:dance", "--url", sidecar.url)

@@ -1,4 +1,4 @@
-"""The foot of the page: one box that starts, steers and answers, by pointer, finger and keyboard."""
+"""The box at the foot of the page: it starts, steers and answers, by pointer, finger and key."""
 
 from __future__ import annotations
 
