@@ -156,7 +156,12 @@ interface NamedData {
   "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
   "llm.completed": {
     readonly call: string;
-    readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+    /** `cached_tokens`: of the prompt's; absent for none. */
+    readonly usage: {
+      readonly prompt_tokens: number;
+      readonly completion_tokens: number;
+      readonly cached_tokens?: number;
+    } | null;
     readonly finish_reason: string | null;
   };
   "llm.failed": { readonly call: string; readonly error: string };
@@ -377,4 +382,22 @@ export interface Refusal {
   readonly id: string | null;
   readonly ok: false;
   readonly error: WireError;
+}
+
+/** What a million tokens cost. */
+export interface ModelPrices {
+  readonly input: number;
+  readonly output: number;
+  /** Of input tokens that the provider had in its cache; without, they cost what others do. */
+  readonly cached?: number;
+}
+
+/** The user's own table: what is not in it has no price. */
+export interface Prices {
+  /** ISO 4217's code. */
+  readonly currency: string;
+  /** By the model's name in `llm.started`. */
+  readonly models: Readonly<Record<string, ModelPrices>>;
+  /** Why it is empty, though there is a file. */
+  readonly error?: string;
 }

@@ -1,4 +1,4 @@
-import type { CrewInfo, RunSnapshot, RunState, ThreadInfo, ThreadPage, ThreadRuns } from "./protocol.ts";
+import type { CrewInfo, Prices, RunSnapshot, RunState, ThreadInfo, ThreadPage, ThreadRuns } from "./protocol.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -15,6 +15,7 @@ export interface Reads {
   ): Promise<readonly RunSnapshot[]>;
   get(run: string, options?: ReadOptions): Promise<RunSnapshot>;
   crews(options?: ReadOptions): Promise<readonly CrewInfo[]>;
+  prices(options?: ReadOptions): Promise<Prices>;
   threads(
     options?: ReadOptions & { readonly limit?: number | undefined; readonly before?: string | undefined },
   ): Promise<ThreadPage>;
@@ -30,6 +31,7 @@ export const createReads = (request: Request): Reads => {
     list: async (options) => (await get<{ runs: readonly RunSnapshot[] }>("/runs", options)).runs,
     get: (run, options) => get(`/runs/${run}`, options),
     crews: async (options) => (await get<{ crews: readonly CrewInfo[] }>("/crews", options)).crews,
+    prices: (options) => get("/prices", options),
     threads: (options) => get("/threads", options),
     thread: (thread, options) => get(`/threads/${thread}`, options),
     rename: (thread, title, options) => request("PATCH", `/threads/${thread}`, options, JSON.stringify({ title })),
