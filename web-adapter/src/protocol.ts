@@ -42,9 +42,21 @@ export interface Ending {
 
 export type FailureCode = "error" | "timeout" | "crashed" | "out_of_memory" | "bad_crew";
 
+/** The last five where a provider or its client said so. */
 export interface Failure {
   readonly code: FailureCode;
   readonly message: string;
+  /** HTTP's. */
+  readonly status?: number;
+  /** The provider's own code, as `invalid_api_key`. */
+  readonly reason?: string;
+  /** Host and port that was asked. */
+  readonly server?: string;
+  /** As CrewAI calls them. */
+  readonly provider?: string;
+  readonly model?: string;
+  /** All that was said. */
+  readonly details?: string;
 }
 
 /** A question that the crew waits on. */
