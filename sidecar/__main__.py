@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -50,9 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "compare":
             return _on_loop(compare(settings, arguments))
         if arguments.command == "run":
-            brief, url, review = arguments.brief, arguments.url, arguments.review
-            thread = arguments.thread
-            run = run_in_terminal(settings, brief, url=url, review=review, thread=thread)
+            run = run_in_terminal(
+                settings,
+                _inputs_of(arguments),
+                url=arguments.url,
+                review=arguments.review,
+                thread=arguments.thread,
+                from_=arguments.from_,
+            )
             return _on_loop(run)
         if arguments.command == "threads":
             return _on_loop(
@@ -109,7 +114,17 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[flags], help="serve until stopped (the default)")
     run = commands.add_parser("run", parents=[flags], help="run a brief here, in the terminal")
-    run.add_argument("brief", help="what the crew is to work on")
+    run.add_argument("brief", nargs="?", help="what the crew is to work on")
+    run.add_argument(
+        "--inputs", type=_object, default={}, metavar="JSON", help="further inputs, as an object"
+    )
+    run.add_argument(
+        "--from",
+        dest="from_",
+        type=_origin,
+        metavar="RUN:TASK",
+        help="begin at this task of another run: what comes before is kept, with its inputs",
+    )
     run.add_argument("--url", help="a sidecar that runs elsewhere (one is started if none runs)")
     run.add_argument(
         "--review", action="append", default=[], metavar="TASK", help="ask me about this task"
@@ -140,6 +155,35 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= _MOST_LISTED:
         raise argparse.ArgumentTypeError(f"a whole number from 1 to {_MOST_LISTED}, not {text}")
     return int(text)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"a JSON object; this is none: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f'a JSON object, as {{"language": "German"}}, not {text}')
+    return found
+
+
+def _origin(text: str) -> tuple[str, str]:
+    run, _, task = text.partition(":")
+    if not (run and task):
+        raise argparse.ArgumentTypeError(
+            f"a run, a colon and a task of it, as r_01m8:write, not {text}"
+        )
+    return run, task
+
+
+def _inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A brief counts as the `message`; a fork has that of its run."""
+    inputs: dict[str, Any] = arguments.inputs
+    if (arguments.brief or "").strip():
+        return {**inputs, "message": arguments.brief}
+    if not inputs and arguments.from_ is None:
+        raise SettingsError("what is the crew to work on? Give a brief, or --inputs")
+    return inputs
 
 
 def _unknown(word: str, prog: str) -> str:

@@ -43,15 +43,17 @@ ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the ot
 
 async def run_in_terminal(
     settings: Settings,
-    brief: str,
+    inputs: dict[str, Any],
     *,
     url: str | None,
     review: Sequence[str],
     thread: str | None = None,
+    from_: tuple[str, str] | None = None,
 ) -> int:
-    """The exit code: 0 completed, 130 cancelled, 1 anything else.
+    """The exit code: 0 completed, 130 cancelled, 1 anything else. `from_`: run and task.
 
-    Raises SettingsError for a review where nobody can be asked.
+    Raises SettingsError for a review where nobody can be asked, and for a fork where no sidecar
+    can have its run.
     """
     if review and not _has_keys():
         raise SettingsError(
@@ -60,8 +62,15 @@ async def run_in_terminal(
         )
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
+    if from_ is not None and url is None:
+        if not await _answers(settings.url):
+            raise SettingsError(
+                f"--from wants the sidecar that has run {from_[0]}, and none answers at "
+                f"{settings.url}: start it, or say where it is with --url"
+            )
+        url = settings.url
     async with _sidecar(settings, url, console, thread) as address, CrewClient(address) as crew:
-        run = await crew.start({"message": brief}, review=review, thread=thread)
+        run = await crew.start(inputs, review=review, thread=thread, from_=from_)
         last = await _Session(crew, run, console).follow()
         if thread is not None:
             console.print(f"[dim]thread {thread}[/dim]")
@@ -215,6 +224,10 @@ class _Session:
             # A flow has none that are known before they begin.
             tasks = f"{len(data['tasks'])} tasks · " if data["tasks"] else ""
             self._say(f"[dim]{tasks}model {escape(data['model'])}[/dim]")
+            if (forked := data.get("forked")) is not None:
+                kept = ", ".join(data["kept"]) or "nothing"
+                line = f"begins at {forked['task']} of run {forked['run']}; kept: {kept}"
+                self._say(f"[dim]{escape(line)}[/dim]")
             return
         # What was open is asked again, under another id (P29).
         self._question, self._typed = None, ""

@@ -22,7 +22,7 @@ async def test_a_rate_limit_is_on_the_stream_and_in_the_terminal_while_it_lasts(
             terminal.expect(r"the model: rate limit \(429\); trying again in 1 s")
             assert len(server.requests) == 1
             async with CrewClient(sidecar.url) as crew:
-                (run,) = await crew.runs()
+                (run,) = (await crew.runs())["runs"]
                 events = [event async for event in crew.follow(run["run"])]
             terminal.expect(r"done")
             assert terminal.process.wait(BOUND) == 0

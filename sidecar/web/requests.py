@@ -11,6 +11,7 @@ from sidecar import protocol
 from sidecar.errors import CommandError
 from sidecar.log import Log, resolve_cursor
 from sidecar.protocol import Event, Reply, Start
+from sidecar.runs import Query
 from sidecar.web.keys import CONNECTIONS, PRICES, SUPERVISOR
 from sidecar.web.refusals import refusal_response
 from sidecar.web.sse import cursor_of, stream
@@ -66,9 +67,8 @@ async def post_run(request: web.Request) -> web.StreamResponse:
 
 
 async def get_runs(request: web.Request) -> web.Response:
-    limit = limit_of(request, 50, 1_000)
-    runs = await request.app[SUPERVISOR].snapshots(request.query.get("state"), limit)
-    return as_json({"runs": runs})
+    query = Query.parse(request.query, limit_of(request, 50, 1_000))
+    return as_json(await request.app[SUPERVISOR].lists.page(query))
 
 
 async def get_run(request: web.Request) -> web.Response:

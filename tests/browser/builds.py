@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.sidecar import ROOT
 
-__all__ = ["EXAMPLE", "NEXT", "kept"]
+__all__ = ["EXAMPLE", "NEXT", "WEB", "kept"]
 
 WEB: Final = ROOT / "web-adapter"
 EXAMPLE: Final = WEB / "example"

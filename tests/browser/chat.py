@@ -72,7 +72,11 @@ class Chat:
         self.status = page.locator(".status")
         self.steers = page.get_by_test_id("steer")
         self.questions = page.get_by_test_id("question")
+        self.box = page.locator("#composer")
+        self.refusal = page.locator(".refused")
+        self.trouble = page.locator(".trouble")
         self.feedback = page.get_by_role("textbox", name="Feedback")
+        self.reviews = page.get_by_role("button", name="Ask me after")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -102,13 +106,30 @@ class Chat:
     def toggle(self, name: str) -> Locator:
         return self.page.get_by_role("checkbox", name=name)
 
+    async def ask_after_first(self) -> None:
+        """Have the crew ask about its first task's result."""
+        await self.reviews.click()
+        group = self.page.get_by_role("group", name="Ask me after")
+        await group.get_by_role("checkbox").first.check()
+        await self.page.keyboard.press("Escape")
+        await expect(self.reviews).to_be_focused()
+
     async def is_at(self, state: str) -> None:
         """Wait until the page says that the run is in this state."""
         await expect(self.status).to_have_attribute("data-state", state, timeout=PATIENCE)
 
-    async def steer(self, instruction: str) -> None:
+    async def goes_by(self, transport: str) -> None:
+        """Wait until the page is live, by this transport."""
+        await expect(self.connection).to_have_attribute("data-state", "open", timeout=PATIENCE)
+        await expect(self.connection).to_have_attribute(
+            "data-transport", transport, timeout=2 * PATIENCE
+        )
+
+    async def steer(self, instruction: str, *, now: bool = False) -> None:
         box = self.page.get_by_role("textbox", name="Instruction")
         await box.fill(instruction)
+        if now:
+            await self.toggle("Interrupt").check()
         await box.press("Enter")
         await expect(box).to_have_value("")
 

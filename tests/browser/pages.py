@@ -22,12 +22,17 @@ from tests.browser.builds import EXAMPLE, NEXT, kept
 FIRST_PAGE = 90.0
 """Seconds for the first page of `next dev`, which compiles it; 12 to 23 measured on two cores."""
 
-PAGES = ("", "/runs", "/runs/none")
+PAGES = ("/", "/runs/", "/run/")
 """`next dev` compiles each when it is first asked for: longer than a run of the tests takes."""
 
 KNOWN: Final = "http://127.0.0.1:8799"
 """Where every page looks for the sidecar. `next build` fixes it, so that it has to be the same each
 time for a build to be kept. Nobody listens there: each Chromium has it lead to a sidecar."""
+
+
+def address_of_run(run: str) -> str:
+    """As `addressOfRun` of the example has it."""
+    return f"/run/?id={run}"
 
 
 def free_port() -> int:

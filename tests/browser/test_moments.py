@@ -156,7 +156,7 @@ async def test_two_tabs_on_one_conversation_show_the_same_run_and_an_answer_in_o
     browser: Browser, url: str, chat_sidecar: Sidecar
 ) -> None:
     here = await open_chat(browser, url)
-    await here.toggle("Ask me before moving on").check()
+    await here.ask_after_first()
     await here.send(BRIEF)
     await here.is_asked()
     run = newest_run(chat_sidecar)["run"]
@@ -195,7 +195,7 @@ async def test_seven_tabs_do_not_keep_a_command_from_getting_through(
         for tab in seven[:-1]:
             await tab.until(f"document.visibilityState === 'hidden' && {connection} === 'asleep'")
         await seven[-1].until(f"{connection} === 'open'")
-        await seven[-1].evaluate("document.querySelector('.question button').click()")
+        await seven[-1].evaluate("document.querySelector('.accept').click()")
         # Far less than the 5 s after which the client gives a command up and sends it again.
         await seven[-1].until("document.body.textContent.includes('Accepted')", 2_500)
         assert "Accepted" not in await seven[0].evaluate("document.body.textContent")

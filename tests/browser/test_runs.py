@@ -19,7 +19,7 @@ from tests.browser.chat import (
     screenshot,
     words,
 )
-from tests.browser.pages import KNOWN
+from tests.browser.pages import KNOWN, address_of_run
 from tests.support.sidecar import Sidecar
 
 PLAN = "create_content_plan"
@@ -31,7 +31,7 @@ LOOKS: tuple[Look, ...] = ("light", "dark", "narrow", "dark-narrow")
 async def open_runs(browser: Browser, url: str) -> Chat:
     context = await open_context(browser)
     runs = Chat(await context.new_page())
-    await runs.page.goto(f"{url}/runs")
+    await runs.page.goto(f"{url}/runs/")
     await expect(runs.page.get_by_role("heading", level=1)).to_have_text("Runs")
     return runs
 
@@ -46,7 +46,7 @@ async def test_open_runs_come_first_and_move_then_go_to_the_finished_ones(
         asking = await client.start({"message": BRIEF}, review=[PLAN])
         runs = await open_runs(browser, page_url)
         page = runs.page
-        mine = page.locator(f"a[href='/runs/{asking}']")
+        mine = page.locator(f"a[href='{address_of_run(asking)}']")
         await expect(page.get_by_role("region", name="Open").locator(mine)).to_be_visible()
         await expect(mine).to_contain_text(BRIEF)
         await expect(mine).to_contain_text("Waiting for you", timeout=PATIENCE)
@@ -82,7 +82,7 @@ async def test_a_run_on_its_own_page_is_paused_asks_and_is_answered(
         run = await client.start({"message": BRIEF}, review=[PLAN], thread="t_of_a_run_page")
     runs = await open_runs(browser, page_url)
     page = runs.page
-    await page.locator(f"a[href='/runs/{run}']").click()
+    await page.locator(f"a[href='{address_of_run(run)}']").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(BRIEF)
     await runs.is_asked()
     await expect(page.locator("[aria-live=polite]")).to_contain_text("Waiting for you")
@@ -113,7 +113,7 @@ async def test_a_run_on_its_own_page_can_be_stopped(
     async with chat_sidecar.client() as client:
         run = await client.start({"message": BRIEF})
     page = (await open_runs(browser, page_url)).page
-    await page.goto(f"{page_url}/runs/{run}")
+    await page.goto(f"{page_url}{address_of_run(run)}")
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_test_id("run-state")).to_contain_text("Stopped")
     assert (await log_of(chat_sidecar, run))[-1]["type"] == "run.cancelled"
@@ -124,14 +124,18 @@ async def test_a_run_that_there_is_not_and_a_sidecar_that_is_away_are_said_with_
 ) -> None:
     runs = await open_runs(browser, page_url)
     page = runs.page
-    await page.goto(f"{page_url}/runs/r_nobody")
+    await page.goto(f"{page_url}{address_of_run('r_nobody')}")
     await expect(page.get_by_role("alert").filter(has_text="no such run")).to_be_visible()
+    await page.goto(f"{page_url}/run/")
+    nameless = page.get_by_role("alert").filter(has_text="No run is named in the address")
+    await nameless.get_by_role("link", name="All runs").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
 
     async def refuse(route: Route) -> None:
         await route.abort("connectionrefused")
 
     await page.route(f"{KNOWN}/**", refuse)
-    await page.goto(f"{page_url}/runs")
+    await page.goto(f"{page_url}/runs/")
     problem = page.get_by_role("alert").filter(has_text="The sidecar isn’t running")
     await expect(problem).to_contain_text("make serve", timeout=PATIENCE)
     await screenshot(page, "runs-light-no-sidecar")
@@ -161,7 +165,7 @@ async def test_the_pages_are_reached_with_the_keyboard_alone(
     await expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
     await expect(nav.get_by_role("link", name="Runs")).to_have_attribute("aria-current", "page")
 
-    mine = page.locator(f"a[href='/runs/{run}']")
+    mine = page.locator(f"a[href='{address_of_run(run)}']")
     await expect(mine).to_contain_text("Waiting for you", timeout=PATIENCE)
     await tab_to(page, mine)
     await page.keyboard.press("Enter")

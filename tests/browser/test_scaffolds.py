@@ -61,7 +61,7 @@ async def test_a_project_that_crewai_made_runs_to_its_end_in_the_page(
     if kind == "crew":
         # The task that it asks about is the first of this very crew.
         await expect(chat.page.get_by_text("Senior Researcher takes it from there")).to_be_visible()
-        await chat.toggle("Ask me before moving on").check()
+        await chat.ask_after_first()
     await chat.send("A guide to tulips for a small nursery")
     if kind == "crew":
         await chat.is_asked()
@@ -84,7 +84,7 @@ async def test_a_project_that_crewai_made_runs_to_its_end_in_the_page(
     for name in methods:
         heading = chat.page.get_by_role("heading", name=name.replace("_", " "))
         await expect(heading).to_have_count(1)
-    await expect(chat.toggle("Ask me before moving on")).to_have_count(int(kind == "crew"))
+    await expect(chat.reviews).to_have_count(int(kind == "crew"))
     assert not await chat.page.evaluate(OVERFLOWS)
     await chat.page.screenshot(path=ROOT / "artifacts" / f"scaffold-{kind}.png", full_page=True)
     assert chat.complaints == []

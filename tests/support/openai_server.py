@@ -49,6 +49,8 @@ class Script:
     """Of that answer, beside its type."""
     failures: int | None = None
     """How many calls get that error before they succeed; None = all."""
+    retry_after: int | None = None
+    """Seconds that an error asks to be waited for."""
     ending: Literal["done", "drop", "stall"] = "done"
     """After the tokens: finish, cut the connection, or fall silent."""
 

@@ -33,6 +33,7 @@ export type {
   QuestionView,
   RunView,
   Span,
+  Standstill,
   SteerView,
   Step,
   TaskView,

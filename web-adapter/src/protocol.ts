@@ -274,6 +274,8 @@ export interface RunSnapshot {
   readonly run: string;
   readonly crew: string;
   readonly state: RunState;
+  /** Of one that is queued: how many begin before it. */
+  readonly position?: number;
   /** Cursor and place of the last event; null and 0 before the first. */
   readonly id: string | null;
   readonly seq: number;

@@ -12,6 +12,7 @@ import {
   type Progress,
   type RunView,
   type Span,
+  type Standstill,
   type Step,
   type TaskView,
   type WorkView,
@@ -34,8 +35,13 @@ export function reduce(view: RunView, frame: Frame): RunView {
   if (frame.seq <= before.seq || isFinal(before.state)) return view;
   const next = apply(before, frame);
   const tasks = next.work === before.work ? before.tasks : next.work.filter((item) => item.kind === "task");
-  return { ...next, tasks, seq: frame.seq, id: frame.id, run: frame.run };
+  const told = { ...next, tasks, seq: frame.seq, id: frame.id, run: frame.run };
+  return next.state === before.state ? told : { ...told, since: frame.ts, stood: stoodUntil(before, frame.ts) };
 }
+
+/** `ts`: when it leaves its state. */
+const stoodUntil = ({ state, since, stood }: RunView, ts: number): Common["stood"] =>
+  state in stood && since !== null ? { ...stood, [state]: stood[state as Standstill] + ts - since } : stood;
 
 /** What an event, or a task in a list, is of: names alone have to do in logs that are older than `tid`. */
 const keyOf = ({ tid, task }: Pick<RunEvent, "tid" | "task">): string | undefined => tid ?? task;
@@ -45,8 +51,8 @@ function apply(view: RunView, event: RunEvent): RunView {
   if (event.final) return end(view, event as RunEvent & { type: `run.${Ended["state"]}` });
   switch (event.type) {
     case "run.queued": {
-      const { crew, inputs, position, thread = null, after } = event.data;
-      const told = { crew, inputs, thread, after: after || null, created: event.ts };
+      const { crew, inputs, position, thread = null, after, forked = null } = event.data;
+      const told = { crew, inputs, thread, after: after || null, forked, created: event.ts };
       return { ...view, ...told, ...(view.state === "queued" && { position }) };
     }
     case "run.started": {

@@ -18,8 +18,11 @@ export const FLOORS = [
   ["client", "snapshots"],
   ["past"],
   ["index", "react", "components"],
+  ["example/components/code"],
   ["example/components"],
-  ["example/components/runs", "example/components/threads"],
+  ["example/components/timeline"],
+  ["example/components/messages", "example/components/runs", "example/components/threads"],
+  ["example/components/run"],
   ["example/app"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],

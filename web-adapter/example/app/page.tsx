@@ -1,5 +1,5 @@
 import { ChatRuntimeProvider } from "../components/ChatRuntimeProvider";
-import { Thread } from "../components/Thread";
+import { Thread } from "../components/messages/Thread";
 import { Conversations } from "../components/threads/Conversations";
 import { Drawer } from "../components/threads/Drawer";
 

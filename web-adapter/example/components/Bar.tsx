@@ -3,9 +3,10 @@
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
-import { addressOf, useThreadShown } from "./address";
+import { addressOf, RUNS, useThreadShown } from "./address";
 import { Connection } from "./Connection";
 import { crew } from "./crew";
+import { Help } from "./Help";
 
 /** The head of every page. `children`: what this page can do besides. */
 export function Bar({ children }: { readonly children?: ReactNode }) {
@@ -19,13 +20,14 @@ export function Bar({ children }: { readonly children?: ReactNode }) {
         <Link href={addressOf(thread)} aria-current={here === "/" ? "page" : undefined}>
           Chat
         </Link>
-        <Link href="/runs" aria-current={here === "/runs" ? "page" : here.startsWith("/runs/") || undefined}>
+        <Link href={RUNS} aria-current={here === RUNS ? "page" : here === "/run/" || undefined}>
           Runs
         </Link>
         {/* The sidecar's own page. */}
         <a href={`${crew.url}/compare`}>Compare</a>
       </nav>
       <Connection />
+      <Help />
     </header>
   );
 }

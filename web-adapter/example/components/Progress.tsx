@@ -1,9 +1,10 @@
 "use client";
 
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
-import { memo, useId, useMemo, useState, type ReactNode } from "react";
+import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
+import { TaskExtras } from "./TaskExtras";
 import { roundsOf, treeOf, type Tree } from "./tree";
 
 type Look = TaskView["state"] | "paused" | "waiting" | "stopped";
@@ -126,6 +127,7 @@ const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskPro
   // on, the reader decides.
   const [chosen, choose] = useState<boolean>();
   const body = useId();
+  const extras = useContext(TaskExtras);
   const empty = task.steps.length === 0 && !inner.work && !task.output && !task.error;
   const open = !empty && (chosen ?? !answer);
   return (
@@ -146,6 +148,7 @@ const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskPro
           {!empty && <Chevron />}
         </span>
       </button>
+      {extras?.(task)}
       <div id={body} className="task-body" hidden={!open && notes.length === 0}>
         {open ? (
           <Steps

@@ -69,7 +69,7 @@ function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly abo
     note.kind === "steer" ? (
       <SteerNote key={note.id} note={note} />
     ) : (
-      run && <Question key={note.id} run={run} live={live} question={note} above={above} />
+      run && <Question key={note.id} live={live} question={note} above={above} />
     ),
   );
 }
@@ -89,7 +89,7 @@ function StepBody({ step, live }: { readonly step: Step; readonly live: boolean 
       data-live={(live && step.state === "running") || undefined}
       data-cut={step.state === "failed" || undefined}
     >
-      <Markdown text={step.text} />
+      <Markdown text={step.text} streaming={live && step.state === "running"} />
     </div>
   ) : null;
 }

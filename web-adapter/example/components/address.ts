@@ -1,6 +1,10 @@
 import { useSyncExternalStore } from "react";
 
 const NAME = "thread";
+/** What a run's page has its id as. */
+export const RUN = "id";
+/** The list of them. */
+export const RUNS = "/runs/";
 const listeners = new Set<() => void>();
 /** Where "Chat" leads back to from the other pages. */
 let shown: string | undefined;
@@ -20,6 +24,8 @@ function subscribe(listener: () => void): () => void {
 
 export const addressOf = (thread: string | undefined): string =>
   thread === undefined ? "/" : `/?${NAME}=${encodeURIComponent(thread)}`;
+
+export const addressOfRun = (run: string): string => `/run/?${RUN}=${encodeURIComponent(run)}`;
 
 /** The conversation that the page's address names; undefined: a new one. */
 export const useThreadInAddress = (): string | undefined => useSyncExternalStore(subscribe, inAddress, unknown);

@@ -44,17 +44,18 @@ export function createCrewAdapter(client: CrewClient, given: LocalOptions | (() 
         return;
       }
       const { toInputs = lastMessage, whileLive = "steer" } = options();
-      const inputs = toInputs(messages);
+      const inputs = toInputs(messages, noted.id());
       const view: RunView = { ...emptyRun, inputs };
       const start: Job = {
         view,
         async begin() {
           const { crew, review } = options();
           const follows = messages.map(runOf).findLast(Boolean) ?? "";
+          const chat = noted.id();
           const run = await client.start(inputs, {
-            crew,
-            review: review?.(),
-            thread: noted.id(),
+            crew: typeof crew === "function" ? crew(chat) : crew,
+            review: review?.(chat),
+            thread: chat,
             // Only an edit branches off: what another tab has said meanwhile must not look like one.
             after: follows === thread.newest ? undefined : follows,
             // Which of this page's runs may be live at once is `whileLive`'s to say.

@@ -210,7 +210,7 @@ export function createConversation(
     try {
       begun();
       const { toInputs = lastMessage, crew, review } = options();
-      const inputs = toInputs(pathTo(getState().repository, at(id).brief.id));
+      const inputs = toInputs(pathTo(getState().repository, at(id).brief.id), thread);
       update(id, { view: { ...emptyRun, inputs } });
       await interrupted;
       if (stopping.has(id)) {
@@ -221,8 +221,8 @@ export function createConversation(
       while (previous && !previous.run) previous = before(turns, previous);
       const parallel = interrupted && true;
       const run = await client.start(inputs, {
-        crew,
-        review: review?.(),
+        crew: typeof crew === "function" ? crew(thread) : crew,
+        review: review?.(thread),
         thread,
         after: previous?.run ?? "",
         parallel,

@@ -5,7 +5,7 @@ import type { QuestionView, RunView } from "../view.ts";
 
 export interface CrewAdapterOptions {
   /** What a brief becomes; by default the last user message's text as `{message}`. */
-  readonly toInputs?: (messages: readonly ThreadMessage[]) => Readonly<Record<string, unknown>>;
+  readonly toInputs?: (messages: readonly ThreadMessage[], thread: string) => Readonly<Record<string, unknown>>;
   /** What a run's inputs were as a message: the inverse of `toInputs`. By default `message`. */
   readonly toText?: (inputs: Readonly<Record<string, unknown>>) => string;
   /** What a run becomes; by default `toResult`. One that could not be started is a failed view without a run. */
@@ -14,10 +14,10 @@ export interface CrewAdapterOptions {
   readonly text?: (view: RunView) => string;
   /** Whether the agents' words and thinking are `reasoning` parts, where `toResult` is the default one; by default they are. */
   readonly reasoning?: boolean;
-  /** Which crew of the sidecar; by default its default one. */
-  readonly crew?: string;
+  /** Which crew of the sidecar; by default its default one. A function is asked with each start. */
+  readonly crew?: string | ((thread: string) => string | undefined);
   /** Names of the tasks after which the crew asks before it goes on; looked up with each start. */
-  readonly review?: () => readonly string[];
+  readonly review?: (thread: string) => readonly string[];
   /**
    * What becomes of a message that is sent while a run is live:
    *

@@ -3,7 +3,9 @@
 import { isFinal, type CrewError, type RunSnapshot } from "crew-web-adapter";
 import { useCrewRun, useCrewRuns } from "crew-web-adapter/react";
 import Link from "next/link";
+import { addressOfRun } from "../address";
 import { Bar } from "../Bar";
+import { MAIN } from "../composer-focus";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
 import { says } from "../useCommand";
@@ -20,7 +22,7 @@ export function RunList() {
   return (
     <div className="page">
       <Bar />
-      <main className="column">
+      <main id={MAIN} className="column" tabIndex={-1}>
         <h1 className="title">Runs</h1>
         {loading && <p className="soft">Looking…</p>}
         {/* What was known before stays. */}
@@ -106,7 +108,7 @@ function Row({ run }: RowProps) {
   const live = !isFinal(state);
   return (
     <li>
-      <Link href={`/runs/${run.run}`} className="run" data-state={state} data-testid="run">
+      <Link href={addressOfRun(run.run)} className="run" data-state={state} data-testid="run">
         <span className="run-brief">{briefOf(run)}</span>
         <span className="run-facts">
           <span className="run-state">

@@ -33,7 +33,7 @@ function ago(ms: number, now: number): string {
     : `${date.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
 }
 
-function lasting(ms: number): string {
+export function lasting(ms: number): string {
   const seconds = Math.max(0, ms / 1_000);
   if (seconds < 0.1) return "an instant";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

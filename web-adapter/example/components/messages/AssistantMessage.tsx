@@ -1,45 +1,29 @@
 "use client";
 
-import {
-  ActionBarPrimitive,
-  MessagePrimitive,
-  useAuiState,
-  type DataMessagePartProps,
-  type MessageStatus,
-} from "@assistant-ui/react";
-import type { RunView } from "crew-web-adapter";
+import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui/react";
 import { CREW_PART } from "crew-web-adapter/react";
-import { Footnote, NotRunning, Problem, Result } from "./Outcome";
-import { Progress } from "./Progress";
-import { says } from "./useCommand";
-import { useRun } from "./useRun";
+import { AssistantActions } from "./AssistantActions";
+import { Footnote, NotRunning, Problem } from "../Outcome";
+import { isStopped, RunPart } from "../RunPart";
+import { says } from "../useCommand";
+import { useRun } from "../useRun";
 
 /** What the crew did, then what it says, then what that took. */
 export function AssistantMessage() {
+  const last = useAuiState(({ message }) => message.isLast);
   return (
-    <MessagePrimitive.Root className="assistant">
+    <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew" data-last={last || undefined}>
       <MessagePrimitive.Parts
         components={{
           Text: Nothing,
           Reasoning: Nothing,
-          data: { by_name: { [CREW_PART]: Run } },
+          data: { by_name: { [CREW_PART]: RunPart } },
           tools: { Override: Nothing },
         }}
       />
       <Trouble />
       <End />
     </MessagePrimitive.Root>
-  );
-}
-
-function Run({ data: run }: DataMessagePartProps<RunView>) {
-  const live = useAuiState(({ message }) => message.status?.type === "running");
-  const stopped = useAuiState(({ message }) => isStopped(message.status));
-  return (
-    <>
-      <Progress run={run} live={live} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
-    </>
   );
 }
 
@@ -80,8 +64,12 @@ function Trouble() {
 function End() {
   const run = useRun();
   const status = useAuiState(({ message }) => message.status);
-  return run && status?.type !== "running" ? <Footnote run={run} stopped={isStopped(status)} /> : null;
+  if (!run) return null;
+  const stopped = isStopped(status);
+  return (
+    <>
+      {status?.type !== "running" && <Footnote run={run} stopped={stopped} />}
+      <AssistantActions run={run} stopped={stopped} />
+    </>
+  );
 }
-
-const isStopped = (status: MessageStatus | undefined): boolean =>
-  status?.type === "incomplete" && status.reason === "cancelled";

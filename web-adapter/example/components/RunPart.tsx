@@ -1,0 +1,21 @@
+"use client";
+
+import { useAuiState, type DataMessagePartProps, type MessageStatus } from "@assistant-ui/react";
+import type { RunView } from "crew-web-adapter";
+import { Result } from "./Outcome";
+import { Progress } from "./Progress";
+
+/** A run as a part of a message: what the crew did, then what it says. */
+export function RunPart({ data: run }: DataMessagePartProps<RunView>) {
+  const live = useAuiState(({ message }) => message.status?.type === "running");
+  const stopped = useAuiState(({ message }) => isStopped(message.status));
+  return (
+    <>
+      <Progress run={run} live={live} stopped={stopped} />
+      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+    </>
+  );
+}
+
+export const isStopped = (status: MessageStatus | undefined): boolean =>
+  status?.type === "incomplete" && status.reason === "cancelled";
