@@ -19,7 +19,7 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
   useEffect(() => threads.ask(threadId), [threads, threadId]);
   useEffect(() => void (listed && threads.refresh()), [threads, listed]);
 
-  const { conversation, shown, threadId: id, threads: list } = state;
+  const { conversation, shown, threadId: id, threads: list, listing } = state;
   const store = useMemo((): ExternalStoreAdapter => {
     const { send, queue } = conversation;
     return {
@@ -49,6 +49,7 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
         threadList: {
           threadId: id,
           threads: list,
+          isLoading: listing,
           onSwitchToNewThread: () => threads.switchTo(undefined),
           onSwitchToThread: threads.switchTo,
           onRename: threads.rename,
@@ -56,7 +57,7 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
         },
       },
     };
-  }, [threads, conversation, shown, id, list, suggestions, adapters]);
+  }, [threads, conversation, shown, id, list, listing, suggestions, adapters]);
   return useExternalStoreRuntime(store);
 }
 

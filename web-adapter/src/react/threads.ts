@@ -25,6 +25,8 @@ export interface ThreadsState {
   /** undefined: not known before the page has hydrated. */
   readonly threadId: string | undefined;
   readonly threads: readonly ExternalStoreThreadData<"regular">[];
+  /** The sidecar has not told which there are. */
+  readonly listing: boolean;
   readonly conversation: Conversation;
   readonly shown: ConversationState;
 }
@@ -50,6 +52,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   let asked = options().threadId;
   let shown = isControlled() ? (asked ?? draft) : (remember() ?? draft);
   let known: readonly ThreadInfo[] = [];
+  let listing = true;
   let list: ThreadsState["threads"] | undefined;
   let state: ThreadsState | undefined;
   let signal: AbortSignal | undefined;
@@ -135,8 +138,9 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   }
 
   function know(threads: readonly ThreadInfo[]): void {
-    if (JSON.stringify(threads) === JSON.stringify(known)) return;
+    if (!listing && JSON.stringify(threads) === JSON.stringify(known)) return;
     known = threads;
+    listing = false;
     changed(true);
   }
 
@@ -214,6 +218,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   const server: ThreadsState = {
     threadId: undefined,
     threads: [],
+    listing,
     conversation: blank,
     shown: { ...blank.getState(), loading: true },
   };
@@ -234,6 +239,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       return (state ??= {
         threadId: shown,
         threads: (list ??= toList()),
+        listing,
         conversation,
         shown: conversation.getState(),
       });

@@ -8,6 +8,7 @@ import { AssistantMessage } from "./AssistantMessage";
 import { EditBox, UserMessage } from "./UserMessage";
 import { Bar } from "../Bar";
 import { Composer } from "../Composer";
+import { useDrafts } from "../drafts";
 import { ArrowDown } from "../icons";
 import { Problem } from "../Outcome";
 import { useStart, whoWorks } from "../start";
@@ -20,6 +21,7 @@ const BRIEFS = [
 
 /** `menu`: what leads to the other conversations. */
 export function Thread({ menu }: { readonly menu: ReactNode }) {
+  useDrafts();
   return (
     <ThreadPrimitive.Root className="thread">
       <Bar>{menu}</Bar>
