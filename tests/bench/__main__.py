@@ -16,7 +16,17 @@ from typing import Final
 
 from tests.bench.figures import Result, as_markdown, show
 from tests.bench.machine import describe
-from tests.bench.sections import controls, crowd, fan_out, ingest, pace, page, replay, start
+from tests.bench.sections import (
+    controls,
+    crowd,
+    example,
+    fan_out,
+    ingest,
+    pace,
+    page,
+    replay,
+    start,
+)
 from tests.bench.sizes import FULL, QUICK, Sizes
 from tests.support.sidecar import ROOT
 
@@ -32,6 +42,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "soak": ingest.soak,
     "start": start.measure,
     "page": page.measure,
+    "example": example.measure,
     "controls": controls.measure,
 }
 _PAGE: Final = ROOT / "docs" / "BENCHMARKS.md"

@@ -72,6 +72,9 @@ class Chat:
         self.status = page.locator(".status")
         self.steers = page.get_by_test_id("steer")
         self.questions = page.get_by_test_id("question")
+        self.box = page.locator("#composer")
+        self.refusal = page.locator(".refused")
+        self.trouble = page.locator(".trouble")
         self.feedback = page.get_by_role("textbox", name="Feedback")
         self.reviews = page.get_by_role("button", name="Ask me after")
 
@@ -115,9 +118,18 @@ class Chat:
         """Wait until the page says that the run is in this state."""
         await expect(self.status).to_have_attribute("data-state", state, timeout=PATIENCE)
 
-    async def steer(self, instruction: str) -> None:
+    async def goes_by(self, transport: str) -> None:
+        """Wait until the page is live, by this transport."""
+        await expect(self.connection).to_have_attribute("data-state", "open", timeout=PATIENCE)
+        await expect(self.connection).to_have_attribute(
+            "data-transport", transport, timeout=2 * PATIENCE
+        )
+
+    async def steer(self, instruction: str, *, now: bool = False) -> None:
         box = self.page.get_by_role("textbox", name="Instruction")
         await box.fill(instruction)
+        if now:
+            await self.toggle("Interrupt").check()
         await box.press("Enter")
         await expect(box).to_have_value("")
 
@@ -211,8 +223,9 @@ def newest_run(sidecar: Sidecar) -> dict[str, Any]:
     return run
 
 
-OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-"""Whether a part of the page is out of sight to the side."""
+OVERFLOWS = """[document.documentElement, ...document.querySelectorAll(".viewport")]
+  .some((e) => e.scrollWidth > e.clientWidth)"""
+"""Whether a part of the page is out of sight to the side, or of what scrolls in it."""
 
 
 def words(text: str) -> list[str]:

@@ -65,7 +65,7 @@ async def test_a_brief_is_answered_word_by_word_by_three_agents(
     assert words(answer) == words(run["output"])
     await expect(chat.page.get_by_text("built-in offline model")).to_be_visible()
     await expect(chat.page.get_by_role("button", name="Send")).to_be_visible()
-    await expect(chat.connection).to_have_text("WebSocket")
+    await expect(chat.connection).to_have_attribute("data-transport", "ws")
 
     seen = await chat.page.evaluate("watched")
     states = [seen[0]["states"]]
@@ -143,7 +143,7 @@ async def test_without_websocket_the_same_answer_comes_by_sse(
     await chat.words_of(0)
     if trouble != "mute":
         assert newest_run(chat_sidecar)["state"] == "running"
-    await expect(chat.connection).to_have_text("Server-sent events")
+    await expect(chat.connection).to_have_attribute("data-transport", "sse")
     assert await chat.all_done() == answer_by_websocket
     await chat.screenshot(f"sse-{trouble}")
     assert chat.complaints == []

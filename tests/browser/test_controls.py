@@ -94,9 +94,7 @@ async def test_an_instruction_enters_the_crew_s_work_and_is_shown_as_applied(
     chat = await open_chat(browser, f"{page_url}/?transport={transport}")
     await chat.send(BRIEF)
     await chat.words_of(0)
-    if now:
-        await chat.toggle("Interrupt").check()
-    await chat.steer(instruction)
+    await chat.steer(instruction, now=now)
     await expect(chat.steers).to_contain_text(f"You steered: {instruction}")
     await expect(chat.steers).to_have_attribute("data-state", "applied", timeout=PATIENCE)
     await expect(chat.steers).to_contain_text("applied")
@@ -171,20 +169,30 @@ async def test_a_question_fits_every_page(browser: Browser, page_url: str) -> No
     assert chat.complaints == []
 
 
-async def test_a_draft_keeps_the_focus_when_a_question_appears(
-    browser: Browser, page_url: str
+async def test_a_draft_keeps_the_focus_when_a_question_appears_and_says_what_it_is_now(
+    browser: Browser, page_url: str, chat_sidecar: Sidecar
 ) -> None:
     chat = await open_chat(browser, page_url)
     await chat.ask_after_first()
     await chat.send(BRIEF)
-    box = chat.page.get_by_role("textbox", name="Instruction")
-    await box.press_sequentially("I was just about to")
+    await chat.page.get_by_role("textbox", name="Instruction").press_sequentially("Mention tea")
+    await expect(chat.button("Steer")).to_be_enabled()
     await chat.is_asked()
-    await expect(box).to_be_focused()
-    await chat.status.click()
-    await expect(chat.feedback).to_be_focused()
+    await expect(chat.box).to_be_focused()
+    await expect(chat.box).to_have_value("Mention tea")
+    await expect(chat.box).to_have_attribute("aria-label", "Feedback for the Content Planner")
+    await expect(chat.page.get_by_text("The crew has asked meanwhile.")).to_be_visible()
+    # What is typed is the answer, and accepting would lose it.
+    await expect(chat.button("Accept")).to_be_disabled()
+    await chat.box.press("Control+Enter")
+    await expect(chat.questions.first).to_contain_text("Feedback: Mention tea")
+    await expect(chat.box).to_have_value("")
+    await chat.is_asked(2)
     await chat.button("Stop").click()
     await expect(chat.feedback).to_have_count(0)
+    log = await log_of(chat_sidecar, newest_run(chat_sidecar)["run"])
+    assert [e["data"]["text"] for e in log if e["type"] == "input.answered"] == ["Mention tea"]
+    assert not [event for event in log if event["type"] == "run.modifying"]
     assert chat.complaints == []
 
 
@@ -236,7 +244,7 @@ async def test_an_answer_that_comes_too_late_is_told_kindly(
     await chat.is_asked()
     await chat.feedback.fill("Too late")
     await chat.button("Send feedback").click()
-    await expect(chat.questions).to_contain_text("Somebody else was quicker")
+    await expect(chat.refusal).to_have_text("Somebody else was quicker; their answer counted.")
     await expect(chat.questions).to_contain_text("Accepted")
     await chat.all_done()
     assert chat.complaints == []

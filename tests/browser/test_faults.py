@@ -75,11 +75,11 @@ async def test_a_websocket_that_goes_dead_is_replaced_by_sse_and_comes_back(
     await chat.open(page_url)
     await chat.send(BRIEF)
     await chat.words_of(0)
-    await expect(chat.connection).to_have_text("WebSocket")
+    await chat.goes_by("ws")
     proxy.fault("ws", BLACKHOLE)
     if clock == "turned":
         await context.clock.fast_forward(12_000)
-    await expect(chat.connection).to_have_text("Server-sent events", timeout=PATIENCE)
+    await chat.goes_by("sse")
     await writes_on(chat)
     await chat.screenshot("fallen-back")
     proxy.heal("ws")
@@ -88,7 +88,7 @@ async def test_a_websocket_that_goes_dead_is_replaced_by_sse_and_comes_back(
         for _ in range(2):
             await context.clock.fast_forward(7_500)
             await writes_on(chat)
-    await expect(chat.connection).to_have_text("WebSocket", timeout=2 * PATIENCE)
+    await chat.goes_by("ws")
 
     await expect(chat.answer).to_be_visible(timeout=3 * PATIENCE)
     run = newest_run(slow_sidecar)

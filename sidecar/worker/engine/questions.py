@@ -139,7 +139,7 @@ class _Reviewer(SyncHumanInputProvider):
 
     def _ask(self, answer: Any, context: Any) -> str:
         role = str(getattr(context.agent, "role", "") or "The agent").strip()
-        prompt = f"{role} has finished. Leave the answer empty to accept, or say what to change."
+        prompt = f"{role} has finished. Accept it, or say what to change."
         # None, as nobody answered, is taken as accepted.
         return (self._questions.ask(prompt, self._get_output_string(answer)) or "").strip()
 

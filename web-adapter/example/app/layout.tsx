@@ -1,11 +1,13 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
+import { SkipLink } from "../components/SkipLink";
 // In this order: what comes later overrides.
 import "./globals.css";
 import "./task.css";
 import "./said.css";
 import "./prose.css";
 import "./composer.css";
+import "./keys.css";
 import "./start.css";
 import "./side.css";
 import "./message.css";
@@ -28,7 +30,10 @@ export const viewport: Viewport = {
 export default function Layout({ children }: { children: ReactNode }) {
   return (
     <html lang="en">
-      <body>{children}</body>
+      <body>
+        <SkipLink />
+        {children}
+      </body>
     </html>
   );
 }

@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import { addressOf, RUNS, useThreadShown } from "./address";
 import { Connection } from "./Connection";
 import { crew } from "./crew";
+import { Help } from "./Help";
 
 /** The head of every page. `children`: what this page can do besides. */
 export function Bar({ children }: { readonly children?: ReactNode }) {
@@ -26,6 +27,7 @@ export function Bar({ children }: { readonly children?: ReactNode }) {
         <a href={`${crew.url}/compare`}>Compare</a>
       </nav>
       <Connection />
+      <Help />
     </header>
   );
 }

@@ -1,71 +1,92 @@
 "use client";
 
 import { useCrewConnection } from "crew-web-adapter/react";
-import { useEffect, useState } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { crew } from "./crew";
-import { says } from "./useCommand";
+import { onStill, setStill, stillSince } from "./still";
 import { useNow } from "./useNow";
 
-const NAMES = { ws: "WebSocket", sse: "Server-sent events" } as const;
+const NAMES = { ws: "WebSocket", sse: "server-sent events" } as const;
 
-/** Which transport is in use, and whether it holds. Quiet as long as all is well. */
+const WORDS = {
+  idle: "",
+  connecting: "Connecting…",
+  open: "Live",
+  reconnecting: "Reconnecting…",
+  offline: "Offline",
+  asleep: "Catching up…",
+} as const;
+
+/** Ms that a break lasts before anything is said of it: most are mended before anybody could have read that. */
+const LASTING = 1_000;
+
+/** Whether what is shown is live, in a word; nothing where nothing is followed. By which transport, to whoever asks. */
 export function Connection() {
-  const { state, transport, trouble, error, retryAt } = useCrewConnection(crew);
-  const name = transport && NAMES[transport];
-  const away = useLasting(state === "reconnecting" && error !== null);
+  const { state, transport, error } = useCrewConnection(crew);
+  const broken = state === "offline" || (state === "reconnecting" && error !== null);
+  useEffect(() => {
+    if (!broken) return;
+    const timer = setTimeout(setStill, LASTING, true);
+    return () => {
+      clearTimeout(timer);
+      setStill(false);
+    };
+  }, [broken]);
+  const by = transport ? NAMES[transport] : undefined;
   return (
-    <>
-      {(state !== "idle" || name) && (
-        <p
-          className="connection"
-          data-state={state}
-          data-transport={transport ?? "none"}
-          title={`Sidecar at ${crew.url}`}
-        >
-          <span className="connection-dot" aria-hidden />
-          <span className="connection-name">{WORDS[state] ?? name ?? "Connecting…"}</span>
-        </p>
-      )}
-      {/* Always there: a screen reader tells what changes in it. */}
-      <p className="trouble" role="status">
-        {state === "offline"
-          ? "You are offline. The run goes on, and this page catches up when the network is back."
-          : trouble
-            ? `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}. The run goes on by itself when it can.`
-            : away && error && says({ message: error.message })}
-      </p>
-      {away && <Retry at={retryAt} />}
-    </>
-  );
-}
-
-/** Where the name of the transport would not say it. */
-const WORDS: Record<string, string> = { reconnecting: "Reconnecting…", offline: "Offline", asleep: "Catching up…" };
-
-/** When the next try is, apart from what a screen reader tells, which would be told each second. */
-function Retry({ at }: { readonly at: number | null }) {
-  const now = useNow(1_000);
-  const left = at === null ? 0 : Math.ceil((at - now) / 1_000);
-  return (
-    <p className="retry">
-      {left > 0 ? `Next try in ${left} s.` : "Trying…"}{" "}
-      <button type="button" className="link" onClick={() => crew.reconnect()}>
-        Retry now
-      </button>
+    <p
+      className="connection"
+      data-state={state}
+      data-transport={transport ?? "none"}
+      title={[by && `By ${by}`, crew.url && `Sidecar at ${crew.url}`].filter(Boolean).join(" · ")}
+      hidden={state === "idle"}
+    >
+      <span className="connection-dot" aria-hidden />
+      <span>
+        {WORDS[state]}
+        {state === "open" && by && <span className="sr-only"> by {by}</span>}
+      </span>
     </p>
   );
 }
 
-/** Whether something has held for a second: most breaks are mended before anybody could have read of them. */
-function useLasting(holds: boolean): boolean {
-  const [lasts, setLasts] = useState(false);
-  useEffect(() => {
-    if (!holds) return;
-    const timer = setTimeout(setLasts, 1_000, true);
-    return () => {
-      clearTimeout(timer);
-      setLasts(false);
-    };
-  }, [holds]);
-  return holds && lasts;
+/** Whether the connection has been lost for longer than a moment. */
+export const useLost = (): boolean =>
+  useSyncExternalStore(
+    onStill,
+    () => stillSince() !== null,
+    () => false,
+  );
+
+/** What is wrong between page and sidecar, and what can be done; nothing as long as nothing is. */
+export function Trouble() {
+  const { state, trouble, retryAt } = useCrewConnection(crew);
+  const lost = useLost();
+  const full = trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}.`;
+  return (
+    // Always there: a screen reader tells what changes in it, and must not be told each second.
+    <div className="trouble" data-on={lost || full ? "" : undefined}>
+      <p role="status">
+        {lost && state === "offline"
+          ? "You are offline. The run goes on, and this page catches up when the network is back."
+          : lost
+            ? "Connection lost"
+            : full && `${full} The run goes on by itself when it can.`}
+      </p>
+      {lost && state !== "offline" && <Retry at={retryAt} />}
+    </div>
+  );
+}
+
+function Retry({ at }: { readonly at: number | null }) {
+  const now = useNow(1_000, true);
+  const left = at === null ? 0 : Math.ceil((at - now) / 1_000);
+  return (
+    <>
+      <span className="trouble-when">{left > 0 ? `retrying in ${left} s` : "retrying…"}</span>
+      <button type="button" className="link" onClick={() => crew.reconnect()}>
+        Retry now
+      </button>
+    </>
+  );
 }

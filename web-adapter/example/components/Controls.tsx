@@ -1,7 +1,11 @@
-import type { RunView } from "crew-web-adapter";
+import { isFinal, type RunView } from "crew-web-adapter";
+import { focusComposer } from "./composer-focus";
 import { crew } from "./crew";
 import { PauseBars, Play, Square } from "./icons";
 import type { Giving } from "./useCommand";
+
+/** Id of the page's Stop. */
+export const STOP = "stop";
 
 interface ButtonProps {
   readonly run: RunView | undefined;
@@ -9,11 +13,13 @@ interface ButtonProps {
   readonly giving: Giving;
 }
 
+/** One button for both, so that what was pressed keeps the focus. What can't be done now says why. */
 export function PauseButton({ run, giving: { busy, give } }: ButtonProps) {
   const id = run?.run;
   const paused = run?.state === "paused";
   const hindrance = whyNot(run);
   const name = paused ? "Resume" : "Pause";
+  const off = busy || hindrance !== undefined;
   return (
     <button
       type="button"
@@ -24,25 +30,40 @@ export function PauseButton({ run, giving: { busy, give } }: ButtonProps) {
       // oxlint-disable-next-line jsx-a11y/role-supports-aria-props
       aria-description={hindrance}
       title={hindrance ?? name}
-      disabled={busy || hindrance !== undefined}
-      onClick={() => id && void give(() => (paused ? crew.resume(id) : crew.pause(id)))}
+      aria-disabled={off}
+      onClick={() => off || (id && void give(() => (paused ? crew.resume(id) : crew.pause(id))))}
     >
       {paused ? <Play /> : <PauseBars />}
     </button>
   );
 }
 
-/** Stop outside of a chat, where assistant-ui has one of its own. */
-export function StopButton({ run, giving: { busy, give } }: ButtonProps) {
-  const id = run?.run;
+interface StopProps extends ButtonProps {
+  /** What stops a run that has no id yet. */
+  readonly otherwise?: () => void;
+}
+
+export function StopButton({ run, giving: { give }, otherwise }: StopProps) {
+  const known = run?.run && !isFinal(run.state) ? run.run : undefined;
+  const hindrance = run?.state === "cancelling" ? "It is being stopped" : undefined;
+  const off = hindrance !== undefined || (known === undefined && !otherwise);
+  const stop = () => {
+    if (known === undefined) otherwise?.();
+    else void give(() => crew.cancel(known, "stopped"));
+    focusComposer();
+  };
   return (
     <button
       type="button"
+      id={STOP}
       className="round"
+      data-look="outlined"
       aria-label="Stop"
-      title="Stop"
-      disabled={busy || !id || run.state === "cancelling"}
-      onClick={() => id && void give(() => crew.cancel(id, "stopped"))}
+      title={hindrance ?? "Stop"}
+      aria-disabled={off}
+      onClick={() => off || stop()}
+      // Back to where Escape has come from.
+      onKeyDown={({ key }) => key === "Escape" && focusComposer()}
     >
       <Square />
     </button>

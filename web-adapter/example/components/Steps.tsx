@@ -69,7 +69,7 @@ function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly abo
     note.kind === "steer" ? (
       <SteerNote key={note.id} note={note} />
     ) : (
-      run && <Question key={note.id} run={run} live={live} question={note} above={above} />
+      run && <Question key={note.id} live={live} question={note} above={above} />
     ),
   );
 }

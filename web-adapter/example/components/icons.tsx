@@ -71,6 +71,16 @@ export const Bin = () => (
     <path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5" />
   </Icon>
 );
+export const Bell = () => (
+  <Icon>
+    <path d="M3.5 11.5h9c-.9-.9-1.2-2-1.2-4.2a3.3 3.3 0 0 0-6.6 0c0 2.2-.3 3.3-1.2 4.2zM6.8 13.7h2.4" />
+  </Icon>
+);
+export const Question = () => (
+  <Icon>
+    <path d="M6 6a2 2 0 1 1 2.7 1.9c-.5.2-.7.6-.7 1.1v.3M8 11.7v.01" />
+  </Icon>
+);
 export const Copy = () => (
   <Icon>
     <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />

@@ -1,4 +1,4 @@
-import type { PendingCommand, RunState, RunView } from "crew-web-adapter";
+import { seconds, type PendingCommand, type QuestionView, type RunState, type RunView } from "crew-web-adapter";
 
 /** A run's state in a word or two, for lists. */
 export const STATES: Record<RunState, string> = {
@@ -42,7 +42,7 @@ export function phaseOf(run: RunView | undefined): Phase {
     case "paused":
       return { title: "Paused", detail: "Nothing happens until you resume" };
     case "waiting":
-      return { title: "Waiting for you", detail: "The crew has a question" };
+      return { title: "Waiting for you", detail: `${askerOf(run)} asks` };
     case "cancelling":
       return { title: "Stopping…" };
     case "completed":
@@ -55,6 +55,24 @@ export function phaseOf(run: RunView | undefined): Phase {
   }
 }
 
+/** Who wants to know, for the middle of a sentence; a question of `run`, by default the open one. */
+export function askerOf(run: RunView, question?: QuestionView): string {
+  const within = question ?? run.notes.find((note) => note.kind === "question" && note.state === "open");
+  const task = within && run.tasks.find(({ tid }) => tid === within.in);
+  const method = within && "method" in within ? within.method : undefined;
+  return task?.agent.trim() || method?.replaceAll("_", " ") || "The crew";
+}
+
+/** How long a run has worked by `now` (ms), and what that took; empty before it began. */
+export function soFar(run: RunView, now: number): readonly string[] {
+  const lasted = seconds(run, now);
+  const tokens = run.usage.prompt_tokens + run.usage.completion_tokens;
+  if (lasted === null) return [];
+  const whole = Math.floor(lasted);
+  const time = whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return tokens > 0 ? [time, `${tokens.toLocaleString("en")} tokens`] : [time];
+}
+
 const UNDER_WAY: Partial<Record<PendingCommand["command"]["cmd"], string>> = {
   pause: "Pausing…",
   resume: "Resuming…",
@@ -65,7 +83,7 @@ const UNDER_WAY: Partial<Record<PendingCommand["command"]["cmd"], string>> = {
 /** What was asked of a run that the sidecar has not confirmed: whether it happened, nobody here can say. */
 export const unconfirmed = ({ cmd }: PendingCommand["command"]): Phase => ({
   title: UNDER_WAY[cmd] ?? "Sending…",
-  detail: "not confirmed, will be sent when the sidecar is back",
+  detail: "not confirmed, will be sent again when the sidecar is back",
 });
 
 /** The same as a sentence for a screen reader, and what the crew asks. */

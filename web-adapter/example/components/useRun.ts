@@ -22,3 +22,7 @@ export const useRun = (): RunView | undefined => useAuiState(({ message }) => ru
 /** The run that is going on, if one is and has been heard of. */
 export const useLiveRun = (): RunView | undefined =>
   useAuiState(({ thread }) => (thread.isRunning ? runOf(thread.messages.at(-1)?.content) : undefined));
+
+/** The run that the newest message shows, going on or ended. */
+export const useNewestRun = (): RunView | undefined =>
+  useAuiState(({ thread }) => runOf(thread.messages.at(-1)?.content));

@@ -8,7 +8,7 @@ import { useCrewRuntime } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { AssistantMessage } from "../../example/components/messages/AssistantMessage.tsx";
-import { Connection } from "../../example/components/Connection.tsx";
+import { Connection, Trouble } from "../../example/components/Connection.tsx";
 import { Markdown } from "../../example/components/Markdown.tsx";
 import { says } from "../../example/components/useCommand.ts";
 
@@ -57,8 +57,13 @@ test("trouble of the sidecar's is told while it lasts, to a screen reader too", 
   const following = (async () => {
     for await (const _ of page.crew.follow(server.run, { signal: controller.signal }));
   })();
-  root.render(<Connection />);
-  await shows("WebSocket");
+  root.render(
+    <>
+      <Connection />
+      <Trouble />
+    </>,
+  );
+  await shows("Live by WebSocket");
   const line = place.querySelector("[role=status]")!;
   expect(line.textContent).toBe("");
   server.weather.trouble = "database or disk is full";

@@ -3,6 +3,7 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CrewError, type QuestionView } from "../../src/index.ts";
+import { Answer } from "../../example/components/Answer.tsx";
 import { Question } from "../../example/components/Question.tsx";
 
 const crew = vi.hoisted(() => ({ answer: vi.fn() }));
@@ -36,17 +37,26 @@ const asked: QuestionView = {
 const chosen: QuestionView = { ...asked, options: ["approved", "rejected"], method: "write" };
 const ask: QuestionView = { ...asked, output: "" };
 
+/** The question where it was asked, and as long as it is open the form for its answer. */
 const show = (question: QuestionView) =>
-  act(async () => root.render(<Question run="r_1" live question={question} above="" />));
-const buttons = () => [...place.querySelectorAll("button")].map(({ textContent }) => textContent);
-const button = (name: string) => [...place.querySelectorAll("button")].find(({ textContent }) => textContent === name)!;
+  act(async () =>
+    root.render(
+      <>
+        <Question live question={question} above="" />
+        {question.state === "open" && <Answer run="r_1" question={question} asker="Content Planner" />}
+      </>,
+    ),
+  );
+const all = () => [...place.querySelectorAll<HTMLButtonElement>("form button")];
+const buttons = () => all().map(({ textContent }) => textContent);
+const button = (name: string) => all().find(({ textContent }) => textContent === name)!;
 const box = () => place.querySelector("textarea")!;
 
 describe("a question with options", () => {
   test("has a button for each, in the order of the keyboard before the box for one's own words", async () => {
     await show(chosen);
     expect(buttons()).toEqual(["approved", "rejected", "Send answer"]);
-    const reached = [...place.querySelectorAll<HTMLElement>("button, textarea")].filter(
+    const reached = [...place.querySelectorAll<HTMLElement>("form :is(button, textarea)")].filter(
       ({ tabIndex }) => tabIndex >= 0,
     );
     expect(reached.map(({ tagName }) => tagName)).toEqual(["BUTTON", "BUTTON", "TEXTAREA", "BUTTON"]);
@@ -90,8 +100,8 @@ describe("a question with options", () => {
 });
 
 test.each([
-  [asked, "Feedback", ["Accept", "Send feedback"], "Accepted", "Feedback: Shorter"],
-  [ask, "Answer", ["Skip", "Send answer"], "Skipped", "Answered: Shorter"],
+  [asked, "Feedback for the Content Planner", ["Accept", "Send feedback"], "Accepted", "Feedback: Shorter"],
+  [ask, "Answer the Content Planner", ["Skip", "Send answer"], "Skipped", "Answered: Shorter"],
 ])("a question is asked and its answer told in words that fit: %#", async (question, name, ways, empty, full) => {
   await show(question);
   expect(box().getAttribute("aria-label")).toBe(name);
@@ -100,6 +110,20 @@ test.each([
   expect(place.textContent).toContain(empty);
   await show({ ...question, state: "answered", text: "Shorter" });
   expect(place.textContent).toContain(full);
+});
+
+test("who writes feedback can't accept by mistake, and is told why", async () => {
+  await show(asked);
+  await act(async () => {
+    // As React wants it of a box that it controls.
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value")!.set!.call(box(), "Shorter");
+    box().dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await act(async () => button("Accept").click());
+  expect(crew.answer).not.toHaveBeenCalled();
+  expect(button("Accept").title).toBe("Something is in the box: send feedback, or clear it");
+  await act(async () => button("Send feedback").click());
+  expect(crew.answer.mock.calls).toEqual([["r_1", "in_1", "Shorter"]]);
 });
 
 test("what a question is about is laid out, where it is a structure", async () => {

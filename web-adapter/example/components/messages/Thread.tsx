@@ -8,6 +8,7 @@ import { AssistantMessage } from "./AssistantMessage";
 import { EditBox, UserMessage } from "./UserMessage";
 import { Bar } from "../Bar";
 import { Composer } from "../Composer";
+import { MAIN } from "../composer-focus";
 import { useDrafts } from "../drafts";
 import { ArrowDown } from "../icons";
 import { Problem } from "../Outcome";
@@ -25,38 +26,45 @@ export function Thread({ menu }: { readonly menu: ReactNode }) {
   return (
     <ThreadPrimitive.Root className="thread">
       <Bar>{menu}</Bar>
-      <h1 className="sr-only">Chat</h1>
-
-      <ThreadPrimitive.Viewport className="viewport">
-        <AuiIf condition={({ thread }) => thread.isEmpty}>
-          <section className="welcome">
-            <h2>What should the crew work on?</h2>
-            <Who />
-            <Gone />
-            <ul className="briefs">
-              {BRIEFS.map((brief) => (
-                <li key={brief}>
-                  <ThreadPrimitive.Suggestion className="brief" prompt={brief} send>
-                    {brief}
-                  </ThreadPrimitive.Suggestion>
-                </li>
-              ))}
-            </ul>
-          </section>
-        </AuiIf>
-        <main className="messages">
-          <ThreadPrimitive.Messages components={{ UserMessage, UserEditComposer: EditBox, AssistantMessage }} />
-        </main>
-        <ThreadPrimitive.ViewportFooter className="foot">
-          <ThreadPrimitive.ScrollToBottom className="to-bottom" aria-label="Scroll to the end">
-            <ArrowDown />
-          </ThreadPrimitive.ScrollToBottom>
-          <Composer />
-        </ThreadPrimitive.ViewportFooter>
-      </ThreadPrimitive.Viewport>
+      <main id={MAIN} className="conversation-shown" tabIndex={-1}>
+        <h1 className="sr-only">Chat</h1>
+        <ThreadPrimitive.Viewport className="viewport" {...useOpening()}>
+          <AuiIf condition={({ thread }) => thread.isEmpty}>
+            <section className="welcome">
+              <h2>What should the crew work on?</h2>
+              <Who />
+              <Gone />
+              <ul className="briefs">
+                {BRIEFS.map((brief) => (
+                  <li key={brief}>
+                    <ThreadPrimitive.Suggestion className="brief" prompt={brief} send>
+                      {brief}
+                    </ThreadPrimitive.Suggestion>
+                  </li>
+                ))}
+              </ul>
+            </section>
+          </AuiIf>
+          <div className="messages">
+            <ThreadPrimitive.Messages components={{ UserMessage, UserEditComposer: EditBox, AssistantMessage }} />
+          </div>
+          <ThreadPrimitive.ViewportFooter className="foot">
+            <ThreadPrimitive.ScrollToBottom className="to-bottom" aria-label="Scroll to the end">
+              <ArrowDown />
+            </ThreadPrimitive.ScrollToBottom>
+            <Composer />
+          </ThreadPrimitive.ViewportFooter>
+        </ThreadPrimitive.Viewport>
+      </main>
       <Announcer />
     </ThreadPrimitive.Root>
   );
+}
+
+/** A conversation is read from its end, and an empty page, which may not fit, from its top. */
+function useOpening() {
+  const empty = useAuiState(({ thread }) => thread.messages.length === 0);
+  return { autoScroll: !empty, scrollToBottomOnThreadSwitch: !empty };
 }
 
 /** Of a conversation that the address names and nobody knows. */

@@ -5,6 +5,7 @@ import { useCrewRun, useCrewRuns } from "crew-web-adapter/react";
 import Link from "next/link";
 import { addressOfRun } from "../address";
 import { Bar } from "../Bar";
+import { MAIN } from "../composer-focus";
 import { crew } from "../crew";
 import { NotRunning, Problem } from "../Outcome";
 import { says } from "../useCommand";
@@ -21,7 +22,7 @@ export function RunList() {
   return (
     <div className="page">
       <Bar />
-      <main className="column">
+      <main id={MAIN} className="column" tabIndex={-1}>
         <h1 className="title">Runs</h1>
         {loading && <p className="soft">Looking…</p>}
         {/* What was known before stays. */}

@@ -1,17 +1,21 @@
 "use client";
 
-import { CrewError, isFinal, type RunView } from "crew-web-adapter";
+import { CrewError, isFinal, openQuestion, type RunView } from "crew-web-adapter";
 import { useCrewRun } from "crew-web-adapter/react";
 import Link from "next/link";
+import { Answer } from "../Answer";
 import { Bar } from "../Bar";
+import { keepFocus, MAIN } from "../composer-focus";
+import { Trouble } from "../Connection";
 import { PauseButton, StopButton } from "../Controls";
 import { addressOf, RUNS } from "../address";
 import { crew } from "../crew";
 import { Footnote, NotRunning, Problem, Result } from "../Outcome";
-import { sentenceOf, STATES, unconfirmed } from "../phase";
+import { askerOf, sentenceOf, STATES, unconfirmed } from "../phase";
 import { Progress } from "../Progress";
 import { Refusal } from "../Refusal";
 import { says, useCommand } from "../useCommand";
+import { useTitle } from "../useTitle";
 import { useUnconfirmed } from "../useUnconfirmed";
 import { briefOf } from "./brief";
 import { Duration, When } from "./When";
@@ -22,7 +26,7 @@ export function RunPage({ run }: { readonly run: string }) {
   return (
     <div className="page">
       <Bar />
-      <main className="column">
+      <main id={MAIN} className="column" tabIndex={-1}>
         <p className="back">
           <Link href={RUNS}>All runs</Link>
         </p>
@@ -53,6 +57,8 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
   const live = !isFinal(view.state);
   const giving = useCommand(id);
   const pending = useUnconfirmed(id);
+  const question = live ? openQuestion(view) : null;
+  useTitle(briefOf(view), view.state);
   return (
     <>
       <div className="run-head">
@@ -73,12 +79,14 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
           </p>
         </div>
         {live && (
-          <div className="run-controls" role="group" aria-label="Controls">
+          <div className="run-controls" role="group" aria-label="Controls" ref={keepFocus}>
             <PauseButton run={view} giving={giving} />
             <StopButton run={view} giving={giving} />
           </div>
         )}
       </div>
+      <Trouble />
+      {question && <Answer key={question.id} run={id} question={question} asker={askerOf(view, question)} />}
       {giving.refusal && <Refusal error={giving.refusal} />}
       {pending && (
         <p className="status" data-state="cancelling" data-unconfirmed={pending.cmd} role="status">
