@@ -22,6 +22,8 @@ export interface CallView extends StepBase {
   readonly kind: "call";
   readonly text: string;
   readonly thinking: string;
+  /** When it had thought, and began to write or ended; Unix ms. null: it has not, or did not think. */
+  readonly thought: number | null;
 }
 
 export interface ToolView extends StepBase {

@@ -18,6 +18,7 @@ export const FLOORS = [
   ["client", "snapshots"],
   ["past"],
   ["index", "react", "components"],
+  ["example/components/code"],
   ["example/components"],
   ["example/components/messages", "example/components/runs", "example/components/threads"],
   ["example/app"],

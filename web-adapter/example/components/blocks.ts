@@ -59,6 +59,29 @@ export function codeOf(block: string): string | undefined {
   return end.startsWith(fence) && ONLY_MARKS.test(end) ? body.slice(0, Math.max(0, last - 1)) : body;
 }
 
+/** The language that a fence names; "" for none. */
+export const languageOf = (block: string): string => /^(?:`{3,}|~{3,})[ \t]*([^\s`{]{0,40})/.exec(block)?.[1] ?? "";
+
+const DELIMITERS = /^ {0,3}\|?[ \t:|-]*-[ \t:|-]*$/;
+
+/** A table in pieces that are short enough to be parsed, each below the table's head; undefined for what is none. */
+export function rowsOf(block: string): string[] | undefined {
+  const [head = "", delimiters = "", ...rows] = block.trimEnd().split("\n");
+  if (!head.includes("|") || !DELIMITERS.test(delimiters) || head.length + delimiters.length > LONG) return undefined;
+  const pieces: string[][] = [];
+  let length = Infinity;
+  for (const row of rows) {
+    if (row.trim() === "" || row.length > LONG) return undefined;
+    if (length > LONG) {
+      pieces.push([head, delimiters]);
+      length = head.length + delimiters.length;
+    }
+    pieces.at(-1)!.push(row);
+    length += row.length;
+  }
+  return pieces.map((lines) => lines.join("\n"));
+}
+
 /** Whether lists and quotes stand in each other so deep that rendering them would overflow the stack. */
 export function tooDeep(block: string): boolean {
   return NESTED.test(block);

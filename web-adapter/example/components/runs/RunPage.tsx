@@ -10,10 +10,11 @@ import { Trouble } from "../Connection";
 import { PauseButton, StopButton } from "../Controls";
 import { addressOf, RUNS } from "../address";
 import { crew } from "../crew";
-import { Footnote, NotRunning, Problem, Result } from "../Outcome";
+import { NotRunning } from "../NotRunning";
+import { Footnote, Problem } from "../Outcome";
 import { askerOf, sentenceOf, STATES, unconfirmed } from "../phase";
-import { Progress } from "../Progress";
 import { Refusal } from "../Refusal";
+import { Report } from "../Report";
 import { says, useCommand } from "../useCommand";
 import { useTitle } from "../useTitle";
 import { useUnconfirmed } from "../useUnconfirmed";
@@ -96,8 +97,7 @@ function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
       <p className="sr-only" role="status" aria-live="polite">
         {sentenceOf(view)}
       </p>
-      <Progress run={view} live={live} stopped={view.state === "cancelled"} />
-      {view.state === "completed" && <Result output={view.output} json={view.json} />}
+      <Report run={view} live={live} stopped={view.state === "cancelled"} />
       {view.state === "failed" && <Problem title="The crew couldn’t finish">{view.error.message}</Problem>}
       {view.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
       {!live && <Footnote run={view} stopped={view.state === "cancelled"} />}

@@ -3,6 +3,7 @@
 import { ThreadListPrimitive, useAuiState } from "@assistant-ui/react";
 import { useCrews } from "crew-web-adapter/react";
 import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { focusComposer } from "../composer-focus";
 import { crew } from "../crew";
 import { Plus, Search } from "../icons";
 import { listMore, useListed } from "../listed";
@@ -11,16 +12,19 @@ import { Chosen } from "./chosen";
 import { groupOf, matches, type Group } from "./group";
 import { Row } from "./Row";
 
-/** Below so many there is nothing to search in. */
-const MANY = 6;
-
 /** All conversations that the sidecar keeps, the one last at work first. `onChosen`: one is shown now. */
 export function Conversations({ onChosen }: { readonly onChosen?: () => void }) {
   const [query, setQuery] = useState("");
   return (
     <ThreadListPrimitive.Root className="conversations">
       <nav aria-label="Conversations">
-        <ThreadListPrimitive.New className="new" onClick={onChosen}>
+        <ThreadListPrimitive.New
+          className="new"
+          onClick={() => {
+            onChosen?.();
+            focusComposer();
+          }}
+        >
           <Plus />
           New conversation
         </ThreadListPrimitive.New>
@@ -59,7 +63,7 @@ interface SearchBoxProps {
 
 function SearchBox({ query, onQuery }: SearchBoxProps) {
   const place = useRef<HTMLDivElement>(null);
-  const many = useConversations().length >= MANY;
+  const any = useConversations().length > 0;
   const onKeyDown = (event: KeyboardEvent) => {
     const first = place.current?.parentElement?.querySelector<HTMLButtonElement>(".conversation-open");
     if (event.key === "Escape" && query) onQuery("");
@@ -70,7 +74,7 @@ function SearchBox({ query, onQuery }: SearchBoxProps) {
     event.preventDefault();
     event.stopPropagation();
   };
-  return many || query ? (
+  return any || query ? (
     <div className="conversation-search" ref={place} role="search">
       <Search />
       <input
