@@ -12,7 +12,7 @@ import { useRun } from "../useRun";
 
 /** What the crew did, then what it says, then what that took. */
 export function AssistantMessage() {
-  const last = useAuiState(({ message }) => message.isLast);
+  const last = useAuiState(({ message }) => message.isLast && message.status?.type !== "running");
   return (
     <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew" data-last={last || undefined}>
       <MessagePrimitive.Parts
