@@ -35,6 +35,8 @@ ELSEWHERE: Final = {
     "pip install": "tests/test_stranger.py installs the wheel into a project that is not ours",
     "crew-sidecar --crew": "tests/test_stranger.py",
     "-m sidecar compare": "tests/compare; it takes half a minute",
+    "--open": "tests/test_opening.py; whoever runs these has a browser of their own",
+    "-m sidecar export": "tests/test_saving.py",
 }
 """Commands of the README that this file does not run, by what is in them, and who does."""
 
