@@ -33,7 +33,7 @@ async function weigh(page: string): Promise<number> {
 
 test.each([
   ["the client with both transports", 4_480, 'export { createCrewClient } from "crew-web-adapter"'],
-  ["the client and a run's views", 7_424, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
+  ["the client and a run's views", 7_488, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
     13_210,
