@@ -1,7 +1,6 @@
-import { isFinal, type RunView } from "crew-web-adapter";
+import { isFinal } from "crew-web-adapter";
 import { useMemo, useState } from "react";
-import { Footnote, Problem } from "../components/Outcome";
-import { Report } from "../components/Report";
+import { Course } from "../components/run/Course";
 import { Facts } from "../components/run/Facts";
 import { Log } from "../components/run/Log";
 import { Outputs, withOutput } from "../components/run/Outputs";
@@ -34,7 +33,11 @@ export function Replay({ recording, about }: ReplayProps) {
         <Tabs
           label="What to see of this run"
           tabs={[
-            { name: "progress", label: "Progress", content: <Course run={view} playing={at !== null} /> },
+            {
+              name: "progress",
+              label: "Progress",
+              content: <Course run={view} live={at !== null && !isFinal(view.state)} />,
+            },
             { name: "outputs", label: outputs > 0 ? `Outputs ${outputs}` : "Outputs", content: <Outputs run={view} /> },
             { name: "log", label: "Log", content: <Log logs={view.logs} /> },
           ]}
@@ -46,24 +49,5 @@ export function Replay({ recording, about }: ReplayProps) {
         </footer>
       </main>
     </div>
-  );
-}
-
-interface CourseProps {
-  readonly run: RunView;
-  /** Whether another moment than the last is shown, at which the crew was at work. */
-  readonly playing: boolean;
-}
-
-function Course({ run, playing }: CourseProps) {
-  const ended = isFinal(run.state);
-  const stopped = run.state === "cancelled";
-  return (
-    <>
-      <Report run={run} live={playing && !ended} stopped={stopped} />
-      {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
-      {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
-      {ended && <Footnote run={run} stopped={stopped} />}
-    </>
   );
 }
