@@ -95,6 +95,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, rest = parser.parse_known_args(words)
     if rest:
         parser.error(_unknown(rest[0], prog))
+    if arguments.command == "run" and arguments.from_ is None and not _inputs_of(arguments):
+        parser.error("what is the crew to work on? Give a brief, or --inputs")
     return arguments
 
 
@@ -195,12 +197,8 @@ def _origin(text: str) -> tuple[str, str]:
 
 def _inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """A brief counts as the `message`; a fork has that of its run."""
-    inputs: dict[str, Any] = arguments.inputs
-    if (arguments.brief or "").strip():
-        return {**inputs, "message": arguments.brief}
-    if not inputs and arguments.from_ is None:
-        raise SettingsError("what is the crew to work on? Give a brief, or --inputs")
-    return inputs
+    brief = {"message": arguments.brief} if (arguments.brief or "").strip() else {}
+    return {**arguments.inputs, **brief}
 
 
 def _unknown(word: str, prog: str) -> str:
