@@ -5,6 +5,8 @@ import { barOf, createTable, type Making, type Place } from "./table";
 export interface Fold {
   /** Takes in the next event; what comes twice, or behind the end, changes nothing. */
   push(event: RunEvent): void;
+  /** How many bars there are. */
+  size(): number;
   /** As far as was heard; the same one until something has changed. */
   timeline(): Timeline;
 }
@@ -235,7 +237,7 @@ export function createFold(): Fold {
     });
   }
 
-  return { push, timeline };
+  return { push, size: table.size, timeline };
 }
 
 /** What an event is of: names alone have to do in logs that are older than `tid`. */
