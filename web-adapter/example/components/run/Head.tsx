@@ -9,7 +9,8 @@ import { Refusal } from "../Refusal";
 import { briefOf } from "../runs/brief";
 import { useCommand } from "../useCommand";
 import { useUnconfirmed } from "../useUnconfirmed";
-import { Facts, Forked } from "./Facts";
+import { Facts } from "./Facts";
+import { Forked } from "./Forked";
 
 interface HeadProps {
   readonly id: string;

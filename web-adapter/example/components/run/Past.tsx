@@ -1,6 +1,6 @@
 "use client";
 
-import { focusComposer } from "../composer-focus";
+import { keepFocus } from "../composer-focus";
 import { clock } from "../timeline/words";
 
 interface PastProps {
@@ -11,16 +11,12 @@ interface PastProps {
 
 /** Says that what the page shows is over, and leads back. It lies over the page, which does not move for it. */
 export function Past({ after, onLeave }: PastProps) {
-  const leave = () => {
-    onLeave();
-    focusComposer();
-  };
   return (
-    <div className="past" role="group" aria-label="The moment that is shown">
+    <div className="past" role="group" aria-label="The moment that is shown" ref={keepFocus}>
       <p>
         As it was at <strong>{clock(after)}</strong>
       </p>
-      <button type="button" onClick={leave}>
+      <button type="button" onClick={onLeave}>
         Back to now
       </button>
     </div>

@@ -3,16 +3,18 @@
 import { isFinal, type CrewError, type RunView } from "crew-web-adapter";
 import dynamic from "next/dynamic";
 import Link from "next/link";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
 import { Trouble } from "../Connection";
 import { crew } from "../crew";
-import { Footnote, NotRunning, Problem, Result } from "../Outcome";
-import { Progress } from "../Progress";
+import { NotRunning } from "../NotRunning";
+import { Problem } from "../Outcome";
+import { Report } from "../Report";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
+import { useMoment } from "../timeline/useMoment";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { useTitle } from "../useTitle";
@@ -75,28 +77,28 @@ type Told = Extract<Recorded, { state: "told" }>;
 
 function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const { recording, version, view, question } = told;
-  const [at, seek] = useState<number | null>(null);
-  // oxlint-disable-next-line react/exhaustive-deps -- the recording is the same one, its version is not.
-  const shown = useMemo(() => (at === null ? view : recording.viewAt(at)), [recording, version, at]);
+  const { at, seek, view: shown } = useMoment(recording, version);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
-  const { extras, forkable } = useTaskExtras(shown, view, recording.timeline(), forkAt);
+  const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
   const outputs = withOutput(shown).length;
+  const live = !isFinal(view.state);
+  const actions = <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />;
   useTitle(briefOf(view), view.state);
   return (
     <>
       <Head run={view} shown={shown} at={at} id={id} />
-      {!isFinal(view.state) && (
-        // It keeps its place while a moment of the past is shown, in which nothing can be said to the crew.
-        <div className="run-now" inert={at !== null}>
-          {view.state === "queued" && <Queued run={id} ahead={view.position} />}
-          {question ? (
-            <Asked key={question.id} run={view} id={id} question={question} />
-          ) : (
-            view.state !== "cancelling" && <Steer run={view} id={id} />
-          )}
-        </div>
-      )}
+      {/* It keeps its place while a moment of the past is shown, in which nothing can be said to the crew. */}
+      <div className="run-now" inert={live && at !== null}>
+        {view.state === "queued" && <Queued run={id} position={view.position} />}
+        {question ? (
+          <Asked key={question.id} run={view} id={id} question={question} />
+        ) : live ? (
+          <Steer run={view} id={id} />
+        ) : (
+          actions
+        )}
+      </div>
       <Timeline
         recording={recording}
         version={version}
@@ -105,21 +107,23 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
         {...(forkable && { onFork: ({ tid }) => forkAt(tid) })}
       />
       {at !== null && <Past after={at - recording.timeline().start} onLeave={() => seek(null)} />}
-      <TaskExtras value={extras}>
-        <Tabs
-          label="What to see of this run"
-          tabs={[
-            { name: "progress", label: "Progress", content: <Course run={shown} past={at !== null} /> },
-            {
-              name: "outputs",
-              label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
-              content: <Outputs run={shown} />,
-            },
-            { name: "log", label: "Log", content: <Log logs={shown.logs} /> },
-          ]}
-        />
-      </TaskExtras>
-      <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />
+      {view.state !== "queued" && (
+        <TaskExtras value={extras}>
+          <Tabs
+            label="What to see of this run"
+            tabs={[
+              { name: "progress", label: "Progress", content: <Course run={shown} past={at !== null} /> },
+              {
+                name: "outputs",
+                label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
+                content: <Outputs run={shown} />,
+              },
+              { name: "log", label: "Log", content: <Log logs={shown.logs} /> },
+            ]}
+          />
+        </TaskExtras>
+      )}
+      {live && actions}
       {fork && <ForkDialog run={view} task={fork.task} onClose={() => setFork(undefined)} />}
     </>
   );
@@ -131,11 +135,9 @@ function Course({ run, past }: { readonly run: RunView; readonly past: boolean }
   const stopped = run.state === "cancelled";
   return (
     <>
-      <Progress run={run} live={live && !past} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+      <Report run={run} live={live && !past} stopped={stopped} />
       {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
-      {!live && <Footnote run={run} stopped={stopped} />}
     </>
   );
 }

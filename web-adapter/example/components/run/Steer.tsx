@@ -15,6 +15,7 @@ export function Steer({ run, id }: { readonly run: RunView; readonly id: string 
   const [to, setTo] = useState(TO_ALL);
   const { busy, refusal, give } = useCommand(id);
   const words = text.trim();
+  const off = busy || !words || run.state === "cancelling";
   const steer = async () => {
     if (!(await give(() => crew.modify(id, changeOf(words, to, run))))) return;
     setTo(TO_ALL);
@@ -23,7 +24,7 @@ export function Steer({ run, id }: { readonly run: RunView; readonly id: string 
   };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
-    if (words && !busy) void steer();
+    if (!off) void steer();
   };
   return (
     <div ref={keepFocus}>
@@ -41,7 +42,7 @@ export function Steer({ run, id }: { readonly run: RunView; readonly id: string 
           onKeyDown={submitOnEnter}
         />
         <div className="composer-acts">
-          <Submit name="Steer" off={busy || !words} />
+          <Submit name="Steer" off={off} />
         </div>
         {words && <Steering run={run} to={to} onChange={setTo} />}
       </form>

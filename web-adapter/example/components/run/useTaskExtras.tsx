@@ -12,16 +12,16 @@ interface Extras {
 }
 
 /**
- * What the run's page shows at the head of each task of `shown`: the run `view` as it was at some moment. `onFork`,
- * always the same one: somebody wants a run that begins at that `tid`.
+ * What the run's page shows at the head of each task, of the run as it is or was at the moment `at`.
+ * `onFork`, always the same one: somebody wants a run that begins at that `tid`.
  */
 export function useTaskExtras(
-  shown: RunView,
   view: RunView,
+  at: number | null,
   { rows }: Timeline,
   onFork: (tid: string) => void,
 ): Extras {
-  const facts = factsOf(shown, view, rows);
+  const facts = factsOf(view, at, rows);
   const extras = useMemo(() => {
     const { possible, kept, tokens } = JSON.parse(facts) as Facts;
     const used = new Map(tokens);
@@ -29,11 +29,12 @@ export function useTaskExtras(
       <TaskFacts
         task={task}
         kept={kept.includes(task.tid)}
+        at={at}
         tokens={used.get(task.tid) ?? null}
         onFork={possible.includes(task.tid) ? () => onFork(task.tid) : undefined}
       />
     );
-  }, [facts, onFork]);
+  }, [facts, at, onFork]);
   return { extras, forkable: startsOf(view).some(({ possible }) => possible) };
 }
 
@@ -44,13 +45,13 @@ interface Facts {
 }
 
 /** As a text: a view is another one with each token, and what is said of it is not. */
-function factsOf(shown: RunView, view: RunView, rows: Timeline["rows"]): string {
+function factsOf(view: RunView, at: number | null, rows: Timeline["rows"]): string {
   const starts = startsOf(view);
   const facts: Facts = {
     possible: starts.flatMap(({ task, possible }) => (possible ? [task.tid] : [])),
     kept: starts.flatMap(({ task: { tid } }) => (isKept(view, tid) ? [tid] : [])),
     // They are told of the run as it is now.
-    tokens: rows.flatMap(({ tid, kind, tokens }) => (shown === view && kind === "task" && tid ? [[tid, tokens]] : [])),
+    tokens: rows.flatMap(({ tid, kind, tokens }) => (at === null && kind === "task" && tid ? [[tid, tokens]] : [])),
   };
   return JSON.stringify(facts);
 }
