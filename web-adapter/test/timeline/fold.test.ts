@@ -144,7 +144,7 @@ test("an agent that is asked by another has a row in the task's, whose tokens ar
   say("llm.started", 1, { call: "c", model: "m" }, asked);
   const usage = { prompt_tokens: 5, completion_tokens: 2 };
   say("llm.completed", 1, { call: "c", usage, finish_reason: null }, asked);
-  const spent = { prompt: 5, completion: 2 };
+  const spent = { prompt: 5, completion: 2, cached: 0 };
   expect(timelineOf(events).rows).toMatchObject([
     { kind: "run" },
     { kind: "task", label: "Ann", depth: 0, tokens: spent, calls: 1 },

@@ -24,7 +24,7 @@ export function createFold(): Fold {
   let start = Infinity;
   let end = -Infinity;
   let over = false;
-  let tokens: Tokens = { prompt: 0, completion: 0 };
+  let tokens: Tokens = { prompt: 0, completion: 0, cached: 0 };
   let called = 0;
   /** When the crew was last heard of, by an event of its own. */
   let heard = -Infinity;
@@ -263,10 +263,12 @@ function number(of: unknown, name: string): number | null {
 function tokensOf(usage: unknown): Tokens | null {
   const prompt = number(usage, "prompt_tokens");
   const completion = number(usage, "completion_tokens");
-  return prompt === null && completion === null ? null : { prompt: prompt ?? 0, completion: completion ?? 0 };
+  if (prompt === null && completion === null) return null;
+  return { prompt: prompt ?? 0, completion: completion ?? 0, cached: number(usage, "cached_tokens") ?? 0 };
 }
 
 const sum = (a: Tokens | null, b: Tokens): Tokens => ({
   prompt: (a?.prompt ?? 0) + b.prompt,
   completion: (a?.completion ?? 0) + b.completion,
+  cached: (a?.cached ?? 0) + b.cached,
 });
