@@ -37,7 +37,7 @@ export function Details({ recording, bars, onChoose, onClose, prices, onFork }: 
   return (
     <section className="tl-details" aria-label={title} data-testid="timeline-details">
       <header ref={header}>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <button type="button" className="tl-close" aria-label="Close the details" onClick={onClose}>
           <Cross />
         </button>
@@ -167,7 +167,7 @@ function Given({ name, text }: { readonly name: string; readonly text: string })
   const long = text.length > SHOWN;
   return (
     <div className="tl-given">
-      <h4>{name}</h4>
+      <h3>{name}</h3>
       <pre>{long && !all ? `${text.slice(0, SHOWN)}…` : text}</pre>
       {long && (
         <button type="button" className="link" aria-expanded={all} onClick={() => setAll(!all)}>
