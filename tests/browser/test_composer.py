@@ -334,7 +334,9 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
     ):
         run = await client.start({"message": BRIEF}, thread=thread, review=[PLAN])
         chat = await tabs.open(f"{built_url}/?thread={thread}")
-        await chat.until(f"document.title === '{BRIEF}' && {icon}.startsWith('data:image/svg')")
+        await chat.until(
+            f"document.title.endsWith('{BRIEF}') && {icon}.startsWith('data:image/svg')"
+        )
         await tabs.open(f"{built_url}/runs/")
         await chat.until("document.visibilityState === 'hidden'")
         await chat.until(f"document.title === '● Waiting for you · {BRIEF}'")

@@ -50,7 +50,7 @@ test("a place in line is how many are ahead", () => {
     "2 runs ahead",
     "1,200 runs ahead",
   ]);
-  expect(phaseOf({ ...emptyRun, position: 3 })).toEqual({ title: "Queued", detail: "2 runs ahead" });
+  expect(phaseOf({ ...emptyRun, state: "queued", position: 3 })).toEqual({ title: "Queued", detail: "2 runs ahead" });
   expect(phaseOf(emptyRun)).toEqual({ title: "Starting…" });
 });
 
