@@ -70,6 +70,16 @@ class App:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def command(self, *words: str, **environ: str) -> str:
+        """`crew-sidecar …` to its end; what it says on stdout."""
+        done = subprocess.run(
+            [self.bin / "crew-sidecar", *words],
+            cwd=self.folder, env=self.environment(**environ), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=BOUND,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def serve(self, data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
         with (data.parent / "stderr.log").open("a") as stderr:
             return subprocess.Popen(

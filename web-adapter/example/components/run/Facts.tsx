@@ -4,6 +4,7 @@ import { isFinal, type RunView } from "crew-web-adapter";
 import { count } from "../Outcome";
 import { STATES } from "../phase";
 import { When } from "../runs/When";
+import { modelName } from "../start";
 import { useNow } from "../useNow";
 import { inWords, spentOf } from "./spent";
 
@@ -26,8 +27,8 @@ export function Facts({ run, at }: FactsProps) {
         <span>{at === null && !isFinal(run.state) ? <SoFar run={run} /> : <Spent run={run} now={at ?? 0} />}</span>
       )}
       {sent + written > 0 && <span>{count(sent + written, "token")}</span>}
-      {run.model !== null && <span>{run.model}</span>}
-      {run.attempt > 1 && <span>attempt {run.attempt}</span>}
+      {run.model !== null && <span title={run.model}>{modelName(run.model)}</span>}
+      {run.attempt > 1 && <span title="Carried on after a restart">attempt {run.attempt}</span>}
       {run.created !== null && <When ms={run.created} />}
     </p>
   );
