@@ -33,6 +33,7 @@ GET  /runs/ID/export                the run as one HTML file that replays withou
 GET  /threads, /threads/ID          runs that belong together; PATCH renames, DELETE removes
 DELETE /runs/ID                     a finished run and its files
 GET  /crews                         what crews there are, and the inputs they want
+GET  /prices                        what models cost, from the user's prices.yaml
 GET  /compare                       a page that measures WebSocket against SSE
 GET  /healthz, /readyz
 

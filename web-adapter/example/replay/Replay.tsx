@@ -1,7 +1,7 @@
 import { isFinal, type RunView } from "crew-web-adapter";
 import { useMemo, useState } from "react";
-import { Footnote, Problem, Result } from "../components/Outcome";
-import { Progress } from "../components/Progress";
+import { Footnote, Problem } from "../components/Outcome";
+import { Report } from "../components/Report";
 import { Facts } from "../components/run/Facts";
 import { Log } from "../components/run/Log";
 import { Outputs, withOutput } from "../components/run/Outputs";
@@ -60,8 +60,7 @@ function Course({ run, playing }: CourseProps) {
   const stopped = run.state === "cancelled";
   return (
     <>
-      <Progress run={run} live={playing && !ended} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+      <Report run={run} live={playing && !ended} stopped={stopped} />
       {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
       {ended && <Footnote run={run} stopped={stopped} />}

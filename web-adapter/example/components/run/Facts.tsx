@@ -1,7 +1,7 @@
 "use client";
 
 import { isFinal, type RunView } from "crew-web-adapter";
-import { count } from "../Outcome";
+import { count } from "../worked";
 import { STATES } from "../phase";
 import { When } from "../runs/When";
 import { modelName } from "../start";

@@ -58,9 +58,9 @@ function useQueue(run: string, first: number): Queue {
     const unmount = new AbortController();
     const { signal } = unmount;
     const look = async () => {
-      const [{ position }, working] = await Promise.all([
+      const [{ position }, { runs: working }] = await Promise.all([
         crew.get(run, { signal }),
-        crew.list({ state: "running", limit: NAMED, signal }),
+        crew.runs({ state: "running", limit: NAMED, brief: true, signal }),
       ]);
       if (!signal.aborted) setQueue((before) => ({ position: position ?? before.position, working }));
     };

@@ -10,8 +10,8 @@ import { MAIN } from "../composer-focus";
 import { Trouble } from "../Connection";
 import { crew } from "../crew";
 import { NotRunning } from "../NotRunning";
-import { Problem, Result } from "../Outcome";
-import { Progress } from "../Progress";
+import { Problem } from "../Outcome";
+import { Report } from "../Report";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
@@ -135,8 +135,7 @@ function Course({ run, past }: { readonly run: RunView; readonly past: boolean }
   const stopped = run.state === "cancelled";
   return (
     <>
-      <Progress run={run} live={live && !past} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+      <Report run={run} live={live && !past} stopped={stopped} />
       {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
     </>
