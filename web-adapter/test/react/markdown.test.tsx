@@ -98,6 +98,8 @@ test.each([
   ["foo **[", "foo"],
   ["a <b oncli", "a"],
   ["arr[0] is", "arr[0] is"],
+  ["[offline model] ", "[offline model]"],
+  ["**bold ", "<strong>bold</strong>"],
   ["\\*no", "*no"],
 ])("%j streams as %s", (text, html) => {
   expect(shown(text, true).querySelector("p")!.innerHTML).toBe(html);
