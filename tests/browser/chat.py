@@ -234,8 +234,9 @@ def newest_run(sidecar: Sidecar) -> dict[str, Any]:
     return run
 
 
-OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-"""Whether a part of the page is out of sight to the side."""
+OVERFLOWS = """[document.documentElement, ...document.querySelectorAll(".viewport")]
+  .some((e) => e.scrollWidth > e.clientWidth)"""
+"""Whether a part of the page is out of sight to the side, or of what scrolls in it."""
 
 
 def words(text: str) -> list[str]:

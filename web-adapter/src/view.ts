@@ -230,7 +230,7 @@ export function viewOf(snapshot: RunSnapshot): RunView {
   switch (state) {
     case "queued":
     case "starting":
-      return { ...common, state: "queued", position: 0 };
+      return { ...common, state: "queued", position: snapshot.position ?? 0 };
     case "paused":
       return { ...common, state, boundary: "" };
     case "waiting":
