@@ -44,8 +44,12 @@ export function RunPage({ run }: { readonly run: string }) {
         <p className="back">
           <Link href={RUNS}>All runs</Link>
         </p>
+        {told.state !== "told" && <h1 className="sr-only">Run</h1>}
         {told.state === "refused" ? (
-          <Refused error={told.error} />
+          <>
+            <h2 className="sr-only">What is wrong</h2>
+            <Refused error={told.error} />
+          </>
         ) : told.state === "told" ? (
           <Run id={run} told={told} />
         ) : (
