@@ -7,7 +7,7 @@ import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
-import { Trouble } from "../Connection";
+import { Trouble, useLost } from "../Connection";
 import { crew } from "../crew";
 import { NotRunning } from "../NotRunning";
 import { Problem } from "../Outcome";
@@ -47,7 +47,7 @@ export function RunPage({ run }: { readonly run: string }) {
         {told.state !== "told" && <h1 className="sr-only">Run</h1>}
         {told.state === "refused" ? (
           <>
-            <h2 className="sr-only">What is wrong</h2>
+            <Wrong />
             <Refused error={told.error} />
           </>
         ) : told.state === "told" ? (
@@ -61,12 +61,25 @@ export function RunPage({ run }: { readonly run: string }) {
 }
 
 /** Where nothing was heard yet, it may be that nobody is there to be heard. */
-const Looking = () => (
-  <>
-    <Trouble />
-    <p className="soft">Looking…</p>
-  </>
-);
+function Looking() {
+  const lost = useLost();
+  return (
+    <>
+      <Trouble />
+      {lost ? (
+        <>
+          <Wrong />
+          <NotRunning />
+        </>
+      ) : (
+        <p className="soft">Looking…</p>
+      )}
+    </>
+  );
+}
+
+/** What is wrong has a heading of the third level, since it mostly stands among what the crew wrote. */
+const Wrong = () => <h2 className="sr-only">What is wrong</h2>;
 
 function Refused({ error }: { readonly error: CrewError }) {
   if (error.code === "unreachable") return <NotRunning />;
@@ -107,6 +120,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           actions
         )}
       </div>
+      <h2 className="sr-only">Timeline</h2>
       <Timeline
         recording={recording}
         version={version}
