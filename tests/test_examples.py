@@ -36,6 +36,8 @@ ELSEWHERE: Final = {
     "crew-sidecar --crew": "tests/test_stranger.py",
     "run --from": "tests/test_terminal_forks.py; it wants a run that there is",
     "-m sidecar compare": "tests/compare; it takes half a minute",
+    "--open": "tests/test_opening.py; whoever runs these has a browser of their own",
+    "-m sidecar export": "tests/test_saving.py",
 }
 """Commands of the README that this file does not run, by what is in them, and who does."""
 

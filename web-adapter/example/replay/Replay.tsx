@@ -1,5 +1,4 @@
 import { isFinal } from "crew-web-adapter";
-import { useMemo, useState } from "react";
 import { Course } from "../components/run/Course";
 import { Facts } from "../components/run/Facts";
 import { Log } from "../components/run/Log";
@@ -8,6 +7,8 @@ import { Tabs } from "../components/run/Tabs";
 import { briefOf } from "../components/runs/brief";
 import type { Recording } from "../components/timeline/recording";
 import { Timeline } from "../components/timeline/Timeline";
+import { useMoment } from "../components/timeline/useMoment";
+import { Moment } from "../components/useNow";
 import { remarksOn, type About } from "./file";
 
 interface ReplayProps {
@@ -17,9 +18,8 @@ interface ReplayProps {
 
 /** A run as a file: all that its page shows but what needs a sidecar. */
 export function Replay({ recording, about }: ReplayProps) {
-  const [at, seek] = useState<number | null>(null);
+  const { at, seek, view } = useMoment(recording, 0);
   const newest = recording.view;
-  const view = useMemo(() => (at === null ? newest : recording.viewAt(at)), [recording, newest, at]);
   const outputs = withOutput(view).length;
   const remarks = remarksOn(about, !isFinal(newest.state));
   return (
@@ -36,7 +36,11 @@ export function Replay({ recording, about }: ReplayProps) {
             {
               name: "progress",
               label: "Progress",
-              content: <Course run={view} live={at !== null && !isFinal(view.state)} />,
+              content: (
+                <Moment value={at}>
+                  <Course run={view} live={at !== null && !isFinal(view.state)} />
+                </Moment>
+              ),
             },
             { name: "outputs", label: outputs > 0 ? `Outputs ${outputs}` : "Outputs", content: <Outputs run={view} /> },
             { name: "log", label: "Log", content: <Log logs={view.logs} /> },

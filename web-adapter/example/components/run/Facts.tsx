@@ -4,7 +4,7 @@ import { isFinal, type RunView } from "crew-web-adapter";
 import { count } from "../worked";
 import { STATES } from "../phase";
 import { When } from "../runs/When";
-import { modelName } from "../start";
+import { modelName } from "../model";
 import { useNow } from "../useNow";
 import { inWords, spentOf } from "./spent";
 
