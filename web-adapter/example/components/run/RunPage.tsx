@@ -14,6 +14,7 @@ import { Problem } from "../Outcome";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
+import { usePrices } from "../timeline/usePrices";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { useTitle } from "../useTitle";
@@ -80,6 +81,7 @@ type Told = Extract<Recorded, { state: "told" }>;
 function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const { recording, version, view, question } = told;
   const { at, seek, view: shown } = useMoment(recording, version);
+  const prices = usePrices(crew);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
@@ -108,6 +110,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
         version={version}
         at={at}
         onSeek={seek}
+        prices={prices}
         {...(forkable && { onFork: ({ tid }) => forkAt(tid) })}
       />
       {at !== null && <Past after={at - recording.timeline().start} onLeave={() => seek(null)} />}
