@@ -15,6 +15,7 @@ interface CourseProps {
 export function Course({ run, live }: CourseProps) {
   return (
     <>
+      <h2 className="sr-only">Progress</h2>
       <Report run={run} live={live} stopped={run.state === "cancelled"} folds={false} />
       {run.state === "failed" && <Failed error={run.error} model={run.model} />}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}

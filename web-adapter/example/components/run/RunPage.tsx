@@ -7,7 +7,7 @@ import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
-import { Trouble } from "../Connection";
+import { Trouble, useLost } from "../Connection";
 import { crew } from "../crew";
 import { NotRunning } from "../NotRunning";
 import { Problem } from "../Outcome";
@@ -45,8 +45,12 @@ export function RunPage({ run }: { readonly run: string }) {
         <p className="back">
           <Link href={RUNS}>All runs</Link>
         </p>
+        {told.state !== "told" && <h1 className="sr-only">Run</h1>}
         {told.state === "refused" ? (
-          <Refused error={told.error} />
+          <>
+            <Wrong />
+            <Refused error={told.error} />
+          </>
         ) : told.state === "told" ? (
           <Run id={run} told={told} />
         ) : (
@@ -58,12 +62,25 @@ export function RunPage({ run }: { readonly run: string }) {
 }
 
 /** Where nothing was heard yet, it may be that nobody is there to be heard. */
-const Looking = () => (
-  <>
-    <Trouble />
-    <p className="soft">Looking…</p>
-  </>
-);
+function Looking() {
+  const lost = useLost();
+  return (
+    <>
+      <Trouble />
+      {lost ? (
+        <>
+          <Wrong />
+          <NotRunning />
+        </>
+      ) : (
+        <p className="soft">Looking…</p>
+      )}
+    </>
+  );
+}
+
+/** What is wrong has a heading of the third level, since it mostly stands among what the crew wrote. */
+const Wrong = () => <h2 className="sr-only">What is wrong</h2>;
 
 function Refused({ error }: { readonly error: CrewError }) {
   if (error.code === "unreachable") return <NotRunning />;
@@ -105,6 +122,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           actions
         )}
       </div>
+      <h2 className="sr-only">Timeline</h2>
       <Timeline
         recording={recording}
         version={version}
