@@ -383,7 +383,7 @@ class Execution:
             and self.run.allows("run.completed")
         )
 
-    def _error(self, verdict: dict[str, Any] | None) -> dict[str, str]:
+    def _error(self, verdict: dict[str, Any] | None) -> dict[str, Any]:
         if self._ending is not None:
             return {
                 "code": "timeout",

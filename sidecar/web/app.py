@@ -9,14 +9,15 @@ from aiohttp.typedefs import Handler
 
 from sidecar import protocol
 from sidecar.errors import CommandError
+from sidecar.prices import PriceTable
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.web import front, pages, requests, threads
+from sidecar.web import exporting, front, pages, requests, threads
 from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
 from sidecar.web.gatekeeper import Gatekeeper
-from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR
+from sidecar.web.keys import CONNECTIONS, GATEKEEPER, PRICES, SETTINGS, SUPERVISOR
 from sidecar.web.refusals import error_response, errors
 from sidecar.web.site import FOLDER
 from sidecar.web.sse import sse
@@ -34,6 +35,8 @@ def make_app(
     app[SETTINGS] = settings
     app[SUPERVISOR] = supervisor
     app[GATEKEEPER] = Gatekeeper.build(settings, port)
+    app[PRICES] = PriceTable(settings.config)
+    app[PRICES].current()  # what is wrong with it is said at the start
     app[CONNECTIONS] = Connections(settings.max_connections, settings.ping)
     front.add_routes(app, page)
     app.router.add_get("/ws", websocket, allow_head=False)
@@ -44,8 +47,10 @@ def make_app(
     app.router.add_post("/runs", requests.post_run)
     app.router.add_get("/runs", requests.get_runs)
     app.router.add_get("/crews", requests.get_crews)
+    app.router.add_get("/prices", requests.get_prices)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
+    exporting.add_routes(app, page)
     threads.add_routes(app)
     pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)

@@ -60,6 +60,8 @@ class OpenAIServer:
 
     def __init__(self, script: Script | None = None, port: int = 0) -> None:
         self.script = script or Script()
+        self.stalls = False
+        """Whether it answers nobody."""
         self.lacks_chat = False
         """Whether its model is for OpenAI's Responses API alone."""
         self.requests: list[dict[str, Any]] = []
@@ -135,6 +137,8 @@ class OpenAIServer:
         if self.lacks_chat:
             error = {"message": _NO_CHAT, "type": "invalid_request_error", "param": "model"}
             return web.json_response({"error": error}, status=404)
+        if self.stalls:
+            await self.stalled()
         if (refusal := self.refused()) is not None:
             return refusal
         script = self.script

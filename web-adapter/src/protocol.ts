@@ -42,9 +42,21 @@ export interface Ending {
 
 export type FailureCode = "error" | "timeout" | "crashed" | "out_of_memory" | "bad_crew";
 
+/** The last five where a provider or its client said so. */
 export interface Failure {
   readonly code: FailureCode;
   readonly message: string;
+  /** HTTP's. */
+  readonly status?: number;
+  /** The provider's own code, as `invalid_api_key`. */
+  readonly reason?: string;
+  /** Host and port that was asked. */
+  readonly server?: string;
+  /** As CrewAI calls them. */
+  readonly provider?: string;
+  readonly model?: string;
+  /** All that was said. */
+  readonly details?: string;
 }
 
 /** A question that the crew waits on. */
@@ -156,7 +168,12 @@ interface NamedData {
   "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
   "llm.completed": {
     readonly call: string;
-    readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+    /** `cached_tokens`: of the prompt's; absent for none. */
+    readonly usage: {
+      readonly prompt_tokens: number;
+      readonly completion_tokens: number;
+      readonly cached_tokens?: number;
+    } | null;
     readonly finish_reason: string | null;
   };
   "llm.failed": { readonly call: string; readonly error: string };
@@ -388,4 +405,22 @@ export interface Refusal {
   readonly id: string | null;
   readonly ok: false;
   readonly error: WireError;
+}
+
+/** What a million tokens cost. */
+export interface ModelPrices {
+  readonly input: number;
+  readonly output: number;
+  /** Of input tokens that the provider had in its cache; without, they cost what others do. */
+  readonly cached?: number;
+}
+
+/** The user's own table: what is not in it has no price. */
+export interface Prices {
+  /** ISO 4217's code. */
+  readonly currency: string;
+  /** By the model's name in `llm.started`. */
+  readonly models: Readonly<Record<string, ModelPrices>>;
+  /** Why it is empty, though there is a file. */
+  readonly error?: string;
 }

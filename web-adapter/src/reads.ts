@@ -1,4 +1,13 @@
-import type { CrewInfo, RunPage, RunSnapshot, RunState, ThreadInfo, ThreadPage, ThreadRuns } from "./protocol.ts";
+import type {
+  CrewInfo,
+  Prices,
+  RunPage,
+  RunSnapshot,
+  RunState,
+  ThreadInfo,
+  ThreadPage,
+  ThreadRuns,
+} from "./protocol.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -28,6 +37,7 @@ export interface Reads {
   runs(query?: ReadOptions & RunQuery & { readonly before?: string | undefined }): Promise<RunPage>;
   get(run: string, options?: ReadOptions): Promise<RunSnapshot>;
   crews(options?: ReadOptions): Promise<readonly CrewInfo[]>;
+  prices(options?: ReadOptions): Promise<Prices>;
   threads(
     options?: ReadOptions & { readonly limit?: number | undefined; readonly before?: string | undefined },
   ): Promise<ThreadPage>;
@@ -43,6 +53,7 @@ export const createReads = (request: Request): Reads => {
     runs: (query) => get("/runs", query),
     get: (run, options) => get(`/runs/${run}`, options),
     crews: async (options) => (await get<{ crews: readonly CrewInfo[] }>("/crews", options)).crews,
+    prices: (options) => get("/prices", options),
     threads: (options) => get("/threads", options),
     thread: (thread, options) => get(`/threads/${thread}`, options),
     rename: (thread, title, options) => request("PATCH", `/threads/${thread}`, options, JSON.stringify({ title })),

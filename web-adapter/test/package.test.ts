@@ -33,10 +33,10 @@ async function weigh(page: string): Promise<number> {
 
 test.each([
   ["the client with both transports", 4_480, 'export { createCrewClient } from "crew-web-adapter"'],
-  ["the client and a run's views", 7_424, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
+  ["the client and a run's views", 7_488, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
-    13_200,
+    13_264,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
   ["the components alone", 3_072, 'export * from "crew-web-adapter/components"'],

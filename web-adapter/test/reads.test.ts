@@ -36,6 +36,7 @@ test.each<[string, object, (client: CrewClient) => Promise<unknown>, unknown]>([
     { runs: [] },
   ],
   ["GET http://sidecar.test/runs/r_1", { run: "r_1" }, (client) => client.get("r_1"), { run: "r_1" }],
+  ["GET http://sidecar.test/prices", { models: {} }, (client) => client.prices(), { models: {} }],
   ["GET http://sidecar.test/crews", { crews: [1] }, (client) => client.crews(), [1]],
   [
     "GET http://sidecar.test/threads?limit=2&before=t_9",

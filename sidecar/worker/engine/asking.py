@@ -18,7 +18,7 @@ from typing import Any, Final
 from crewai import BaseLLM
 from crewai.hooks import HookAborted
 
-from sidecar.worker.engine import replies, retries, usage
+from sidecar.worker.engine import failures, replies, retries, usage
 from sidecar.worker.engine.streaming import streams
 
 __all__ = ["Asking", "asking", "began", "install"]
@@ -168,8 +168,9 @@ def _call(call: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
             while True:
                 try:
                     answer = call(llm, messages, *args, **kwargs)
-                except Exception:
+                except Exception as error:
                     if (again := one.again()) is None:
+                        failures.blame(error, llm)
                         raise
                 else:
                     if (again := one.again()) is None:
@@ -192,8 +193,9 @@ def _acall(acall: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
             while True:
                 try:
                     answer = await acall(llm, messages, *args, **kwargs)
-                except Exception:
+                except Exception as error:
                     if (again := one.again()) is None:
+                        failures.blame(error, llm)
                         raise
                 else:
                     if (again := one.again()) is None:

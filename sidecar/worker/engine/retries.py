@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["Told", "reason_of", "status_of", "wrap"]
+__all__ = ["Told", "chain", "reason_of", "status_of", "wrap"]
 
 Told = Callable[[BaseException | None, float], None]
 """What went wrong, and how many seconds its client will wait. On the thread that waits."""
@@ -35,6 +35,7 @@ _REASONS: Final = {
     504: "timeout",
     529: "overloaded",
 }
+_REFUSED: Final = range(400, 600)
 _MAX_CHAIN: Final = 10
 """Errors that led to one another."""
 _wrapped: Final[set[str]] = set()
@@ -54,14 +55,15 @@ def wrap(told: Told) -> None:
 
 def status_of(error: BaseException | None) -> int | None:
     """The HTTP status of the answer that was none, as far as the error or what led to it has it."""
-    for one in _chain(error):
+    for one in chain(error):
         response = getattr(one, "response", None)
         if isinstance(response, Mapping):  # boto3's
             status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
             return status if isinstance(status, int) else None
         for place in (response, one):
             for name in ("status_code", "code"):
-                if isinstance(status := getattr(place, name, None), int):
+                status = getattr(place, name, None)
+                if isinstance(status, int) and status in _REFUSED:  # a SystemExit has a code, too
                     return status
     return None
 
@@ -71,11 +73,11 @@ def reason_of(error: BaseException | None) -> str:
     status = status_of(error)
     if status is not None:
         return _REASONS.get(status, "server error" if status >= 500 else f"HTTP {status}")
-    slow = any("Timeout" in type(one).__name__ for one in _chain(error))
+    slow = any("Timeout" in type(one).__name__ for one in chain(error))
     return "timeout" if slow else "no connection"
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error and what led to it, `_MAX_CHAIN` of them at most."""
     for _ in range(_MAX_CHAIN):
         if error is None:

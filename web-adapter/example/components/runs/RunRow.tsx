@@ -7,7 +7,7 @@ import { useState, type KeyboardEvent } from "react";
 import { addressOfRun } from "../address";
 import { crew } from "../crew";
 import { Bin, Square } from "../icons";
-import { count } from "../Outcome";
+import { count } from "../worked";
 import { STATES, unconfirmed } from "../phase";
 import { Refusal } from "../Refusal";
 import { useCommand } from "../useCommand";
