@@ -337,11 +337,11 @@ async def test_a_sidecar_without_the_synthetic_crew_says_so_at_once_and_measures
     browser: Browser, sidecar: Sidecar
 ) -> None:
     compare = await open_page(browser, f"{sidecar.url}/compare")
-    missing = compare.page.get_by_role("region", name="This sidecar has nothing to measure with")
+    missing = compare.page.get_by_role("region", name="This sidecar has no crew for measuring")
     await expect(missing).to_contain_text("SIDECAR_SYNTHETIC=1 make dev", timeout=PATIENCE)
     await compare.pictures("missing")
     await compare.start.click()
-    await expect(compare.said).to_contain_text("nothing to measure with")
+    await expect(compare.said).to_contain_text("no crew for measuring")
     # The refused command's status is the browser's own line in the console.
     assert [line for line in compare.complaints if "404" not in line] == []
 
@@ -365,7 +365,7 @@ async def test_there_is_a_way_back_to_the_page_that_led_there_and_else_to_the_si
     await compare.page.goto(f"{measurable.url}/compare?via=", referer="http://localhost:3000/runs/")
     await expect(back).to_have_attribute("href", "http://localhost:3000/runs/")
     await back.focus()
-    missing = compare.page.get_by_role("region", name="This sidecar has nothing to measure with")
+    missing = compare.page.get_by_role("region", name="This sidecar has no crew for measuring")
     await compare.measure(20, 100)
     await compare.is_done()
     assert await missing.is_hidden()

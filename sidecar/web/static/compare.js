@@ -186,7 +186,7 @@ function refuse(error) {
   if (error instanceof Refused && error.code === "unknown_crew") {
     missing.hidden = false;
     tell("Which transport serves you better?", "It takes a run to tell.", {
-      said: "This sidecar has nothing to measure with.",
+      said: "This sidecar has no crew for measuring.",
     });
     return;
   }
