@@ -23,9 +23,11 @@ from sidecar.compare import add_arguments, compare
 from sidecar.doctor import doctor
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
+from sidecar.saving import save_run
 from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
 from sidecar.threads import threads_in_terminal
+from sidecar.web import has_page
 
 _FORCED_EXIT: Final = 130
 _MOST_LISTED: Final = 10_000
@@ -57,8 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 review=arguments.review,
                 thread=arguments.thread,
                 from_=arguments.from_,
+                show=arguments.open,
             )
             return _on_loop(run)
+        if arguments.command == "export":
+            out = arguments.output
+            return _on_loop(save_run(settings, arguments.run, url=arguments.url, out=out))
         if arguments.command == "threads":
             return _on_loop(
                 threads_in_terminal(
@@ -132,6 +138,17 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     run.add_argument(
         "--thread", metavar="ID", help="go on with this conversation, or begin it: any name"
     )
+    run.add_argument(
+        "--open", action="store_true", help="show the run in the browser, on the sidecar's own page"
+    )
+    export = commands.add_parser(
+        "export", parents=[flags], help="save a run as one HTML file that replays it anywhere"
+    )
+    export.add_argument("run", help="its id")
+    export.add_argument(
+        "-o", "--output", metavar="FILE", help="where to (- for stdout); by default its brief"
+    )
+    export.add_argument("--url", help="a sidecar that runs elsewhere")
     threads = commands.add_parser(
         "threads", parents=[flags], help="list the conversations of runs, rename or delete one"
     )
@@ -219,6 +236,8 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     async with Gateway(settings) as gateway:
         print(f"sidecar ready {gateway.url}", flush=True)
+        if has_page():
+            print(f"Open {gateway.url}", flush=True)
         await gateway.serve(stop)
     return 0
 

@@ -12,27 +12,23 @@ import json
 import re
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
-import aiohttp
 from rich.console import Console
 from rich.markup import escape
 
 from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError, SettingsError
-from sidecar.gateway import Gateway
 from sidecar.labels import Labels
+from sidecar.nearby import answers, one_nearby
+from sidecar.opening import open_run
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
 __all__ = ["run_in_terminal"]
 
-_PROBE_SECONDS: Final = 1.0
 _EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
 _CANCELLING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """A terminal that is closed, too: a sidecar of our own ends with the run, and so do its files."""
@@ -49,8 +45,10 @@ async def run_in_terminal(
     review: Sequence[str],
     thread: str | None = None,
     from_: tuple[str, str] | None = None,
+    show: bool = False,
 ) -> int:
-    """The exit code: 0 completed, 130 cancelled, 1 anything else. `from_`: run and task.
+    """The exit code: 0 completed, 130 cancelled, 1 anything else. `from_`: run and task; `show` its
+    page in a browser too.
 
     Raises SettingsError for a review where nobody can be asked, and for a fork where no sidecar
     can have its run.
@@ -63,49 +61,29 @@ async def run_in_terminal(
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
     if from_ is not None and url is None:
-        if not await _answers(settings.url):
+        if not await answers(settings.url):
             raise SettingsError(
                 f"--from wants the sidecar that has run {from_[0]}, and none answers at "
                 f"{settings.url}: start it, or say where it is with --url"
             )
         url = settings.url
-    async with _sidecar(settings, url, console, thread) as address, CrewClient(address) as crew:
+    async with one_nearby(settings, url) as sidecar, CrewClient(sidecar.url) as crew:
+        if sidecar.own:
+            ends = ", with which its thread ends" if thread else ""
+            console.print(f"[dim]no sidecar is running; this run gets one of its own{ends}[/dim]")
         run = await crew.start(inputs, review=review, thread=thread, from_=from_)
+        trouble = await open_run(sidecar.url, run) if show else None
+        if trouble is not None:
+            console.print(escape(trouble))
         last = await _Session(crew, run, console).follow()
         if thread is not None:
             console.print(f"[dim]thread {thread}[/dim]")
+        if show and trouble is None and sidecar.own and _has_keys():
+            console.print("[dim]its page is there until Ctrl-C[/dim]")
+            await _interrupted()
     if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
         print(last["data"]["output"])
     return _EXIT_CODES.get(last["type"], 1)
-
-
-@contextlib.asynccontextmanager
-async def _sidecar(
-    settings: Settings, url: str | None, console: Console, thread: str | None
-) -> AsyncIterator[str]:
-    """The sidecar that runs already, or one of our own for as long as this run takes."""
-    address = url or settings.url
-    if url is not None or await _answers(address):
-        yield address
-        return
-    ends = ", with which its thread ends" if thread else ""
-    console.print(f"[dim]no sidecar is running; this run gets one of its own{ends}[/dim]")
-    with tempfile.TemporaryDirectory(prefix="crew-sidecar-") as data:
-        own = replace(settings, port=0, data=Path(data), log="memory")
-        async with Gateway(own) as gateway:
-            yield gateway.url
-
-
-async def _answers(url: str) -> bool:
-    timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{url}/healthz") as response,
-        ):
-            return response.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
 
 
 class _Session:
@@ -407,6 +385,16 @@ def _ending(type: str, data: dict[str, Any]) -> str:
     if type == "run.failed":
         return f"\n[red]failed: {escape(data['error']['message'])}[/red] [dim]{figures}[/dim]"
     return f"\n[yellow]{type.removeprefix('run.')}[/yellow] [dim]{figures}[/dim]"
+
+
+async def _interrupted() -> None:
+    """Until somebody wants to leave."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.Event()
+    for name in _CANCELLING:
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+            loop.add_signal_handler(getattr(signal, name), left.set)
+    await left.wait()
 
 
 def _has_keys() -> bool:

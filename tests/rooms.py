@@ -24,6 +24,7 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
+    {"nearby", "opening", "saving"},
     {"terminal", "threads", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.

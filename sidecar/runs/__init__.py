@@ -18,7 +18,8 @@ supervisor   owner of all runs; every command ends there
 from __future__ import annotations
 
 from sidecar.runs.crews import look_of, said
+from sidecar.runs.history import title_of
 from sidecar.runs.listing import Query
 from sidecar.runs.supervisor import Supervisor
 
-__all__ = ["Query", "Supervisor", "look_of", "said"]
+__all__ = ["Query", "Supervisor", "look_of", "said", "title_of"]

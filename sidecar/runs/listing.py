@@ -26,6 +26,7 @@ _FEW: Final = 10
 _MAX_WORDS: Final = 200
 """Characters of the words that are looked for in each run."""
 
+_FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 _GROUPS: Final = {"live": LIVE_STATES, "final": FINAL_STATES}
 
 
@@ -107,9 +108,10 @@ def _words_of(text: str) -> tuple[str, ...]:
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:
-    if (value := given.get(name) or "0") not in ("0", "1"):
-        raise CommandError("bad_request", f"{name!r} must be 1 or 0, not {value[:40]!r}")
-    return value == "1"
+    if (value := given.get(name) or "0") not in _FLAGS:
+        known = ", ".join(_FLAGS)
+        raise CommandError("bad_request", f"{name!r} must be one of {known}; not {value[:40]!r}")
+    return _FLAGS[value]
 
 
 class Listing:

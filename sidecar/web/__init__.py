@@ -11,6 +11,7 @@ sse, ws                the two transports
 echo                   a peer as a mirror, for tests from the outside
 requests, pages        commands and questions over plain HTTP; GET /compare
 site, front            the built page in memory, with its policy; GET / and what belongs to the page
+exporting              a run as one HTML file
 app                    routes, and what every answer carries
 """
 

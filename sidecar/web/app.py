@@ -12,7 +12,7 @@ from sidecar.errors import CommandError
 from sidecar.prices import PriceTable
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.web import front, pages, requests, threads
+from sidecar.web import exporting, front, pages, requests, threads
 from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
@@ -50,6 +50,7 @@ def make_app(
     app.router.add_get("/prices", requests.get_prices)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
+    exporting.add_routes(app, page)
     threads.add_routes(app)
     pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)

@@ -29,6 +29,7 @@ POST /control                       one command, JSON
 POST /runs                          start a run, JSON
 GET  /runs, /runs/ID                runs
 GET  /runs/ID/events?after=&limit=  events, a page at a time
+GET  /runs/ID/export                the run as one HTML file that replays without a server
 GET  /threads, /threads/ID          runs that belong together; PATCH renames, DELETE removes
 DELETE /runs/ID                     a finished run and its files
 GET  /crews                         what crews there are, and the inputs they want

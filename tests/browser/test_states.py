@@ -309,7 +309,7 @@ STATES: Final[dict[str, Callable[[Stage], Awaitable[None]]]] = {
 async def test_a_state_is_for_everybody(stage: Stage, name: str) -> None:
     await STATES[name](stage)
     found = await looked_at(stage.page, name)
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 async def test_a_page_without_its_sidecar_is_for_everybody(
@@ -324,7 +324,7 @@ async def test_a_page_without_its_sidecar_is_for_everybody(
             said = page.get_by_text("The sidecar isn’t running").first
             await expect(said).to_be_visible(timeout=PATIENCE)
             found += await looked_at(page, f"{name}_without_sidecar")
-        assert found == []
+        assert not found, "\n".join(found)
 
 
 async def looked_at(page: Page, name: str) -> list[str]:

@@ -105,7 +105,7 @@ def test_a_question_says_all_that_it_asks_for() -> None:
         "q": " Tea  SHOP tea ",
         "before": "r_01m871329pgvkapx6nzs2ys6pc",
         "brief": "1",
-        "counts": "0",
+        "counts": "false",
     }
     assert Query.parse(given, 5) == Query(
         states=LIVE_STATES | {"completed"},
@@ -127,8 +127,8 @@ def test_a_question_says_all_that_it_asks_for() -> None:
         ("state", "x" * 99, "and live and final for all that are"),
         ("q", "x" * 201, "'q' must be words of at most 200 characters"),
         ("before", "k3f9ab-43", "'before' must be the id of a run, as `next` is; not 'k3f9ab-43'"),
-        ("brief", "yes", "'brief' must be 1 or 0, not 'yes'"),
-        ("counts", "2", "'counts' must be 1 or 0"),
+        ("brief", "yes", "'brief' must be one of 1, true, 0, false; not 'yes'"),
+        ("counts", "2", "'counts' must be one of 1, true"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_does(name: str, value: str, why: str) -> None:

@@ -274,11 +274,11 @@ export interface RunSnapshot {
   readonly run: string;
   readonly crew: string;
   readonly state: RunState;
-  /** Of one that is queued: how many begin before it. */
-  readonly position?: number;
   /** Cursor and place of the last event; null and 0 before the first. */
   readonly id: string | null;
   readonly seq: number;
+  /** Of a queued run: its number in line, from 1; 0: it starts at once. */
+  readonly position?: number;
   /** Unix ms, as are the next two. */
   readonly created: number;
   readonly started: number | null;
@@ -300,7 +300,7 @@ export interface RunSnapshot {
   readonly error: Failure | null;
   /** Of a cancel. */
   readonly reason: string | null;
-  /** One of many in an answer that was too long: without outputs, with the beginnings of its inputs. */
+  /** One of many in a brief answer, or in one that was too long: without outputs, with the beginnings of its inputs. */
   readonly truncated?: true;
 }
 
@@ -321,6 +321,15 @@ export interface ThreadRuns extends Omit<ThreadInfo, "runs"> {
   readonly runs: readonly RunSnapshot[];
   /** How many older ones are not in `runs`, which has a thousand at most. */
   readonly left_out?: number;
+}
+
+export interface RunPage {
+  /** Newest first; behind the first MiB they are `truncated`. */
+  readonly runs: readonly RunSnapshot[];
+  /** What to ask for as `before`; null: these were the last. */
+  readonly next: string | null;
+  /** Where they were asked for: how many runs are in each state, on whichever page. */
+  readonly counts?: Readonly<Partial<Record<RunState, number>>>;
 }
 
 export interface ThreadPage {

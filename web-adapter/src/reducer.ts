@@ -5,6 +5,7 @@ import {
   LIMITS,
   untold,
   type AsideView,
+  type CallView,
   type Common,
   type GroupView,
   type Note,
@@ -128,7 +129,10 @@ function apply(view: RunView, event: RunEvent): RunView {
     case "llm.delta": {
       const { kind, text } = event.data;
       const field = kind === "thinking" ? "thinking" : "text";
-      return withStep(view, event, "call", (call) => (kind === "tool" ? {} : { [field]: append(call[field], text) }));
+      return withStep(view, event, "call", (call) => ({
+        ...(kind !== "tool" && { [field]: append(call[field], text) }),
+        ...(kind !== "thinking" && hasThought(call, event)),
+      }));
     }
     case "llm.completed": {
       const { prompt_tokens = 0, completion_tokens = 0 } = event.data.usage ?? {};
@@ -137,12 +141,13 @@ function apply(view: RunView, event: RunEvent): RunView {
         completion_tokens: view.usage.completion_tokens + completion_tokens,
         calls: view.usage.calls + 1,
       };
-      return withStep({ ...view, usage }, event, "call", {});
+      return withStep({ ...view, usage }, event, "call", (call) => hasThought(call, event));
     }
     case "llm.started":
-    case "llm.failed":
     case "llm.retrying":
       return withStep(view, event, "call", {});
+    case "llm.failed":
+      return withStep(view, event, "call", (call) => hasThought(call, event));
 
     case "tool.started":
       return withStep(view, event, "tool", { tool: event.data.tool, args: event.data.args });
@@ -296,6 +301,10 @@ function add(view: RunView, item: WorkView): RunView {
 
 const keep = <T>(list: readonly T[], item: T, limit: number): readonly T[] => [...list.slice(1 - limit), item];
 
+/** If it did, and until now. */
+const hasThought = ({ thinking, thought }: CallView, { ts }: RunEvent): Partial<CallView> =>
+  thinking !== "" && thought === null ? { thought: ts } : {};
+
 const append = (text: string, more: string): string => (text.length < LIMITS.text ? text + more : text);
 
 type Update<T> = Partial<T> | ((before: T) => Partial<T>);
@@ -355,7 +364,7 @@ function withStep<Kind extends Step["kind"]>(
 }
 
 const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id" | "agent" | keyof Span> } = {
-  call: { kind: "call", state: "running", text: "", thinking: "", retry: null },
+  call: { kind: "call", state: "running", text: "", thinking: "", thought: null, retry: null },
   tool: { kind: "tool", state: "running", tool: "", args: null, result: null },
   aside: { kind: "aside", state: "running", word: "event", data: {} },
 };

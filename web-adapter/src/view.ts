@@ -25,6 +25,8 @@ export interface CallView extends StepBase {
   readonly kind: "call";
   readonly text: string;
   readonly thinking: string;
+  /** When it had thought, and began to write or ended; Unix ms. null: it has not, or did not think. */
+  readonly thought: number | null;
   /** Its client waits to try again, since `ts` (Unix ms); null: it doesn't. A call that CrewAI asks anew has failed. */
   readonly retry: (Retry & { readonly ts: number }) | null;
 }
@@ -228,7 +230,7 @@ export function viewOf(snapshot: RunSnapshot): RunView {
   switch (state) {
     case "queued":
     case "starting":
-      return { ...common, state: "queued", position: 0 };
+      return { ...common, state: "queued", position: snapshot.position ?? 0 };
     case "paused":
       return { ...common, state, boundary: "" };
     case "waiting":

@@ -45,6 +45,10 @@ describe.each(runs)("$name", ({ events, snapshot: expected }) => {
   });
 });
 
+/** Of the run itself, at a time in Unix ms. */
+const at = (type: string, ts: number, data: object) =>
+  ({ type, ts, seq: 0, id: "1", run: "r_01jd", data }) as unknown as RunEvent;
+
 const reset = (reason: "epoch" | "evicted") => ({ type: "stream.reset", run: "r_01jd", reason, from: 1 }) as const;
 const middle = eventsOf("running in the middle of a reply, after two tool calls");
 
@@ -74,6 +78,20 @@ test("the steps of a task keep their order: thought, tools, words", () => {
     { kind: "call", state: "running", text: "A pl" },
   ]);
   expect(fold(middle).logs).toEqual([{ stream: "stdout", text: "hello from the crew\n" }]);
+});
+
+test("of what was thought it is known when it had been thought, whether words came of it or a tool's call", () => {
+  const started = at("llm.started", 1_000, { call: "c" });
+  const thinking = at("llm.delta", 2_000, { call: "c", kind: "thinking", text: "Hm" });
+  const wrote = at("llm.delta", 5_000, { call: "c", kind: "text", text: "So" });
+  const more = at("llm.delta", 6_000, { call: "c", kind: "text", text: "." });
+  const ended = at("llm.completed", 7_000, { call: "c" });
+  const thought = (...events: RunEvent[]) =>
+    events.map((event, n) => ({ ...event, seq: n + 1 })).reduce(reduce, emptyRun).steps[0];
+  expect(thought(started, thinking)).toMatchObject({ thinking: "Hm", thought: null });
+  expect(thought(started, thinking, wrote, more, ended)).toMatchObject({ text: "So.", thought: 5_000 });
+  expect(thought(started, thinking, ended)).toMatchObject({ text: "", thought: 7_000 });
+  expect(thought(started, wrote, ended)).toMatchObject({ thought: null });
 });
 
 describe("a client that waits to try again", () => {

@@ -80,9 +80,9 @@ export function Composer() {
   };
   return (
     <>
-      <Trouble />
       {refusal && <Refusal error={refusal} />}
       <div className="row">
+        <Trouble />
         {running ? (
           <>
             <Status run={run} />

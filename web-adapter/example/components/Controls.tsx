@@ -62,6 +62,8 @@ export function StopButton({ run, giving: { give }, otherwise }: StopProps) {
       title={hindrance ?? "Stop"}
       aria-disabled={off}
       onClick={() => off || stop()}
+      // Back to where Escape has come from.
+      onKeyDown={({ key }) => key === "Escape" && focusComposer()}
     >
       <Square />
     </button>

@@ -1,43 +1,48 @@
 import type { RunView } from "crew-web-adapter";
 import { memo, useDeferredValue, useMemo, useState, type ReactNode } from "react";
-import { crew } from "./crew";
+import { Code } from "./code/Code";
 import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
-import { asProse, inLines, saysNoMore } from "./structure";
+import { inLines, saysNoMore } from "./structure";
+import { count } from "./worked";
 
 interface ResultProps {
-  readonly output: string | null;
+  /** As Markdown. */
+  readonly text: string;
+  readonly state: "writing" | "cut off" | "whole";
+  /** Whether it is what the run gave, and no longer what it is about to give. */
+  readonly ended: boolean;
+  readonly output?: string | null;
   /** The same as data, where the crew was to give data. */
   readonly json?: unknown;
 }
 
-/** What a run that was completed gives. */
-export const Result = memo(function Result({ output, json }: ResultProps) {
-  const text = useMemo(() => asProse(output ?? ""), [output]);
+/** What a run gives, or is about to. */
+export const Result = memo(function Result({ text, state, ended, output, json }: ResultProps) {
   const more = useMemo(() => json !== undefined && !saysNoMore(output ?? "", json), [output, json]);
-  return (
-    <>
-      {text.trim() ? (
-        <Answer text={text} />
-      ) : (
+  // A long one that comes all at once is built block by block, between frames.
+  const built = useDeferredValue(text, state === "writing" ? text : "");
+  if (ended && !text.trim()) {
+    return (
+      <>
         <p className="answer no-text" data-testid="no-text">
           The crew gave no text.
         </p>
+        {more && <Structured json={json} />}
+      </>
+    );
+  }
+  return (
+    <>
+      {built && (
+        <div className="answer" data-state={state} data-testid={ended ? "answer" : "writing"}>
+          <Markdown text={built} streaming={state === "writing"} />
+        </div>
       )}
       {more && <Structured json={json} />}
     </>
   );
 });
-
-function Answer({ text }: { readonly text: string }) {
-  // A long one comes all at once: React then builds it block by block, between frames.
-  const built = useDeferredValue(text, "");
-  return built ? (
-    <div className="answer" data-testid="answer">
-      <Markdown text={built} />
-    </div>
-  ) : null;
-}
 
 function Structured({ json }: { readonly json: unknown }) {
   // It may be a MiB: nobody has it laid out who does not look.
@@ -54,7 +59,7 @@ function Structured({ json }: { readonly json: unknown }) {
         </span>
         <span>Structured output</span>
       </summary>
-      {open && <pre>{inLines(json)}</pre>}
+      {open && <Code code={inLines(json)} language="json" label="JSON" />}
     </details>
   );
 }
@@ -76,22 +81,14 @@ export function Problem({ title, children, action }: ProblemProps) {
   );
 }
 
-export const NotRunning = ({ action }: { readonly action?: ReactNode }) => (
-  <Problem title="The sidecar isn’t running" action={action}>
-    Nothing answers at <code>{crew.url}</code>. Start it with <code>make serve</code>, then try again.
-  </Problem>
-);
-
 /** What an ended run took, and who wrote it. */
 export function Footnote({ run, stopped }: { readonly run: RunView; readonly stopped: boolean }) {
-  const { calls, prompt_tokens: sent, completion_tokens: written } = run.usage;
+  const { calls } = run.usage;
   return (
     <footer className="footnote">
       {stopped && <p>Stopped.</p>}
       {run.state === "completed" && calls > 0 && (
-        <p>
-          Done · {count(calls, "model call")} · {count(sent + written, "token")}
-        </p>
+        <p>{["Done", count(calls, "model call"), run.model !== "offline" && run.model].filter(Boolean).join(" · ")}</p>
       )}
       {run.model === "offline" && (
         <p>
@@ -101,5 +98,3 @@ export function Footnote({ run, stopped }: { readonly run: RunView; readonly sto
     </footer>
   );
 }
-
-export const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;

@@ -2,6 +2,7 @@
 
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
 import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
+import type { Answer } from "./answer";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
 import { TaskExtras } from "./TaskExtras";
@@ -25,21 +26,29 @@ interface ProgressProps {
   readonly live: boolean;
   /** Whether it was stopped, heard of or not. */
   readonly stopped: boolean;
+  /** What stands below it: its words are not shown a second time. */
+  readonly answer?: Answer | undefined;
 }
 
 /** What the crew or flow does, top to bottom: who is at it, what they use, what they write. */
-export function Progress({ run, live, stopped }: ProgressProps) {
+export function Progress({ run, live, stopped, answer }: ProgressProps) {
   const id = run.run;
   const answering = useMemo(() => ({ run: id, live }), [id, live]);
   const tree = treeOf(run);
   const { work, notes } = tree(null);
   const show = (items: readonly WorkView[]) => (
-    <Works items={items} of={work} run={run} tree={tree} stopped={stopped} depth={0} />
+    <Works items={items} of={work} run={run} tree={tree} stopped={stopped} answer={answer} depth={0} />
   );
   return (
     <Answering value={answering}>
       {run.attempt > 1 && <p className="attempt">Attempt {run.attempt}: carried on after a restart</p>}
-      <Steps steps={run.steps} notes={notes} work={work} show={show} />
+      <Steps
+        steps={run.steps}
+        notes={notes}
+        work={work}
+        show={show}
+        elsewhere={answer?.tid === null ? answer.call : null}
+      />
     </Answering>
   );
 }
@@ -51,10 +60,11 @@ interface WorksProps {
   readonly run: RunView;
   readonly tree: Tree;
   readonly stopped: boolean;
+  readonly answer: Answer | undefined;
   readonly depth: number;
 }
 
-function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
+function Works({ items, of, run, tree, stopped, answer, depth }: WorksProps) {
   const rounds = roundsOf(of);
   const tasksOnly = items.every(({ kind }) => kind === "task" || kind === "helper");
   return (
@@ -63,7 +73,7 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
         const { work, notes } = tree(item.tid);
         const look = lookOf(item, run, stopped);
         const show = (inner: readonly WorkView[]) => (
-          <Works items={inner} of={work} run={run} tree={tree} stopped={stopped} depth={depth + 1} />
+          <Works items={inner} of={work} run={run} tree={tree} stopped={stopped} answer={answer} depth={depth + 1} />
         );
         return item.kind === "task" || item.kind === "helper" ? (
           <Task
@@ -71,7 +81,8 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
             task={item}
             notes={notes}
             look={look}
-            answer={isAnswer(item, run)}
+            said={answer?.tid === item.tid}
+            elsewhere={answer?.tid === item.tid ? answer.call : null}
             {...(work.length > 0 && { work, show })}
           />
         ) : (
@@ -89,7 +100,8 @@ function Works({ items, of, run, tree, stopped, depth }: WorksProps) {
               notes={notes}
               work={work}
               show={show}
-              fallback={work.length > 0 || item.route || isAnswer(item, run) ? null : item.output}
+              elsewhere={answer?.tid === item.tid ? answer.call : null}
+              fallback={work.length > 0 || item.route || answer?.tid === item.tid ? null : item.output}
               live={look === "running" && work.length === 0}
             />
           </Group>
@@ -108,28 +120,27 @@ function lookOf({ state, error }: WorkView, run: RunView, stopped: boolean): Loo
 /** What a crew says of work that a cancel ended, if it comes to say anything. */
 const isCutOff = (error: string | null): boolean => error === null || error === "cancelled";
 
-/** Its words stand below, as the crew's answer. */
-const isAnswer = ({ output }: WorkView, run: RunView): boolean =>
-  run.state === "completed" && output !== null && output === run.output;
-
 interface TaskProps {
   readonly task: TaskView | HelperView;
   readonly notes: readonly Note[];
   readonly look: Look;
-  readonly answer: boolean;
+  /** Whether what it gave stands below all of the work. */
+  readonly said: boolean;
+  /** The words of it that stand there; null for none. */
+  readonly elsewhere: string | null;
   /** Crews that its tools have begun; left out where there are none, so that it is not shown anew for nothing. */
   readonly work?: readonly WorkView[];
   readonly show?: (work: readonly WorkView[]) => ReactNode;
 }
 
-const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskProps) {
-  // Whatever has words shows them, so that nothing that is being read moves away; from the first click
-  // on, the reader decides.
-  const [chosen, choose] = useState<boolean>();
+const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }: TaskProps) {
+  // Whatever has words shows them, so that nothing that is being read moves away.
+  const [chosen, choose] = useState(true);
   const body = useId();
   const extras = useContext(TaskExtras);
-  const empty = task.steps.length === 0 && !inner.work && !task.output && !task.error;
-  const open = !empty && (chosen ?? !answer);
+  const fallback = said ? null : task.output;
+  const empty = task.steps.every(({ id }) => id === elsewhere) && !inner.work && !fallback && !task.error;
+  const open = !empty && chosen;
   return (
     <li className="task" data-state={look} data-testid="task">
       <Marker look={look} />
@@ -155,7 +166,8 @@ const Task = memo(function Task({ task, notes, look, answer, ...inner }: TaskPro
             steps={task.steps}
             notes={notes}
             agent={task.agent}
-            fallback={task.output}
+            fallback={fallback}
+            elsewhere={elsewhere}
             live={look === "running"}
             {...inner}
           />
@@ -185,8 +197,8 @@ interface GroupProps {
 function Group({ group, look, round, error, depth, children }: GroupProps) {
   const [open, setOpen] = useState(true);
   const body = useId();
-  // Below the page's own heading, and no deeper than HTML goes.
-  const Heading = `h${Math.min(depth + 2, 6)}` as "h2";
+  // Below the page's own headings, and no deeper than HTML goes.
+  const Heading = `h${Math.min(depth + 3, 6)}` as "h3";
   return (
     <li className="group" data-kind={group.kind} data-state={look} data-testid="group">
       <Marker look={look} />

@@ -1,12 +1,14 @@
 "use client";
 
-import type { AsideView, Note, Place, Step, ToolView, WorkView } from "crew-web-adapter";
-import { createContext, Fragment, useContext, type ReactNode } from "react";
+import type { AsideView, Note, Place, Step, WorkView } from "crew-web-adapter";
+import { createContext, Fragment, useContext, useMemo, type ReactNode } from "react";
 import { isOfQuestion, wordsOf } from "./asides";
 import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
 import { SteerNote } from "./Notes";
 import { Question } from "./Question";
+import { isThinking, Thinking } from "./Thinking";
+import { Tool } from "./Tool";
 
 /** What the notes in between need to know: which run it is, and whether a question of it can be answered here. */
 export const Answering = createContext<{ readonly run: string | null; readonly live: boolean }>({
@@ -22,13 +24,24 @@ interface StepsProps {
   readonly show?: (work: readonly WorkView[]) => ReactNode;
   /** Whose task it is: only others are named at what they do. */
   readonly agent?: string;
+  /** A call whose words, and what was said behind them, stand elsewhere. */
+  readonly elsewhere?: string | null;
   /** Shown where no words were streamed. */
   readonly fallback?: string | null;
   readonly live?: boolean;
 }
 
 /** Steps in their order, each followed by the notes that were made behind it and the work that began there. */
-export function Steps({ steps, notes, work = [], show, agent = "", fallback = null, live = false }: StepsProps) {
+export function Steps({
+  steps,
+  notes,
+  work = [],
+  show,
+  agent = "",
+  elsewhere = null,
+  fallback = null,
+  live = false,
+}: StepsProps) {
   const silent = steps.every((step) => step.kind !== "call" || step.text === "");
   const known = new Set(steps.map(({ id }) => id));
   const words = (silent && fallback) || "";
@@ -38,7 +51,7 @@ export function Steps({ steps, notes, work = [], show, agent = "", fallback = nu
     const begun = work.filter(here);
     return (
       <>
-        <Notes notes={notes.filter(here)} above={above} />
+        {(id === null || id !== elsewhere) && <Notes notes={notes.filter(here)} above={above} />}
         {begun.length > 0 && show?.(begun)}
       </>
     );
@@ -49,7 +62,7 @@ export function Steps({ steps, notes, work = [], show, agent = "", fallback = nu
       {steps.map((step, n) => (
         <Fragment key={`${step.kind} ${step.id}`}>
           <Who agent={step.agent} before={steps[n - 1]?.agent ?? agent} />
-          <StepBody step={step} live={live} />
+          <StepBody step={step} live={live} elsewhere={step.id === elsewhere} />
           {behind(step.id, step.kind === "call" ? step.text : words)}
         </Fragment>
       ))}
@@ -58,9 +71,26 @@ export function Steps({ steps, notes, work = [], show, agent = "", fallback = nu
           <Markdown text={words} />
         </div>
       )}
-      {silent && !fallback && live && <p className="thinking">Thinking…</p>}
+      {silent && !fallback && live && !isThinking(steps.at(-1)) && <p className="thinking">Thinking…</p>}
     </>
   );
+}
+
+/** Notes that stand below the work that they are of. */
+export function NotesOf({ run, live, notes, above }: NotesOfProps) {
+  const answering = useMemo(() => ({ run, live }), [run, live]);
+  return (
+    <Answering value={answering}>
+      <Notes notes={notes} above={above} />
+    </Answering>
+  );
+}
+
+interface NotesOfProps {
+  readonly run: string | null;
+  readonly live: boolean;
+  readonly notes: readonly Note[];
+  readonly above: string;
 }
 
 function Notes({ notes, above }: { readonly notes: readonly Note[]; readonly above: string }) {
@@ -80,46 +110,25 @@ function Who({ agent, before }: { readonly agent: string | null; readonly before
   return name && name !== before.trim() ? <p className="who">{name}</p> : null;
 }
 
-function StepBody({ step, live }: { readonly step: Step; readonly live: boolean }) {
-  if (step.kind === "tool") return <Tool tool={step} />;
-  if (step.kind === "aside") return isOfQuestion(step) ? null : <Aside aside={step} />;
-  return step.text ? (
-    <div
-      className="words"
-      data-live={(live && step.state === "running") || undefined}
-      data-cut={step.state === "failed" || undefined}
-    >
-      <Markdown text={step.text} streaming={live && step.state === "running"} />
-    </div>
-  ) : null;
+interface StepBodyProps {
+  readonly step: Step;
+  readonly live: boolean;
+  readonly elsewhere: boolean;
 }
 
-function Tool({ tool }: { tool: ToolView }) {
-  const args = typeof tool.args === "string" ? tool.args : JSON.stringify(tool.args, null, 2);
+function StepBody({ step, live, elsewhere }: StepBodyProps) {
+  if (step.kind === "tool") return <Tool tool={step} live={live} />;
+  if (step.kind === "aside") return isOfQuestion(step) ? null : <Aside aside={step} />;
+  const writes = live && step.state === "running";
   return (
-    <details className="tool" data-state={tool.state}>
-      <summary>
-        <span className="chevron" aria-hidden>
-          <Chevron />
-        </span>
-        <span>{tool.state === "running" ? "Using" : tool.state === "failed" ? "Tried" : "Used"}</span>
-        <code>{tool.tool}</code>
-      </summary>
-      <dl>
-        <dt>Given</dt>
-        <dd>
-          <pre>{args}</pre>
-        </dd>
-        {tool.result !== null && (
-          <>
-            <dt>{tool.state === "failed" ? "Error" : "Result"}</dt>
-            <dd>
-              <pre>{tool.result}</pre>
-            </dd>
-          </>
-        )}
-      </dl>
-    </details>
+    <>
+      {step.thinking && <Thinking call={step} live={writes} />}
+      {step.text && !elsewhere && (
+        <div className="words" data-live={writes || undefined} data-cut={step.state === "failed" || undefined}>
+          <Markdown text={step.text} streaming={writes} />
+        </div>
+      )}
+    </>
   );
 }
 

@@ -80,7 +80,7 @@ function counts({ key, where = "page" }: Key, target: EventTarget | null): boole
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.altKey) return;
   // What is behind an open dialog rests.
-  if (document.querySelector("dialog:modal")) return;
+  if (document.querySelector("dialog[open]")) return;
   const name = nameOf(event);
   const key = keys.findLast((key) => key.key === name && counts(key, event.target));
   if (!key) return;

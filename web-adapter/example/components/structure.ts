@@ -19,6 +19,10 @@ export function asProse(text: string): string {
   return structure === undefined ? text : `\`\`\`json\n${inLines(structure)}\n\`\`\``;
 }
 
+/** The same while it is being written: what begins as a structure does is code, and no list of links. */
+export const asWritten = (text: string): string =>
+  /^\s*(?:\{\s*["}]|\[\s*[[{"\]])/.test(text) ? `\`\`\`json\n${text.trimStart()}` : text;
+
 /** Whether a text is that very structure: order of keys and layout say nothing. */
 export function saysNoMore(text: string, json: unknown): boolean {
   const structure = structureOf(text);

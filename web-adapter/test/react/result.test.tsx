@@ -3,8 +3,8 @@ import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Result } from "../../example/components/Outcome.tsx";
+import { asProse } from "../../example/components/structure.ts";
 
-vi.mock("../../example/components/crew.ts", () => ({ crew: undefined }));
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 
 let root: Root;
@@ -17,7 +17,17 @@ beforeEach(() => {
 afterEach(() => act(async () => root.unmount()));
 
 const show = (output: string | null, ...json: readonly unknown[]) =>
-  act(async () => root.render(<Result output={output} {...(json.length > 0 && { json: json[0] })} />));
+  act(async () =>
+    root.render(
+      <Result
+        text={asProse(output ?? "")}
+        state="whole"
+        ended
+        output={output}
+        {...(json.length > 0 && { json: json[0] })}
+      />,
+    ),
+  );
 const answer = () => place.querySelector("[data-testid=answer]");
 const structured = () => place.querySelector<HTMLDetailsElement>("[data-testid=structured]");
 

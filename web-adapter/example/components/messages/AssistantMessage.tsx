@@ -3,7 +3,8 @@
 import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui/react";
 import { CREW_PART } from "crew-web-adapter/react";
 import { AssistantActions } from "./AssistantActions";
-import { Footnote, NotRunning, Problem } from "../Outcome";
+import { NotRunning } from "../NotRunning";
+import { Footnote, Problem } from "../Outcome";
 import { isStopped, RunPart } from "../RunPart";
 import { says } from "../useCommand";
 import { useRun } from "../useRun";

@@ -1,14 +1,10 @@
 "use client";
 
 import { isFinal, type RunView } from "crew-web-adapter";
-import Link from "next/link";
-import { useEffect, useState } from "react";
-import { addressOfRun } from "../address";
-import { crew } from "../crew";
-import { count } from "../Outcome";
+import { count } from "../worked";
 import { STATES } from "../phase";
-import { briefOf } from "../runs/brief";
 import { When } from "../runs/When";
+import { modelName } from "../start";
 import { useNow } from "../useNow";
 import { inWords, spentOf } from "./spent";
 
@@ -31,8 +27,8 @@ export function Facts({ run, at }: FactsProps) {
         <span>{at === null && !isFinal(run.state) ? <SoFar run={run} /> : <Spent run={run} now={at ?? 0} />}</span>
       )}
       {sent + written > 0 && <span>{count(sent + written, "token")}</span>}
-      {run.model !== null && <span>{run.model}</span>}
-      {run.attempt > 1 && <span>attempt {run.attempt}</span>}
+      {run.model !== null && <span title={run.model}>{modelName(run.model)}</span>}
+      {run.attempt > 1 && <span title="Carried on after a restart">attempt {run.attempt}</span>}
       {run.created !== null && <When ms={run.created} />}
     </p>
   );
@@ -44,27 +40,4 @@ const SoFar = ({ run }: { readonly run: RunView }) => <Spent run={run} now={useN
 function Spent({ run, now }: { readonly run: RunView; readonly now: number }) {
   const spent = spentOf(run, now);
   return spent && inWords(spent);
-}
-
-/** Which run this one is a fork of, and where it began. */
-export function Forked({ from: { run, task } }: { readonly from: NonNullable<RunView["forked"]> }) {
-  const [brief, setBrief] = useState("another run");
-  useEffect(() => {
-    const unmount = new AbortController();
-    // It may be gone: what it is called is then not known, and the link says so itself.
-    crew.get(run, unmount).then(
-      (snapshot) => setBrief(briefOf(snapshot)),
-      () => undefined,
-    );
-    return () => unmount.abort();
-  }, [run]);
-  return (
-    <p className="forked" data-testid="forked">
-      Forked from{" "}
-      <Link href={addressOfRun(run)} dir="auto">
-        {brief}
-      </Link>{" "}
-      at {task.replaceAll("_", " ")}
-    </p>
-  );
 }

@@ -1,9 +1,9 @@
 "use client";
 
 import type { RunView, TaskView } from "crew-web-adapter";
+import { CopyButton } from "../code/CopyButton";
 import { Markdown } from "../Markdown";
 import { asProse } from "../structure";
-import { CopyButton } from "./CopyButton";
 
 /** The tasks that have come to something, in the order in which they are done. */
 export const withOutput = (run: RunView): readonly TaskView[] => run.tasks.filter(({ output }) => output?.trim());
@@ -21,7 +21,7 @@ export function Outputs({ run }: { readonly run: RunView }) {
         <span className="soft" dir="auto">
           {agent}
         </span>
-        <CopyButton text={output!} of={name} />
+        <CopyButton text={output!} what={`what came of ${name.replaceAll("_", " ")}`} />
       </header>
       <Markdown text={asProse(output!)} />
     </article>

@@ -13,17 +13,17 @@ const LOOK = 2_000;
 const NAMED = 5;
 
 interface Queue {
-  /** How many begin before it. */
-  readonly ahead: number;
+  /** Its number in the line of those that wait, from 1. */
+  readonly position: number;
   readonly working: readonly RunSnapshot[];
 }
 
-/** A run that waits for its turn: its place, and what it waits for. `ahead`: as it was when it was queued. */
-export function Queued({ run, ahead }: { readonly run: string; readonly ahead: number }) {
-  const queue = useQueue(run, ahead);
+/** A run that waits for its turn: its place, and what it waits for. `position`: as it was when it was queued. */
+export function Queued({ run, position }: { readonly run: string; readonly position: number }) {
+  const queue = useQueue(run, position);
   return (
     <section className="queued" aria-label="Queue">
-      <h2>{placeOf(queue.ahead)}</h2>
+      <h2>{placeOf(queue.position)}</h2>
       {queue.working.length > 0 && (
         <>
           <p>It begins by itself once one of these is done, is paused or waits for an answer.</p>
@@ -47,22 +47,22 @@ export function Queued({ run, ahead }: { readonly run: string; readonly ahead: n
   );
 }
 
-function placeOf(ahead: number): string {
-  if (ahead === 0) return "It is next";
-  return ahead === 1 ? "One run is ahead of it" : `${ahead} runs are ahead of it`;
+function placeOf(position: number): string {
+  if (position <= 1) return "It is next";
+  return position === 2 ? "One run is queued before it" : `${position - 1} runs are queued before it`;
 }
 
 function useQueue(run: string, first: number): Queue {
-  const [queue, setQueue] = useState<Queue>({ ahead: first, working: [] });
+  const [queue, setQueue] = useState<Queue>({ position: first, working: [] });
   useEffect(() => {
     const unmount = new AbortController();
     const { signal } = unmount;
     const look = async () => {
-      const [{ position }, working] = await Promise.all([
+      const [{ position }, { runs: working }] = await Promise.all([
         crew.get(run, { signal }),
-        crew.list({ state: "running", limit: NAMED, signal }),
+        crew.runs({ state: "running", limit: NAMED, brief: true, signal }),
       ]);
-      if (!signal.aborted) setQueue(({ ahead }) => ({ ahead: position ?? ahead, working }));
+      if (!signal.aborted) setQueue((before) => ({ position: position ?? before.position, working }));
     };
     const tick = () => {
       if (document.visibilityState === "visible")

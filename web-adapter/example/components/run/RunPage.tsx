@@ -1,53 +1,66 @@
 "use client";
 
 import { isFinal, type CrewError, type RunView } from "crew-web-adapter";
-import { useCrewRun } from "crew-web-adapter/react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
-import { PauseButton, StopButton } from "../Controls";
+import { MAIN } from "../composer-focus";
+import { Trouble } from "../Connection";
 import { crew } from "../crew";
-import { Footnote, NotRunning, Problem, Result } from "../Outcome";
-import { sentenceOf, unconfirmed } from "../phase";
-import { Progress } from "../Progress";
-import { Refusal } from "../Refusal";
+import { NotRunning } from "../NotRunning";
+import { Problem } from "../Outcome";
+import { Report } from "../Report";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
-import { says, useCommand } from "../useCommand";
-import { useUnconfirmed } from "../useUnconfirmed";
+import { useMoment } from "../timeline/useMoment";
+import { useRecording, type Recorded } from "../timeline/useRecording";
+import { says } from "../useCommand";
+import { useTitle } from "../useTitle";
 import { Actions } from "./Actions";
-import { Facts, Forked } from "./Facts";
+import { Asked } from "./Asked";
+import { Head } from "./Head";
 import { Log } from "./Log";
 import { Outputs, withOutput } from "./Outputs";
+import { Past } from "./Past";
 import { Queued } from "./Queued";
+import { Steer } from "./Steer";
 import { Tabs } from "./Tabs";
 import { useTaskExtras } from "./useTaskExtras";
 
+const Timeline = dynamic(() => import("../timeline/Timeline").then((module) => module.Timeline), { ssr: false });
 const ForkDialog = dynamic(() => import("./ForkDialog").then((module) => module.ForkDialog));
 
 /** One run, live or ended, with all that can be done to it. */
 export function RunPage({ run }: { readonly run: string }) {
-  const view = useCrewRun(crew, run);
+  const told = useRecording(crew, run);
   return (
     <div className="page">
       <Bar />
-      <main className="column" id="main" tabIndex={-1}>
+      <main id={MAIN} className="column run-page" tabIndex={-1}>
         <p className="back">
           <Link href={RUNS}>All runs</Link>
         </p>
-        {view.state === "refused" ? (
-          <Refused error={view.error} />
-        ) : view.state === "loading" ? (
-          <p className="soft">Looking…</p>
+        {told.state === "refused" ? (
+          <Refused error={told.error} />
+        ) : told.state === "told" ? (
+          <Run id={run} told={told} />
         ) : (
-          view.state !== "idle" && <Run id={run} view={view} />
+          <Looking />
         )}
       </main>
     </div>
   );
 }
+
+/** Where nothing was heard yet, it may be that nobody is there to be heard. */
+const Looking = () => (
+  <>
+    <Trouble />
+    <p className="soft">Looking…</p>
+  </>
+);
 
 function Refused({ error }: { readonly error: CrewError }) {
   if (error.code === "unreachable") return <NotRunning />;
@@ -60,68 +73,71 @@ function Refused({ error }: { readonly error: CrewError }) {
   );
 }
 
-function Run({ id, view }: { readonly id: string; readonly view: RunView }) {
-  const live = !isFinal(view.state);
-  const giving = useCommand(id);
-  const pending = useUnconfirmed(id);
+type Told = Extract<Recorded, { state: "told" }>;
+
+function Run({ id, told }: { readonly id: string; readonly told: Told }) {
+  const { recording, version, view, question } = told;
+  const { at, seek, view: shown } = useMoment(recording, version);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
-  const forkAt = useCallback((task: string | null) => setFork({ task }), []);
-  const { extras, forkable } = useTaskExtras(view, forkAt);
-  const outputs = withOutput(view).length;
+  const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
+  const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
+  const outputs = withOutput(shown).length;
+  const live = !isFinal(view.state);
+  const actions = <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />;
+  useTitle(briefOf(view), view.state);
   return (
     <>
-      <div className="run-head">
-        <div>
-          <h1 className="title" dir="auto">
-            {briefOf(view)}
-          </h1>
-          {view.forked && <Forked from={view.forked} />}
-          <Facts run={view} at={null} />
-        </div>
-        {live && (
-          <div className="run-controls" role="group" aria-label="Controls">
-            <PauseButton run={view} giving={giving} />
-            <StopButton run={view} giving={giving} />
-          </div>
+      <Head run={view} shown={shown} at={at} id={id} />
+      {/* It keeps its place while a moment of the past is shown, in which nothing can be said to the crew. */}
+      <div className="run-now" inert={live && at !== null}>
+        {view.state === "queued" && <Queued run={id} position={view.position} />}
+        {question ? (
+          <Asked key={question.id} run={view} id={id} question={question} />
+        ) : live ? (
+          <Steer run={view} id={id} />
+        ) : (
+          actions
         )}
       </div>
-      {giving.refusal && <Refusal error={giving.refusal} />}
-      {pending && (
-        <p className="status" data-state="cancelling" data-unconfirmed={pending.cmd} role="status">
-          {Object.values(unconfirmed(pending)).join(" ")}
-        </p>
+      <Timeline
+        recording={recording}
+        version={version}
+        at={at}
+        onSeek={seek}
+        {...(forkable && { onFork: ({ tid }) => forkAt(tid) })}
+      />
+      {at !== null && <Past after={at - recording.timeline().start} onLeave={() => seek(null)} />}
+      {view.state !== "queued" && (
+        <TaskExtras value={extras}>
+          <Tabs
+            label="What to see of this run"
+            tabs={[
+              { name: "progress", label: "Progress", content: <Course run={shown} past={at !== null} /> },
+              {
+                name: "outputs",
+                label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
+                content: <Outputs run={shown} />,
+              },
+              { name: "log", label: "Log", content: <Log logs={shown.logs} /> },
+            ]}
+          />
+        </TaskExtras>
       )}
-      <p className="sr-only" role="status" aria-live="polite">
-        {sentenceOf(view)}
-      </p>
-      {view.state === "queued" && <Queued run={id} ahead={view.position} />}
-      <TaskExtras value={extras}>
-        <Tabs
-          label="What to see of this run"
-          tabs={[
-            { name: "progress", label: "Progress", content: <Course run={view} /> },
-            { name: "outputs", label: outputs > 0 ? `Outputs ${outputs}` : "Outputs", content: <Outputs run={view} /> },
-            { name: "log", label: "Log", content: <Log logs={view.logs} /> },
-          ]}
-        />
-      </TaskExtras>
-      <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />
+      {live && actions}
       {fork && <ForkDialog run={view} task={fork.task} onClose={() => setFork(undefined)} />}
     </>
   );
 }
 
 /** What the crew does, and then what it came to, as in the chat. */
-function Course({ run }: { readonly run: RunView }) {
+function Course({ run, past }: { readonly run: RunView; readonly past: boolean }) {
   const live = !isFinal(run.state);
   const stopped = run.state === "cancelled";
   return (
     <>
-      <Progress run={run} live={live} stopped={stopped} />
-      {run.state === "completed" && <Result output={run.output} json={run.json} />}
+      <Report run={run} live={live && !past} stopped={stopped} />
       {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
-      {!live && <Footnote run={run} stopped={stopped} />}
     </>
   );
 }

@@ -1,7 +1,10 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import { type Timeline } from "./bars";
+import { isSpan, type Bar, type BarKind, type Timeline } from "./bars";
+
+/** Between two moments that are shown, ms: a page that shows a long run has to be able to keep up. */
+const STEP = 50;
 
 /** Where somebody waited or nothing went on is told in no time, but not so fast that it is not seen: ms. */
 const BEAT = 400;
@@ -35,6 +38,10 @@ export function usePlayer(
     if (!playing) return;
     let before = performance.now();
     let frame = requestAnimationFrame(function show(ms) {
+      if (ms - before < STEP) {
+        frame = requestAnimationFrame(show);
+        return;
+      }
       const { timeline: told, at: shown, onSeek: seek, speed: times, skip: skips } = newest.current;
       const from = shown ?? told.end;
       const rest = skips ? restAt(told, from) : null;
@@ -62,11 +69,23 @@ export function usePlayer(
   };
 }
 
-/** The time around this moment in which nothing went on but waiting; null where something did. */
-function restAt({ rows }: Timeline, ms: number): readonly [number, number] | null {
-  const rests = ["gap", "pause", "queue"];
-  const bar = rows[0]?.bars.find(
-    ({ kind, start, end }) => rests.includes(kind) && start <= ms && end !== null && ms < end,
-  );
-  return bar ? [bar.start, bar.end!] : null;
+/** The time around this moment in which nobody did anything, but for a person who was waited for; null: somebody did. */
+export function restAt({ bars }: Pick<Timeline, "bars">, ms: number): readonly [number, number] | null {
+  let rest: Bar | undefined;
+  let until = Infinity;
+  for (const bar of bars) {
+    const { kind, start, end } = bar;
+    const covers = start <= ms && (end === null || ms < end);
+    if (RESTS.includes(kind)) {
+      if (covers && end !== null) rest = bar;
+    } else if (!isSpan(kind)) {
+      // A pause holds up whatever is open.
+      if (covers && kind !== "retry") until = Math.min(until, ms);
+      else if (start > ms) until = Math.min(until, start);
+    }
+  }
+  if (!rest || (until <= ms && rest.kind !== "pause")) return null;
+  return [rest.start, rest.kind === "pause" ? rest.end! : Math.min(rest.end!, until)];
 }
+
+const RESTS: readonly BarKind[] = ["gap", "pause", "queue", "wait"];

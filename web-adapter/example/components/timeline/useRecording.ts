@@ -14,7 +14,7 @@ import { createRecording, type Recording } from "./recording";
 
 /** Between two pictures, ms: a frame of a display, and less often while a run is told that was long ago. */
 const FRAME = 16;
-const CATCHING_UP = 200;
+const CATCHING_UP = 500;
 
 interface Facts {
   readonly connection: ConnectionStatus["state"];
