@@ -81,7 +81,8 @@ def busy(rounds: int) -> Iterator[Draft]:
 
     def work(task: int) -> Iterator[Draft]:
         for n in range(task, rounds, len(TASKS)):
-            call, tool = {"call": f"c{n}"}, {"call": f"t{n}", "tool": f"tool_{n % 7}"}
+            call: dict[str, Any] = {"call": f"c{n}"}
+            tool: dict[str, Any] = {"call": f"t{n}", "tool": f"tool_{n % 7}"}
             yield say("llm.started", 2.0, **call, model="offline")
             for token in range(3):
                 yield say("llm.delta", 5.0, **call, text=f"word {token} ", kind="text")

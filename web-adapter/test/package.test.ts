@@ -36,13 +36,13 @@ test.each([
   ["the client and a run's views", 7_488, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
-    13_264,
+    13_568,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
   ["the components alone", 3_072, 'export * from "crew-web-adapter/components"'],
   [
     "all there is but the components",
-    16_896,
+    17_216,
     'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"',
   ],
 ])("%s: no more than %i bytes", async (_, most, page) => {

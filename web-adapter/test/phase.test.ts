@@ -31,7 +31,16 @@ const retry: Retrying = { attempt: 1, wait: 8, status: 429, reason: "rate limit"
 
 test("who works is told with how far they are, and what they wait for with why", () => {
   expect(phaseOf(running(task, later))).toEqual({ title: "Content Planner is working", detail: "task 1 of 2" });
-  const call = { kind: "call", id: "c", state: "running", agent: null, text: "", thinking: "", retry } as const;
+  const call = {
+    kind: "call",
+    id: "c",
+    state: "running",
+    agent: null,
+    text: "",
+    thinking: "",
+    thought: null,
+    retry,
+  } as const;
   const waiting = running({ ...task, steps: [{ ...call, started: 10_000, ended: null }] });
   expect(phaseOf(waiting)).toEqual({
     title: "Content Planner waits for the model",
@@ -50,7 +59,7 @@ test("a place in line is how many are ahead", () => {
     "2 runs ahead",
     "1,200 runs ahead",
   ]);
-  expect(phaseOf({ ...emptyRun, position: 3 })).toEqual({ title: "Queued", detail: "2 runs ahead" });
+  expect(phaseOf({ ...emptyRun, state: "queued", position: 3 })).toEqual({ title: "Queued", detail: "2 runs ahead" });
   expect(phaseOf(emptyRun)).toEqual({ title: "Starting…" });
 });
 

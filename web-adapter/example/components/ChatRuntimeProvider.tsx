@@ -6,6 +6,7 @@ import { useEffect, type ReactNode } from "react";
 import { keepInMind, nameInAddress, useThreadInAddress } from "./address";
 import { seeCrew } from "./choices";
 import { crew } from "./crew";
+import { useListed } from "./listed";
 import { startOptions } from "./start";
 
 export function ChatRuntimeProvider({ children }: { children: ReactNode }) {
@@ -15,6 +16,7 @@ export function ChatRuntimeProvider({ children }: { children: ReactNode }) {
   const runtime = useCrewRuntime(crew, {
     ...startOptions(crews),
     threadId,
+    listed: useListed(),
     onThreadIdChange: nameInAddress,
     onFinish: (view, { restored }) => seeCrew(view.thread, view.crew, restored),
   });

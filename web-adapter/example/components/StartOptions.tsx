@@ -12,7 +12,12 @@ export function StartOptions() {
   if (!crew) return null;
   const names = Object.keys(inputs);
   return (
-    <div className="start" role="group" aria-label="For the next brief">
+    <div
+      className="start"
+      role="group"
+      aria-label="For the next brief"
+      data-wide={crews.length > 1 || names.length > 0 || undefined}
+    >
       {crews.length > 1 && <CrewPicker {...start} crew={crew} />}
       {crew.tasks.length > 0 && <Review {...start} crew={crew} />}
       {crew.model !== null && (

@@ -44,6 +44,7 @@ function Anew() {
   const aui = useAui();
   const begin = () => {
     const { text } = aui.composer.getState();
+    aui.composer.setText("");
     aui.threads.switchToNewThread();
     setTimeout(() => {
       aui.composer.setText(text);

@@ -10,15 +10,16 @@ import { createThreads } from "./threads.ts";
  */
 export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions = {}): AssistantRuntime {
   const newest = useNewest(options);
-  const { conversation: name, threadId, suggestions, adapters } = options;
+  const { conversation: name, threadId, listed, suggestions, adapters } = options;
   // Another name is another place in the storage.
   // oxlint-disable-next-line react/exhaustive-deps
   const threads = useMemo(() => createThreads(client, newest), [client, newest, name]);
   const state = useSyncExternalStore(threads.subscribe, threads.getState, threads.getServerState);
   useEffect(() => threads.open(), [threads]);
   useEffect(() => threads.ask(threadId), [threads, threadId]);
+  useEffect(() => void (listed && threads.refresh()), [threads, listed]);
 
-  const { conversation, shown, threadId: id, threads: list } = state;
+  const { conversation, shown, threadId: id, threads: list, listing } = state;
   const store = useMemo((): ExternalStoreAdapter => {
     const { send, queue } = conversation;
     return {
@@ -48,6 +49,7 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
         threadList: {
           threadId: id,
           threads: list,
+          isLoading: listing,
           onSwitchToNewThread: () => threads.switchTo(undefined),
           onSwitchToThread: threads.switchTo,
           onRename: threads.rename,
@@ -55,7 +57,7 @@ export function useCrewRuntime(client: CrewClient, options: CrewRuntimeOptions =
         },
       },
     };
-  }, [threads, conversation, shown, id, list, suggestions, adapters]);
+  }, [threads, conversation, shown, id, list, listing, suggestions, adapters]);
   return useExternalStoreRuntime(store);
 }
 

@@ -52,6 +52,8 @@ export interface CrewRuntimeOptions extends CrewAdapterOptions {
   readonly threadId?: string | undefined;
   /** Another thread is to be shown, or the new one was given its id; undefined: a new one. */
   readonly onThreadIdChange?: (threadId: string | undefined) => void;
+  /** How many threads the list has, those with the newest runs; by default 200. */
+  readonly listed?: number;
   /** What every conversation begins with; not sent to the crew unless `toInputs` does. */
   readonly initialMessages?: readonly ThreadMessageLike[];
   readonly suggestions?: NonNullable<ExternalStoreAdapter["suggestions"]>;

@@ -10,14 +10,23 @@ import { retry } from "./retry.ts";
 /** Conversations in memory, besides those that are live. */
 const KEPT = 20;
 
-/** Threads in the list; those with the newest runs. */
+/** Threads in the list, where the app does not say; those with the newest runs. */
 const LISTED = 200;
+
+/** The sidecar gives no more at a time. */
+const PAGE = 1_000;
+
+/** Ms between two looks at what other pages do, while this one is in sight, and how many threads each looks at. */
+const PACE = 5_000;
+const LOOKED_AT = 30;
 
 /** The same object until something changes. */
 export interface ThreadsState {
   /** undefined: not known before the page has hydrated. */
   readonly threadId: string | undefined;
   readonly threads: readonly ExternalStoreThreadData<"regular">[];
+  /** The sidecar has not told which there are. */
+  readonly listing: boolean;
   readonly conversation: Conversation;
   readonly shown: ConversationState;
 }
@@ -43,9 +52,12 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   let asked = options().threadId;
   let shown = isControlled() ? (asked ?? draft) : (remember() ?? draft);
   let known: readonly ThreadInfo[] = [];
+  let listing = true;
   let list: ThreadsState["threads"] | undefined;
   let state: ThreadsState | undefined;
   let signal: AbortSignal | undefined;
+  /** How often the list was asked for: only the newest answer counts. */
+  let asks = 0;
 
   function isControlled(): boolean {
     return "threadId" in options();
@@ -109,11 +121,49 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
 
   async function refresh(): Promise<void> {
     if (!signal) return;
+    const ask = ++asks;
     const read = async (): Promise<void> => {
-      known = (await client.threads({ limit: LISTED, signal })).threads;
-      changed(true);
+      const { listed = LISTED } = options();
+      const found: ThreadInfo[] = [];
+      let before: string | undefined;
+      do {
+        const limit = Math.min(PAGE, listed - found.length);
+        const { threads, next } = await client.threads({ limit, before, signal });
+        found.push(...threads);
+        before = next ?? undefined;
+      } while (before !== undefined && found.length < listed);
+      if (ask === asks) know(found);
     };
     await retry(read, () => {}, signal);
+  }
+
+  function know(threads: readonly ThreadInfo[]): void {
+    if (!listing && JSON.stringify(threads) === JSON.stringify(known)) return;
+    known = threads;
+    listing = false;
+    changed(true);
+  }
+
+  /** What was begun, renamed, deleted or came to its end elsewhere, as far as it is among the newest. */
+  async function look(): Promise<void> {
+    const ask = asks;
+    const { threads, next } = await client.threads({ limit: LOOKED_AT, signal });
+    // What this page has done meanwhile is newer than that.
+    if (ask !== asks) return;
+    const oldest = threads.at(-1)?.updated ?? 0;
+    const isBehind = ({ thread, updated }: ThreadInfo) =>
+      updated <= oldest && threads.every((other) => other.thread !== thread);
+    know(next === null ? threads : [...threads, ...known.filter(isBehind)]);
+  }
+
+  /** Looks as long as `opened`; a sidecar that is away is looked for again. */
+  function keepLooking(opened: AbortSignal): void {
+    const onSight = (): void => {
+      if (!document.hidden) look().catch(() => {});
+    };
+    const timer = setInterval(onSight, PACE);
+    document.addEventListener("visibilitychange", onSight, { signal: opened });
+    opened.addEventListener("abort", () => clearInterval(timer));
   }
 
   /** What the sidecar knows, with what this page knows better; the thread that is shown is always among them. */
@@ -125,14 +175,15 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
         thread,
         title: conversation.title() || undefined,
         state: undefined,
+        updated: undefined,
       })),
       ...known,
-    ].map(({ thread, title, state }) => ({
+    ].map(({ thread, title, state, updated }) => ({
       status: "regular",
       id: thread,
       remoteId: thread,
       title,
-      custom: { state: kept.get(thread)?.state ?? state },
+      custom: { state: kept.get(thread)?.state ?? state, updated },
     }));
   }
 
@@ -167,6 +218,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
   const server: ThreadsState = {
     threadId: undefined,
     threads: [],
+    listing,
     conversation: blank,
     shown: { ...blank.getState(), loading: true },
   };
@@ -187,6 +239,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       return (state ??= {
         threadId: shown,
         threads: (list ??= toList()),
+        listing,
         conversation,
         shown: conversation.getState(),
       });
@@ -204,6 +257,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
       // assistant-ui 0.12.3 does not look at the thread and the list of its first render.
       changed(true);
       void refresh();
+      keepLooking(opened.signal);
       return () => {
         signal = undefined;
         opened.abort();
@@ -222,6 +276,7 @@ export function createThreads(client: CrewClient, options: () => CrewRuntimeOpti
     },
 
     switchTo,
+    refresh,
 
     rename: (thread: string, title: string): Promise<void> => insist(client.rename(thread, title)),
 

@@ -4,7 +4,7 @@ import { act, useState } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { describe, expect, test, vi } from "vitest";
-import type { RunView } from "../../src/index.ts";
+import type { CrewClient, RunView } from "../../src/index.ts";
 import { useCrewRuntime, useLiveRun, type CrewRuntimeOptions } from "../../src/react/index.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
@@ -83,6 +83,62 @@ describe("threads", () => {
         "The first",
       ]),
     );
+  });
+
+  test("what another page begins, renames and deletes is told when this one is in sight", async () => {
+    const { server, page, first, second } = await two();
+    const inSight = () => act(async () => document.dispatchEvent(new Event("visibilitychange")));
+    server.threads.get(first)!.title = "Renamed";
+    server.threads.set("t_other", { title: "Begun elsewhere", runs: [{ run: "r_03", after: null, inputs: {} }] });
+    await inSight();
+    await until(() => expect(list(page).join()).toContain("Begun elsewhere"));
+    expect(list(page).join()).toContain("Renamed");
+    expect(page.threads.getState().mainThreadId).toBe(second);
+    server.threads.delete("t_other");
+    await inSight();
+    await until(() => expect(list(page).join()).not.toContain("Begun elsewhere"));
+  });
+
+  test("the list is as long as the app wants it, over as many pages as that takes", async () => {
+    const { client } = setUp();
+    const all = Array.from({ length: 1_200 }, (_, n) => ({
+      thread: `t_${n}`,
+      title: `${n}`,
+      created: 0,
+      updated: 10_000 - n,
+      runs: 1,
+      state: "completed" as const,
+    }));
+    const asked: unknown[] = [];
+    const paged: CrewClient = {
+      ...client,
+      async threads({ limit = 50, before } = {}) {
+        asked.push([limit, before]);
+        const at = before ? all.findIndex(({ thread }) => thread === before) + 1 : 0;
+        const threads = all.slice(at, at + limit);
+        return { threads, next: at + limit < all.length ? threads.at(-1)!.thread : null };
+      },
+    };
+    let more = (_: number) => {};
+    const page = await chatWith(() => {
+      const [listed, set] = useState(2);
+      more = set;
+      return useCrewRuntime(paged, { listed });
+    });
+    const ids = () => page.threads.getState().threadIds;
+    await until(() => expect(ids()).toHaveLength(3));
+    asked.length = 0;
+    await act(async () => more(1_100));
+    await until(() => expect(ids()).toHaveLength(1_101));
+    expect(asked).toEqual([
+      [1_000, undefined],
+      [100, "t_999"],
+    ]);
+    // A look at the newest ones leaves those behind them where they are.
+    all[0] = { ...all[0]!, title: "Another" };
+    await act(async () => document.dispatchEvent(new Event("visibilitychange")));
+    await until(() => expect(page.threads.getItemById("t_0").getState().title).toBe("Another"));
+    expect(ids()).toHaveLength(1_101);
   });
 
   test("can be renamed and deleted; after the one that is shown comes a new one", async () => {

@@ -4,9 +4,9 @@ import { useAui, useAuiState } from "@assistant-ui/react";
 import { isFinal, type RunView } from "crew-web-adapter";
 import Link from "next/link";
 import { addressOfRun } from "../address";
+import { focusComposer } from "../composer-focus";
 import { crew } from "../crew";
 import { Again, Bars, Download, Package } from "../icons";
-import { modelName } from "../start";
 import { Branches } from "./Branches";
 import { CopyAction } from "./CopyAction";
 import { answerOf, fileNameOf, transcriptOf } from "./transcript";
@@ -29,7 +29,10 @@ export function AssistantActions({ run, stopped }: { readonly run: RunView; read
           data-worded={stopped || undefined}
           aria-label="Run again"
           title="Run again: the same brief, another version"
-          onClick={() => aui.message.reload()}
+          onClick={() => {
+            aui.message.reload();
+            focusComposer();
+          }}
         >
           <Again />
           {stopped && "Run again"}
@@ -62,12 +65,6 @@ export function AssistantActions({ run, stopped }: { readonly run: RunView; read
         <Link className="act" href={addressOfRun(id)} aria-label="Timeline" title="Timeline of this run">
           <Bars />
         </Link>
-      )}
-      {over && run.model !== null && (
-        <span className="acts-model" title={`Written by ${run.model}`}>
-          <span className="sr-only">Written by </span>
-          {modelName(run.model)}
-        </span>
       )}
     </div>
   );

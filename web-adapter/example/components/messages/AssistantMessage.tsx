@@ -2,6 +2,7 @@
 
 import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui/react";
 import { CREW_PART } from "crew-web-adapter/react";
+import { focusComposer } from "../composer-focus";
 import { AssistantActions } from "./AssistantActions";
 import { NotRunning } from "../NotRunning";
 import { Footnote, Problem } from "../Outcome";
@@ -11,7 +12,7 @@ import { useRun } from "../useRun";
 
 /** What the crew did, then what it says, then what that took. */
 export function AssistantMessage() {
-  const last = useAuiState(({ message }) => message.isLast);
+  const last = useAuiState(({ message }) => message.isLast && message.status?.type !== "running");
   return (
     <MessagePrimitive.Root className="assistant" role="article" aria-label="The crew" data-last={last || undefined}>
       <MessagePrimitive.Parts
@@ -40,7 +41,11 @@ function Trouble() {
   const begun = useRun()?.run != null;
   const error = useAuiState(({ message: { metadata } }) => (metadata.custom["error"] as ErrorNote | undefined) ?? null);
   if (!error) return null;
-  const again = <ActionBarPrimitive.Reload className="link">Try again</ActionBarPrimitive.Reload>;
+  const again = (
+    <ActionBarPrimitive.Reload className="link" onClick={focusComposer}>
+      Try again
+    </ActionBarPrimitive.Reload>
+  );
   if (error.code === "unreachable") return <NotRunning action={again} />;
   if (error.code === "unknown_run") {
     return begun ? (

@@ -9,6 +9,7 @@ import { EditBox, UserMessage } from "./UserMessage";
 import { Bar } from "../Bar";
 import { Composer } from "../Composer";
 import { MAIN } from "../composer-focus";
+import { useDrafts } from "../drafts";
 import { ArrowDown } from "../icons";
 import { Problem } from "../Outcome";
 import { useStart, whoWorks } from "../start";
@@ -21,6 +22,7 @@ const BRIEFS = [
 
 /** `menu`: what leads to the other conversations. */
 export function Thread({ menu }: { readonly menu: ReactNode }) {
+  useDrafts();
   return (
     <ThreadPrimitive.Root className="thread">
       <Bar>{menu}</Bar>

@@ -2,6 +2,7 @@
 
 import { ComposerPrimitive, MessagePrimitive, useAui, useAuiState } from "@assistant-ui/react";
 import { useEffect, useRef } from "react";
+import { focusComposer } from "../composer-focus";
 import { EDIT } from "../edit-last";
 import { Pencil } from "../icons";
 import { Branches } from "./Branches";
@@ -58,7 +59,11 @@ export function EditBox() {
   };
   return (
     <MessagePrimitive.Root className="user-message" role="article" aria-label="You, being edited">
-      <ComposerPrimitive.Root className="edit">
+      <ComposerPrimitive.Root
+        className="edit"
+        // With what has the focus it is gone then.
+        onSubmit={() => aui.composer.getState().canSend && setTimeout(focusComposer)}
+      >
         <ComposerPrimitive.Input
           className="edit-input"
           aria-label="Brief, edited"

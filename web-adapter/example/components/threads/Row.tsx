@@ -2,15 +2,18 @@
 
 import { ThreadListItemPrimitive, useAui, useAuiState } from "@assistant-ui/react";
 import { isFinal, type RunState } from "crew-web-adapter";
-import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import { useContext, useRef, useState, type FormEvent, type KeyboardEvent, type RefObject } from "react";
 import { Bin, Pencil } from "../icons";
 import { STATES } from "../phase";
 import { Refusal } from "../Refusal";
 import { useCommand } from "../useCommand";
+import { Chosen } from "./chosen";
 
 /** One conversation: opened, renamed and deleted by pointer or keyboard. */
-export function Row({ onChosen }: { readonly onChosen?: () => void }) {
+export function Row() {
   const aui = useAui();
+  const onChosen = useContext(Chosen);
+  const place = useRef<HTMLLIElement>(null);
   const id = useAuiState(({ threadListItem }) => threadListItem.id);
   const title = useAuiState(({ threadListItem }) => threadListItem.title) ?? "New conversation";
   const shown = useAuiState(({ threads }) => threads.mainThreadId === id);
@@ -19,15 +22,31 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
   const live = state !== undefined && !isFinal(state);
   const [mode, setMode] = useState<"open" | "rename" | "delete">("open");
   const { busy, refusal, give } = useCommand(id);
-  const act = async (command: () => Promise<unknown>) => {
-    if (await give(command)) setMode("open");
+  /** What had the focus is gone then. */
+  const leave = () => {
+    setMode("open");
+    focusRow(place);
   };
-  const rename = (to: string) => void act(async () => aui.threadListItem().rename(to));
-  const remove = () => void act(async () => aui.threadListItem().delete());
+  const act = async (command: () => Promise<unknown>) => {
+    if (await give(command)) leave();
+  };
+  const rename = (to: string) => void act(async () => aui.threadListItem.rename(to));
+  const remove = () => {
+    const nav = place.current?.closest("nav");
+    const next = place.current?.nextElementSibling ?? place.current?.previousElementSibling;
+    const beside = next?.querySelector<HTMLElement>(".conversation-open") ?? nav?.querySelector<HTMLElement>(".new");
+    void give(async () => aui.threadListItem.delete()).then((gone) => gone && beside?.focus());
+  };
   // A new one, which is none before something was said in it.
   if (state === undefined) return null;
   return (
-    <li className="conversation" data-shown={shown || undefined} data-state={state} data-testid="conversation">
+    <li
+      ref={place}
+      className="conversation"
+      data-shown={shown || undefined}
+      data-state={state}
+      data-testid="conversation"
+    >
       {mode === "open" && (
         <>
           <ThreadListItemPrimitive.Trigger
@@ -41,7 +60,7 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
             {live && (
               <span className="conversation-live">
                 <i aria-hidden />
-                <span className="sr-only">{STATES[state]}</span>
+                <span className={state === "waiting" ? undefined : "sr-only"}>{STATES[state]}</span>
               </span>
             )}
           </ThreadListItemPrimitive.Trigger>
@@ -59,23 +78,23 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
             className="conversation-act"
             aria-label={`Delete ${title}`}
             title={live ? "Stop it first" : "Delete"}
-            disabled={live}
-            onClick={() => setMode("delete")}
+            aria-disabled={live}
+            onClick={() => live || setMode("delete")}
           >
             <Bin />
           </button>
         </>
       )}
-      {mode === "rename" && <Rename title={title} busy={busy} onRename={rename} onLeave={() => setMode("open")} />}
+      {mode === "rename" && <Rename title={title} busy={busy} onRename={rename} onLeave={leave} />}
       {mode === "delete" && (
         <div className="conversation-sure" role="group" aria-label={`Delete ${title}?`}>
           <span>Delete it?</span>
           {/* Where the focus was is gone, and it is one press from there. */}
           {/* oxlint-disable-next-line jsx-a11y/no-autofocus */}
-          <button type="button" className="link" autoFocus disabled={busy} onClick={remove}>
+          <button type="button" className="link" autoFocus aria-disabled={busy} onClick={() => busy || remove()}>
             Delete
           </button>
-          <button type="button" className="link" onClick={() => setMode("open")}>
+          <button type="button" className="link" onClick={leave}>
             Keep
           </button>
         </div>
@@ -84,6 +103,9 @@ export function Row({ onChosen }: { readonly onChosen?: () => void }) {
     </li>
   );
 }
+
+const focusRow = (place: RefObject<HTMLElement | null>) =>
+  setTimeout(() => place.current?.querySelector<HTMLElement>(".conversation-open")?.focus());
 
 interface RenameProps {
   readonly title: string;
@@ -120,7 +142,7 @@ function Rename({ title, busy, onRename, onLeave }: RenameProps) {
         autoFocus
         onFocus={(event) => event.currentTarget.select()}
       />
-      <button type="submit" className="link" disabled={busy}>
+      <button type="submit" className="link" aria-disabled={busy}>
         Save
       </button>
     </form>
