@@ -61,7 +61,7 @@ async def near(sidecar: Sidecar) -> AsyncIterator[Browser]:
         yield browser
 
 
-SETTLED = """() => Promise.all(
+SETTLED = """() => Promise.allSettled(
   document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished)
 )"""
 """When colours have gone over into those of another scheme, which axe would judge on their way."""
