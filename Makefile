@@ -8,7 +8,7 @@ PY = $(if $(wildcard .venv/.installed),$(BIN)/python,$(PYTHON))
 WEB := web-adapter
 
 .DEFAULT_GOAL := help
-.PHONY: help dev serve setup check ports test lint unit processes browser test-long chromium faults autobahn bench crewai lock clean
+.PHONY: help dev serve page wheel setup check ports test lint unit processes browser test-long chromium faults autobahn bench crewai lock clean
 .DELETE_ON_ERROR:
 # `dev: ports setup` says what is missing before it takes minutes.
 .NOTPARALLEL:
@@ -22,7 +22,19 @@ dev: ports setup  ## everything in one terminal: sidecar and page (PORT=3000 SID
 serve: .venv/.installed  ## the sidecar alone
 	@$(BIN)/python -m sidecar
 
-setup: check .venv/.installed $(WEB)/node_modules/.installed  ## what `dev` and `test` need, installed
+page: $(WEB)/node_modules/.installed  ## the page as files, which the sidecar serves itself at /
+	@$(PY) -m scripts.check node
+	@$(PY) -m scripts.page
+
+wheel: page .venv/.installed  ## dist/crew_sidecar-….whl with the page in it, for `pip install` in any CrewAI project
+	@$(BIN)/python -m scripts.wheel
+
+# What runs are exported in takes a second; the pages, which `make dev` has from Next, take half a minute.
+REPLAY := sidecar/web/page/replay.html
+$(REPLAY): $(WEB)/node_modules/.installed $(shell find $(WEB)/src $(WEB)/example/app $(WEB)/example/components $(WEB)/example/replay -type f 2>/dev/null)
+	@$(PY) -m scripts.page replay
+
+setup: check .venv/.installed $(WEB)/node_modules/.installed $(REPLAY)  ## what `dev` and `test` need, installed
 
 check:
 	@$(FIND_PYTHON)
@@ -114,5 +126,5 @@ lock:  ## newer versions into requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## back to a fresh clone, the log in .sidecar included
-	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/.peers $(WEB)/dist $(WEB)/example/.next* .sidecar artifacts .autobahn .crewai .providers \
+	rm -rf .venv $(PEERS)/node_modules $(WEB)/node_modules $(WEB)/.peers $(WEB)/dist $(WEB)/example/.next* sidecar/web/page dist .sidecar artifacts .autobahn .crewai .providers \
 	  .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -23,9 +23,11 @@ from sidecar.compare import add_arguments, compare
 from sidecar.doctor import doctor
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
+from sidecar.saving import save_run
 from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
 from sidecar.threads import threads_in_terminal
+from sidecar.web import has_page
 
 _FORCED_EXIT: Final = 130
 _MOST_LISTED: Final = 10_000
@@ -50,10 +52,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "compare":
             return _on_loop(compare(settings, arguments))
         if arguments.command == "run":
-            brief, url, review = arguments.brief, arguments.url, arguments.review
-            thread = arguments.thread
-            run = run_in_terminal(settings, brief, url=url, review=review, thread=thread)
+            run = run_in_terminal(
+                settings,
+                _inputs_of(arguments),
+                url=arguments.url,
+                review=arguments.review,
+                thread=arguments.thread,
+                from_=arguments.from_,
+                show=arguments.open,
+            )
             return _on_loop(run)
+        if arguments.command == "export":
+            out = arguments.output
+            return _on_loop(save_run(settings, arguments.run, url=arguments.url, out=out))
         if arguments.command == "threads":
             return _on_loop(
                 threads_in_terminal(
@@ -109,7 +120,17 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[flags], help="serve until stopped (the default)")
     run = commands.add_parser("run", parents=[flags], help="run a brief here, in the terminal")
-    run.add_argument("brief", help="what the crew is to work on")
+    run.add_argument("brief", nargs="?", help="what the crew is to work on")
+    run.add_argument(
+        "--inputs", type=_object, default={}, metavar="JSON", help="further inputs, as an object"
+    )
+    run.add_argument(
+        "--from",
+        dest="from_",
+        type=_origin,
+        metavar="RUN:TASK",
+        help="begin at this task of another run: what comes before is kept, with its inputs",
+    )
     run.add_argument("--url", help="a sidecar that runs elsewhere (one is started if none runs)")
     run.add_argument(
         "--review", action="append", default=[], metavar="TASK", help="ask me about this task"
@@ -117,6 +138,17 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
     run.add_argument(
         "--thread", metavar="ID", help="go on with this conversation, or begin it: any name"
     )
+    run.add_argument(
+        "--open", action="store_true", help="show the run in the browser, on the sidecar's own page"
+    )
+    export = commands.add_parser(
+        "export", parents=[flags], help="save a run as one HTML file that replays it anywhere"
+    )
+    export.add_argument("run", help="its id")
+    export.add_argument(
+        "-o", "--output", metavar="FILE", help="where to (- for stdout); by default its brief"
+    )
+    export.add_argument("--url", help="a sidecar that runs elsewhere")
     threads = commands.add_parser(
         "threads", parents=[flags], help="list the conversations of runs, rename or delete one"
     )
@@ -140,6 +172,35 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= _MOST_LISTED:
         raise argparse.ArgumentTypeError(f"a whole number from 1 to {_MOST_LISTED}, not {text}")
     return int(text)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"a JSON object; this is none: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f'a JSON object, as {{"language": "German"}}, not {text}')
+    return found
+
+
+def _origin(text: str) -> tuple[str, str]:
+    run, _, task = text.partition(":")
+    if not (run and task):
+        raise argparse.ArgumentTypeError(
+            f"a run, a colon and a task of it, as r_01m8:write, not {text}"
+        )
+    return run, task
+
+
+def _inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A brief counts as the `message`; a fork has that of its run."""
+    inputs: dict[str, Any] = arguments.inputs
+    if (arguments.brief or "").strip():
+        return {**inputs, "message": arguments.brief}
+    if not inputs and arguments.from_ is None:
+        raise SettingsError("what is the crew to work on? Give a brief, or --inputs")
+    return inputs
 
 
 def _unknown(word: str, prog: str) -> str:
@@ -175,6 +236,8 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     async with Gateway(settings) as gateway:
         print(f"sidecar ready {gateway.url}", flush=True)
+        if has_page():
+            print(f"Open {gateway.url}", flush=True)
         await gateway.serve(stop)
     return 0
 

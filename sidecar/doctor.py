@@ -24,6 +24,7 @@ import aiohttp
 
 from sidecar import __version__
 from sidecar.pool import command
+from sidecar.prices import PriceTable
 from sidecar.runs import look_of, said
 from sidecar.settings import Settings
 
@@ -65,7 +66,13 @@ async def doctor(settings: Settings, *, as_json: bool) -> int:
 
 async def examine(settings: Settings) -> list[Finding]:
     installed, port = await asyncio.gather(_installed(settings), _port(settings))
-    return [_python(sys.version_info[:3]), *installed, *_folders(settings), port]
+    return [
+        _python(sys.version_info[:3]),
+        *installed,
+        *_prices(settings),
+        *_folders(settings),
+        port,
+    ]
 
 
 def as_text(found: Sequence[Finding]) -> str:
@@ -146,6 +153,16 @@ def _folders(settings: Settings) -> Iterator[Finding]:
             yield Finding(check, "ok", str(folder))
         else:
             yield Finding(check, "wrong", f"{folder} {why}", fix)
+
+
+def _prices(settings: Settings) -> Iterator[Finding]:
+    table = PriceTable(settings.config)
+    models = table.current()["models"]
+    if table.problem is not None:
+        fix = "mend that; until then nothing has a price"
+        yield Finding("prices", "note", table.problem, fix)
+    elif models:
+        yield Finding("prices", "ok", f"of {', '.join(models)}, in {table.path}")
 
 
 def _unwritable(folder: Path) -> str | None:

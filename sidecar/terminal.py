@@ -12,27 +12,23 @@ import json
 import re
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
-import aiohttp
 from rich.console import Console
 from rich.markup import escape
 
 from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError, SettingsError
-from sidecar.gateway import Gateway
 from sidecar.labels import Labels
+from sidecar.nearby import answers, one_nearby
+from sidecar.opening import open_run
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
 
 __all__ = ["run_in_terminal"]
 
-_PROBE_SECONDS: Final = 1.0
 _EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
 _CANCELLING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """A terminal that is closed, too: a sidecar of our own ends with the run, and so do its files."""
@@ -43,15 +39,19 @@ ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the ot
 
 async def run_in_terminal(
     settings: Settings,
-    brief: str,
+    inputs: dict[str, Any],
     *,
     url: str | None,
     review: Sequence[str],
     thread: str | None = None,
+    from_: tuple[str, str] | None = None,
+    show: bool = False,
 ) -> int:
-    """The exit code: 0 completed, 130 cancelled, 1 anything else.
+    """The exit code: 0 completed, 130 cancelled, 1 anything else. `from_`: run and task; `show` its
+    page in a browser too.
 
-    Raises SettingsError for a review where nobody can be asked.
+    Raises SettingsError for a review where nobody can be asked, and for a fork where no sidecar
+    can have its run.
     """
     if review and not _has_keys():
         raise SettingsError(
@@ -60,43 +60,30 @@ async def run_in_terminal(
         )
     piped = not sys.stdout.isatty()
     console = Console(stderr=piped, highlight=False, soft_wrap=True)
-    async with _sidecar(settings, url, console, thread) as address, CrewClient(address) as crew:
-        run = await crew.start({"message": brief}, review=review, thread=thread)
+    if from_ is not None and url is None:
+        if not await answers(settings.url):
+            raise SettingsError(
+                f"--from wants the sidecar that has run {from_[0]}, and none answers at "
+                f"{settings.url}: start it, or say where it is with --url"
+            )
+        url = settings.url
+    async with one_nearby(settings, url) as sidecar, CrewClient(sidecar.url) as crew:
+        if sidecar.own:
+            ends = ", with which its thread ends" if thread else ""
+            console.print(f"[dim]no sidecar is running; this run gets one of its own{ends}[/dim]")
+        run = await crew.start(inputs, review=review, thread=thread, from_=from_)
+        trouble = await open_run(sidecar.url, run) if show else None
+        if trouble is not None:
+            console.print(escape(trouble))
         last = await _Session(crew, run, console).follow()
         if thread is not None:
             console.print(f"[dim]thread {thread}[/dim]")
+        if show and trouble is None and sidecar.own and _has_keys():
+            console.print("[dim]its page is there until Ctrl-C[/dim]")
+            await _interrupted()
     if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
         print(last["data"]["output"])
     return _EXIT_CODES.get(last["type"], 1)
-
-
-@contextlib.asynccontextmanager
-async def _sidecar(
-    settings: Settings, url: str | None, console: Console, thread: str | None
-) -> AsyncIterator[str]:
-    """The sidecar that runs already, or one of our own for as long as this run takes."""
-    address = url or settings.url
-    if url is not None or await _answers(address):
-        yield address
-        return
-    ends = ", with which its thread ends" if thread else ""
-    console.print(f"[dim]no sidecar is running; this run gets one of its own{ends}[/dim]")
-    with tempfile.TemporaryDirectory(prefix="crew-sidecar-") as data:
-        own = replace(settings, port=0, data=Path(data), log="memory")
-        async with Gateway(own) as gateway:
-            yield gateway.url
-
-
-async def _answers(url: str) -> bool:
-    timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{url}/healthz") as response,
-        ):
-            return response.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
 
 
 class _Session:
@@ -177,6 +164,9 @@ class _Session:
         elif type == "tool.started":
             self._go_to(event)
             self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
+        elif type == "llm.retrying":
+            self._go_to(event)
+            self._say(f"[yellow]{_retrying(data)}[/yellow]")
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
         elif type == "input.requested":
@@ -212,6 +202,10 @@ class _Session:
             # A flow has none that are known before they begin.
             tasks = f"{len(data['tasks'])} tasks · " if data["tasks"] else ""
             self._say(f"[dim]{tasks}model {escape(data['model'])}[/dim]")
+            if (forked := data.get("forked")) is not None:
+                kept = ", ".join(data["kept"]) or "nothing"
+                line = f"begins at {forked['task']} of run {forked['run']}; kept: {kept}"
+                self._say(f"[dim]{escape(line)}[/dim]")
             return
         # What was open is asked again, under another id (P29).
         self._question, self._typed = None, ""
@@ -367,6 +361,12 @@ def _aside(type: str, data: dict[str, Any]) -> str:
     return f"[dim]{escape(line)}[/dim]" if gist else ""
 
 
+def _retrying(data: dict[str, Any]) -> str:
+    status = f" ({data['status']})" if data["status"] else ""
+    soon = "soon" if data["wait"] is None else f"in {data['wait']:.3g} s"
+    return f"the model: {escape(data['reason'])}{status}; trying again {soon}"
+
+
 def _short(data: dict[str, Any]) -> str:
     return _cut(str(data.get("args") or ""))
 
@@ -385,6 +385,16 @@ def _ending(type: str, data: dict[str, Any]) -> str:
     if type == "run.failed":
         return f"\n[red]failed: {escape(data['error']['message'])}[/red] [dim]{figures}[/dim]"
     return f"\n[yellow]{type.removeprefix('run.')}[/yellow] [dim]{figures}[/dim]"
+
+
+async def _interrupted() -> None:
+    """Until somebody wants to leave."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.Event()
+    for name in _CANCELLING:
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+            loop.add_signal_handler(getattr(signal, name), left.set)
+    await left.wait()
 
 
 def _has_keys() -> bool:

@@ -69,7 +69,10 @@ def test_the_worker_knows_of_the_gateway_only_the_channel_and_names_of_inputs() 
     ("package", "rooms"),
     [
         ("crewai", {"worker/engine"}),
-        ("aiohttp", {"web", "gateway", "client", "terminal", "compare", "doctor"}),
+        (
+            "aiohttp",
+            {"web", "gateway", "client", "nearby", "opening", "saving", "compare", "doctor"},
+        ),
         ("crew", set()),
         ("config", set()),
     ],

@@ -189,3 +189,13 @@ def test_the_text_ends_with_how_many_are_wrong_and_holds_no_control_characters(
     assert lines[-1] == last
     assert lines[1].endswith("a [2Jb c")
     assert [line.strip() for line in lines[2:4]] == ["do  it", "and that"]
+
+
+def test_prices_that_cannot_be_used_are_a_note_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "bakery.py").write_text(THEIRS)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "prices.yaml").write_text("models: 3\n")
+    _, found, said = doctor(tmp_path, "--crew", "bakery:bakery", "--port", "0")
+    (note,) = found["prices"]
+    assert note["state"] == "note", said
+    assert note["says"].startswith("config/prices.yaml:1:9: models must be a mapping")

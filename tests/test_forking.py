@@ -128,6 +128,88 @@ async def test_a_fork_that_a_kill_9_cuts_off_goes_on_with_what_is_kept_of_both(
     assert all(output.rstrip().endswith("word39") for output in others)
 
 
+async def test_what_a_gateway_that_was_killed_has_kept_can_be_forked_by_the_next_one(
+    start_sidecar: StartSidecar, model: OpenAIServer
+) -> None:
+    """Both what was over by then, and what the next one ends as interrupted in its second task."""
+    first = start_sidecar(**environ(model))
+    async with CrewClient(first.url) as client:
+        whole = await client.start({"message": "tea"})
+        await follow(client, whole)
+        model.script = Script(tokens=tuple(f"word{n} " for n in range(40)), delay=0.02)
+        cut = await client.start({"message": "cake"})
+        async for event in client.follow(cut):
+            if event["type"] == "llm.delta" and event["task"] == TASKS[1]:
+                break
+        await kill(first)
+    model.script = Script(tokens=("else",))
+    second = start_sidecar(**environ(model), SIDECAR_RESUME="never")
+    asked = len(model.requests)
+    async with CrewClient(second.url) as client:
+        assert (await client.status(cut))["state"] == "interrupted"
+        for run, kept in ((whole, "A plan."), (cut, "word39")):
+            fork = await client.start({"message": "coffee"}, from_=(run, TASKS[1]))
+            told = await follow(client, fork)
+            assert started(told)["kept"] == TASKS[:1]
+            assert kept in prompt(model, asked)
+            assert calls(model)[asked:] == list(ROLES[1:])
+            asked = len(model.requests)
+        with pytest.raises(CommandError, match=f"{TASKS[1]!r}, before {TASKS[2]!r}") as refused:
+            await client.start(from_=(cut, TASKS[2]))
+        assert refused.value.code == "bad_request"
+    assert len(model.requests) == asked
+
+
+async def test_a_run_that_failed_is_begun_again_at_the_task_that_failed(
+    start_sidecar: StartSidecar, model: OpenAIServer
+) -> None:
+    sidecar = start_sidecar(**environ(model))
+    async with CrewClient(sidecar.url) as client:
+        model.script = Script(tokens=("A ", "plan."), delay=0.02)
+        run = await client.start({"message": "tea"})
+        async for event in client.follow(run):
+            if event["type"] == "task.completed":
+                model.script = Script(status=401)
+        assert (await client.status(run))["state"] == "failed"
+        model.script = Script(tokens=("mended",))
+        asked = len(model.requests)
+        fork = await client.start(from_=(run, TASKS[1]))
+        events = await follow(client, fork)
+    assert calls(model)[asked:] == list(ROLES[1:])
+    assert events[-1]["type"] == "run.completed"
+    assert [task["output"] for task in events[-1]["data"]["tasks"]] == ["A plan.", *["mended"] * 2]
+
+
+REFUSED: tuple[tuple[dict[str, str], dict[str, Any], int, str, str], ...] = (
+    ({"run": "r_none", "task": TASKS[1]}, {}, 400, "bad_request", "no run 'r_none'"),
+    ({"task": "dance"}, {}, 400, "bad_request", "no task 'dance' in run RUN; there are"),
+    ({"task": TASKS[1]}, {"crew": "other"}, 400, "bad_request", "is of crew 'default'"),
+    ({"task": ""}, {}, 400, "bad_request", "'task' must be a string"),
+    ({}, {}, 400, "bad_request", "'task' must be a string"),
+    ({"task": TASKS[1]}, {"inputs": {"more": "x" * 200_000}}, 413, "too_large", "together"),
+)
+"""What is asked for: origin (RUN's, unless it says), further fields; HTTP status, code, words."""
+
+
+async def test_forking_what_can_not_be_is_refused_with_its_code_and_starts_nothing(
+    start_sidecar: StartSidecar, model: OpenAIServer, session: aiohttp.ClientSession
+) -> None:
+    sidecar = start_sidecar(**environ(model))
+    async with CrewClient(sidecar.url) as client:
+        run = await client.start({"message": "tea", "long": "y" * 100_000})
+        await follow(client, run)
+        for number, (origin, given, status, code, says) in enumerate(REFUSED):
+            body = {"cmd": "start", "from": {"run": run, **origin}, **given}
+            command = {"id": f"fork-{number}", **body}
+            async with session.post(f"{sidecar.url}/control", json=command) as response:
+                assert response.status == status
+                error = (await response.json())["error"]
+            assert (error["code"], error["temporary"]) == (code, False)
+            assert says.replace("RUN", run) in error["message"]
+        assert len((await client.runs())["runs"]) == 1
+    assert calls(model) == list(ROLES)
+
+
 async def test_a_fork_that_waits_in_the_queue_outlives_its_gateway(
     start_sidecar: StartSidecar, model: OpenAIServer
 ) -> None:

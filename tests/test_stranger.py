@@ -3,137 +3,33 @@ this checkout: the product as somebody else has it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
-import sys
 import sysconfig
-import textwrap
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
 
+from scripts.wheel import make_wheel
 from sidecar.client import CrewClient
 from sidecar.worker.engine.versions import NEEDED
-from tests.support.sidecar import BOUND, ROOT, assert_whole, clean_environment
-
-THEIR_RUN = '''
-    """Their own program, which has nothing to do with the sidecar."""
-    import json
-
-    from crewai import Agent, Crew, Task
-
-    from config.words import GREETING
-    from tools.counting import count_words
-
-
-    def build_crew():
-        baker = Agent(
-            role="Baker", goal="Bake", backstory="Bakes.", tools=[count_words], verbose=False
-        )
-        task = Task(
-            name="bake", description=GREETING + " {message}", expected_output="Bread", agent=baker
-        )
-        return Crew(agents=[baker], tasks=[task])
-
-
-    if __name__ == "__main__":
-        print(json.dumps({"whose": "theirs"}))
-'''
-THEIR_TOOL = '''
-    from crewai.tools import tool
-
-
-    @tool
-    def count_words(text: str = "") -> str:
-        """Count the words of a text."""
-        return f"{len(text.split())} words, counted by their own tool"
-'''
-
-
-@dataclass(frozen=True)
-class App:
-    """Somebody's project and its venv."""
-
-    folder: Path
-    bin: Path
-
-    def environment(self, **more: str) -> dict[str, str]:
-        return {**clean_environment(**more), "VIRTUAL_ENV": str(self.bin.parent)}
-
-    def python(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.bin / "python", *arguments],
-            cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=BOUND,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def serve(self, data: Path, *flags: str, **environ: str) -> subprocess.Popen[str]:
-        with (data.parent / "stderr.log").open("a") as stderr:
-            return subprocess.Popen(
-                [self.bin / "crew-sidecar", "--port", "0", "--data", data, *flags],
-                cwd=self.folder, env=self.environment(**environ),
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            )  # fmt: skip
+from tests.support.sidecar import ROOT, assert_whole, clean_environment
+from tests.support.stranger import OWN, App, move_in, serving
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the files of this checkout, in a copy: a build leaves folders behind."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("sidecar", "pyproject.toml", "README.md", "LICENSE"):
-        (source / name).symlink_to(ROOT / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", target, source], check=True)
-    (built,) = target.glob("*.whl")
-    return built
+    return make_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")
 def app(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> App:
-    """What the wheel depends on comes from this venv: it takes a minute and a gigabyte."""
-    folder = tmp_path_factory.mktemp("bakery")
-    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
-    made = App(folder, folder / ".venv" / "bin")
-    installed = made.python("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    Path(installed, "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    made.python(
-        "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps", str(wheel)
-    )
-    for path, text in {
-        "crew/__init__.py": "",
-        "crew/run.py": THEIR_RUN,
-        "config/__init__.py": "",
-        "config/words.py": 'GREETING = "Good morning,"',
-        "tools/__init__.py": "",
-        "tools/counting.py": THEIR_TOOL,
-        "sidecar.txt": "their own notes",
-    }.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(textwrap.dedent(text))
-    return made
-
-
-@contextlib.contextmanager
-def serving(app: App, data: Path, *flags: str, **environ: str) -> Iterator[tuple[str, Path]]:
-    """The address of a sidecar in that folder, and its stderr."""
-    process = app.serve(data, *flags, **environ)
-    assert process.stdout is not None
-    stderr = data.parent / "stderr.log"
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("sidecar ready "), stderr.read_text()
-        yield line.split()[-1], stderr
-    finally:
-        process.terminate()
-        assert process.wait(BOUND) == 0
-        process.stdout.close()
+    return move_in(wheel, tmp_path_factory.mktemp("bakery"))
 
 
 @pytest.fixture
@@ -161,9 +57,6 @@ def test_the_wheel_takes_the_crewai_that_is_there(wheel: Path) -> None:
         said = HeaderParser().parsestr(archive.read(name).decode())
     (asked,) = (one for one in said.get_all("Requires-Dist", []) if one.startswith("crewai"))
     assert sorted(asked.removeprefix("crewai").split(",")) == sorted(NEEDED.split(","))
-
-
-OWN = ("--crew", "crew.run:build_crew")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from sidecar.client.client import CrewClient
 from sidecar.client.reach import Disconnected, Frame, Kind
-from sidecar.client.rest import ThreadInfo, ThreadPage, ThreadRuns
+from sidecar.client.rest import RunPage, ThreadInfo, ThreadPage, ThreadRuns
 from sidecar.client.sse_parser import SseParser
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Disconnected",
     "Frame",
     "Kind",
+    "RunPage",
     "SseParser",
     "ThreadInfo",
     "ThreadPage",

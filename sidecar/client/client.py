@@ -10,7 +10,7 @@ from typing import Any, overload
 from sidecar.client.commands import Commands
 from sidecar.client.follow import Follower
 from sidecar.client.reach import Frame, Kind, Mode, Reach, refusal
-from sidecar.client.rest import Rest, ThreadInfo, ThreadPage, ThreadRuns
+from sidecar.client.rest import Rest, RunPage, ThreadInfo, ThreadPage, ThreadRuns
 
 __all__ = ["CrewClient"]
 
@@ -105,13 +105,26 @@ class CrewClient:
         result: Frame = (await self.command("status", run=run))["result"]
         return result
 
-    async def runs(self, *, state: str | None = None, limit: int = 50) -> list[Frame]:
-        """Snapshots, newest first."""
-        fields: dict[str, Any] = {"limit": limit}
-        if state is not None:
-            fields["state"] = state
-        result: list[Frame] = (await self.command("list", **fields))["result"]["runs"]
-        return result
+    async def runs(
+        self,
+        *,
+        state: str | None = None,
+        crew: str | None = None,
+        q: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        brief: bool = False,
+    ) -> RunPage:
+        """Snapshots, newest first; `before` is the `next` of the page before.
+
+        `state` is one or several by commas, `live` and `final` among them; `q` are words that each
+        run has in its inputs, its crew's name or its thread's title. With `brief` they come without
+        outputs, and of their inputs the beginnings.
+        """
+        given = {"state": state, "crew": crew, "q": q, "before": before, "brief": "1" * brief}
+        query = {name: value for name, value in given.items() if value}
+        page: RunPage = await self._rest.get("runs", limit=str(limit), **query)
+        return page
 
     async def threads(self, *, limit: int = 50, before: str | None = None) -> ThreadPage:
         """Conversations, those updated last first; `before` is the `next` of the page before."""

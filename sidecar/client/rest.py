@@ -25,7 +25,7 @@ from sidecar.client.reach import (
 )
 from sidecar.errors import CommandError
 
-__all__ = ["Noun", "Rest", "ThreadInfo", "ThreadPage", "ThreadRuns"]
+__all__ = ["Noun", "Rest", "RunPage", "ThreadInfo", "ThreadPage", "ThreadRuns"]
 
 Noun = Literal["threads", "runs"]
 
@@ -58,6 +58,13 @@ class ThreadPage(TypedDict):
     """Those updated last come first; `next` is what the page behind it has as `before`."""
 
     threads: list[ThreadInfo]
+    next: str | None
+
+
+class RunPage(TypedDict):
+    """Snapshots, the newest first; `next` is what the page behind it has as `before`."""
+
+    runs: list[Frame]
     next: str | None
 
 

@@ -3,12 +3,13 @@
 base, memory, sqlite   a run's append-only sequence, and the store that holds all of them
 health                 whether the storage can be written
 database, forgetting, threads   of SQLite: its file, what is forgotten in it, and conversations
+words                  what a run is found by
 feed                   one log's readers, each a cursor and a transport
 """
 
 from __future__ import annotations
 
-from sidecar.log.base import Log, LogStore, StoredAck, StoredThread
+from sidecar.log.base import Log, LogStore, StoredAck, StoredRun, StoredThread
 from sidecar.log.feed import (
     CutShort,
     Feed,
@@ -26,6 +27,7 @@ __all__ = [
     "Log",
     "LogStore",
     "StoredAck",
+    "StoredRun",
     "StoredThread",
     "Subscription",
     "Transport",

@@ -11,7 +11,7 @@ import secrets
 import sys
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,16 @@ from sidecar.clock import now_ms
 from sidecar.log.health import Health
 from sidecar.protocol import Draft, Event, encode_event
 
-__all__ = ["SLICE", "Log", "LogStore", "StoredAck", "StoredThread", "fitting", "new_epoch"]
+__all__ = [
+    "SLICE",
+    "Log",
+    "LogStore",
+    "StoredAck",
+    "StoredRun",
+    "StoredThread",
+    "fitting",
+    "new_epoch",
+]
 
 SLICE: Final = 96
 """Most events a reader takes at once: tokens of 300 bytes for about a write (feed.WRITE_BYTES)."""
@@ -45,6 +54,20 @@ class StoredAck:
     id: str
     digest: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """What there is to choose a run by: all of it but what it was at and gave."""
+
+    run: str
+    state: str
+    """As it was stored."""
+    crew: str
+    words: str
+    """Of its inputs, as `words_of` has them."""
+    title: str
+    """Of its thread; "" of a run that is in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +204,24 @@ class LogStore(ABC):
 
     @abstractmethod
     def snapshots(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        thread: str | None = None,
+        before: str | None = None,
+        wanted: Callable[[StoredRun], bool] | None = None,
+        limit: int,
     ) -> AsyncIterator[dict[str, Any]]:
         """The stored snapshots, of all runs or of one thread's, newest run first, each read when it
-        is asked for."""
+        is asked for; none is read of a run that isn't `wanted`.
+
+        From behind the run `before` on, or if that one is kept no more, from where it was: ids sort
+        by time."""
+
+    @abstractmethod
+    async def tally(self, told: Callable[[StoredRun], str | None] | None = None) -> Counter[str]:
+        """How many runs there are of which each is `told` to be; by default its stored state. None:
+        it isn't counted."""
 
     @abstractmethod
     async def thread(self, thread: str) -> StoredThread | None: ...

@@ -6,9 +6,12 @@ import contextlib
 import logging
 import sqlite3
 from pathlib import Path
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
+
+import orjson
 
 from sidecar.errors import StoreError
+from sidecar.log.words import words_of
 
 __all__ = [
     "FORGOTTEN",
@@ -20,6 +23,7 @@ __all__ = [
     "in_words",
     "is_trouble",
     "places",
+    "snapshot_of",
 ]
 
 logger = logging.getLogger("sidecar.log")
@@ -73,6 +77,16 @@ UPDATE runs SET snapshot = CAST(
     substr(snapshot, 1, length(snapshot) - 1) || ',"forked":null}' AS BLOB)
 WHERE length(snapshot) > 2 AND substr(snapshot, -1) = x'7d';
 """,
+    # What runs are chosen by, apart from their snapshots, of which one may fill fifty pages.
+    """
+CREATE TABLE listed (key INTEGER PRIMARY KEY, crew TEXT NOT NULL, words TEXT NOT NULL);
+INSERT INTO listed SELECT key, crew_of(snapshot), words_of(snapshot) FROM runs
+    WHERE state != 'forgotten';
+CREATE TRIGGER listed_end AFTER UPDATE OF state ON runs WHEN NEW.state = 'forgotten'
+BEGIN
+    DELETE FROM listed WHERE key = NEW.key;
+END;
+""",
 )
 """What each version of the schema adds to the one before: a log of an older one gets what it lacks.
 """
@@ -114,6 +128,8 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if 0 <= version < SCHEMA_VERSION:
+            db.create_function("crew_of", 1, lambda body: str(snapshot_of(body).get("crew", "")))
+            db.create_function("words_of", 1, lambda body: words_of(snapshot_of(body)))
             steps = "".join(_STEPS[version:])
             db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
@@ -126,6 +142,15 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def snapshot_of(body: bytes) -> dict[str, Any]:
+    """A run's snapshot as it was stored; {} of a damaged row, which must not hide the others."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        snapshot = orjson.loads(body)
+        if isinstance(snapshot, dict) and "run" in snapshot:
+            return snapshot
+    return {}
 
 
 _TROUBLE: Final = frozenset(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import dropwhile, islice
 from typing import Any
 
 from sidecar.clock import now_ms
-from sidecar.log.base import Log, LogStore, StoredAck, StoredThread, fitting, new_epoch
+from sidecar.log.base import (
+    Log,
+    LogStore,
+    StoredAck,
+    StoredRun,
+    StoredThread,
+    fitting,
+    new_epoch,
+)
 from sidecar.log.health import Health
+from sidecar.log.words import words_of
 from sidecar.protocol import FINAL_STATES, Event
 
 __all__ = ["MemoryStore"]
@@ -29,6 +38,7 @@ class MemoryStore(LogStore):
         self._keep_acks = keep_acks
         self._logs: dict[str, _MemoryLog] = {}
         self._snapshots: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._words: dict[str, str] = {}
         self._threads: dict[str, _Thread] = {}
         """By `updated`."""
         self._updated = 0.0
@@ -52,15 +62,43 @@ class MemoryStore(LogStore):
         return self._snapshots.get(run)
 
     async def snapshots(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        thread: str | None = None,
+        before: str | None = None,
+        wanted: Callable[[StoredRun], bool] | None = None,
+        limit: int,
     ) -> AsyncIterator[dict[str, Any]]:
-        newest: Iterator[dict[str, Any]] = reversed(self._snapshots.values())
+        newest: Iterator[str] = reversed(self._snapshots)
         if thread is not None:
             found = self._threads.get(thread)
-            newest = (self._snapshots[run] for run in reversed(found.runs if found else {}))
-        wanted = (s for s in newest if states is None or s["state"] in states)
-        for snapshot in list(islice(wanted, limit)):
-            yield snapshot
+            newest = reversed(found.runs if found else {})
+        if before in self._snapshots:
+            newest = islice(dropwhile(lambda run: run != before, newest), 1, None)
+        elif before is not None:
+            newest = (run for run in newest if run < before)
+        chosen = (
+            run
+            for run in newest
+            if (states is None or self._snapshots[run]["state"] in states)
+            and (wanted is None or wanted(self._stored(run)))
+        )
+        for run in list(islice(chosen, limit)):
+            if (snapshot := self._snapshots.get(run)) is not None:
+                yield snapshot
+
+    async def tally(self, told: Callable[[StoredRun], str | None] | None = None) -> Counter[str]:
+        stored = map(self._stored, self._snapshots)
+        counted = map(told or (lambda run: run.state), stored)
+        return Counter(what for what in counted if what is not None)
+
+    def _stored(self, run: str) -> StoredRun:
+        snapshot = self._snapshots[run]
+        thread = self._threads.get(snapshot.get("thread") or "")
+        title = "" if thread is None else thread.title
+        crew = snapshot.get("crew", "")
+        return StoredRun(run, snapshot["state"], crew, self._words[run], title)
 
     async def thread(self, thread: str) -> StoredThread | None:
         found = self._threads.get(thread)
@@ -116,6 +154,8 @@ class MemoryStore(LogStore):
     ) -> None:
         self._logs.setdefault(log.run, log)
         if snapshot is not None:
+            if log.run not in self._snapshots:
+                self._words[log.run] = words_of(snapshot)
             if log.run not in self._snapshots or snapshot["state"] in FINAL_STATES:
                 self._enter(log, snapshot.get("thread"))
             self._snapshots[log.run] = snapshot
@@ -149,7 +189,7 @@ class MemoryStore(LogStore):
     def _drop(self, runs: Sequence[str]) -> None:
         for run in runs:
             thread = self._snapshots.pop(run).get("thread")
-            del self._logs[run]
+            del self._logs[run], self._words[run]
             if thread is not None:
                 del self._threads[thread].runs[run]
                 if not self._threads[thread].runs:

@@ -12,7 +12,8 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,15 @@ import orjson
 from sidecar.clock import now_ms
 from sidecar.errors import StoreError
 from sidecar.log import threads
-from sidecar.log.base import Log, LogStore, StoredAck, StoredThread, fitting, new_epoch
+from sidecar.log.base import (
+    Log,
+    LogStore,
+    StoredAck,
+    StoredRun,
+    StoredThread,
+    fitting,
+    new_epoch,
+)
 from sidecar.log.database import (
     FORGOTTEN,
     SCHEMA_VERSION,
@@ -32,9 +41,11 @@ from sidecar.log.database import (
     in_words,
     is_trouble,
     places,
+    snapshot_of,
 )
 from sidecar.log.forgetting import Forgetting
 from sidecar.log.health import AGAIN_SECONDS, Health
+from sidecar.log.listed import chosen, enter, tally
 from sidecar.protocol import FINAL_STATES, Event, format_cursor
 from sidecar.tasks import Tasks
 
@@ -139,39 +150,41 @@ class SqliteStore(LogStore):
         rows = self.query("SELECT snapshot FROM runs WHERE run = ? AND state != ?", run, FORGOTTEN)
         if not rows:
             return None
-        if (snapshot := _snapshot(rows[0][0])) is None:
+        if not (snapshot := snapshot_of(rows[0][0])):
             raise StoreError(f"cannot read the log {self.path}: snapshot of {run} is damaged")
         return snapshot
 
     async def snapshots(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None, limit: int
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        thread: str | None = None,
+        before: str | None = None,
+        wanted: Callable[[StoredRun], bool] | None = None,
+        limit: int,
     ) -> AsyncIterator[dict[str, Any]]:
-        if states is None:
-            which, values = "state != ?", [FORGOTTEN]
-        else:
-            which, values = f"state IN ({','.join('?' * len(states))})", list(states)
-        if thread is not None:
-            which = f"thread = (SELECT key FROM threads WHERE thread = ?) AND +{which}"
-            values.insert(0, thread)
-        keys = self.query(
-            f"SELECT key FROM runs WHERE {which} ORDER BY key DESC LIMIT ?", *values, limit
-        )
-        damaged, size = list[str](), 0
-        for (key,) in keys:
+        damaged, size, left = list[str](), 0, limit
+        async for key in chosen(self.query, wanted, limit, states, thread, before):
             # One by one: a thousand may have 200 MB together.
             for run, body in self.query(
                 "SELECT run, snapshot FROM runs WHERE key = ? AND state != ?", key, FORGOTTEN
             ):
-                if (snapshot := _snapshot(body)) is None:
+                if not (snapshot := snapshot_of(body)):
                     damaged.append(run)
                     continue
                 yield snapshot
                 size += len(body)
+                left -= 1
+            if left == 0:
+                break
             if size > _TURN_BYTES:
                 size = 0
                 await asyncio.sleep(0)
         if damaged:
             logger.error("%s: damaged snapshots, left out: %s", self.path, ", ".join(damaged[:10]))
+
+    async def tally(self, told: Callable[[StoredRun], str | None] | None = None) -> Counter[str]:
+        return await tally(self.query, told)
 
     async def thread(self, thread: str) -> StoredThread | None:
         found = threads.find(self.query, thread)
@@ -304,6 +317,7 @@ class _SqliteLog(Log):
             (self.run, self.epoch, state, body, belongs),
         ).lastrowid
         assert new is not None
+        enter(db, new, snapshot)
         return new
 
     def _evict(self, db: sqlite3.Connection, key: int, events: list[Event]) -> int:
@@ -345,12 +359,3 @@ class _SqliteLog(Log):
             id = format_cursor(self.epoch, seq)
             self._over = Event(seq, id, body, self.sealed and seq == self.head)
             yield self._over
-
-
-def _snapshot(body: bytes) -> dict[str, Any] | None:
-    """A run's snapshot as it was stored; None of a damaged row, which must not hide the others."""
-    with contextlib.suppress(orjson.JSONDecodeError):
-        snapshot = orjson.loads(body)
-        if isinstance(snapshot, dict) and "run" in snapshot:
-            return snapshot
-    return None

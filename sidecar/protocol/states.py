@@ -51,7 +51,7 @@ _CREW_EVENTS: Final = frozenset(
         *("memory", "knowledge", "mcp", "reasoning", "skill", "a2a"),
     )
     for verb in ("started", "completed", "failed")
-) | {"llm.delta", "step", "log", "event"}
+) | {"llm.delta", "llm.retrying", "step", "log", "event"}
 
 _ANY_LIVE: Final[Mapping[str, State]] = {
     "run.cancelling": "cancelling",

@@ -26,6 +26,11 @@ logger = logging.getLogger("sidecar.runs")
 _EXIT_SECONDS: Final = 1.0
 """Between a worker's last word and its exit, which is one os._exit away."""
 
+_FACTS: Final = {
+    "status": int,
+    **dict.fromkeys(("reason", "server", "provider", "model", "details"), str),
+}
+"""What a worker may say of a failure beside its code and message."""
 _SIGKILL: Final = 9
 
 
@@ -98,8 +103,9 @@ class Attempt:
             self._worker.signal(KILL)
             self._worker.close()
 
-    def error(self) -> dict[str, str]:
-        """What `run.failed` says of an attempt that did not complete: {code, message}."""
+    def error(self) -> dict[str, Any]:
+        """What `run.failed` says of an attempt that did not complete: {code, message}, and what the
+        worker knows beyond that (P76)."""
         if self.verdict is not None:
             error = self.verdict["data"].get("error") or {}
             if not isinstance(error, dict):
@@ -107,6 +113,11 @@ class Attempt:
             return {
                 "code": str(error.get("code", "error")),
                 "message": str(error.get("message", "the crew failed without saying why")),
+                **{
+                    name: error[name]
+                    for name, kind in _FACTS.items()
+                    if isinstance(error.get(name), kind)
+                },
             }
         if self._lacking is not None:
             return {"code": "crashed", "message": f"no worker could be started: {self._lacking}"}

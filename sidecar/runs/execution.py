@@ -141,6 +141,13 @@ class Execution:
         async with self.recorder.lock:
             return await self.recorder.answer(command, "run.queued", data)
 
+    def snapshot(self) -> dict[str, Any]:
+        """As it is now; of one that is queued with its place in line."""
+        snapshot = self.recorder.snapshot()
+        if self.run.state == "queued":
+            snapshot["position"] = self.place.position
+        return snapshot
+
     async def cancel(self, command: Cancel) -> Reply:
         """Log the wish and start the ladder. Raises CommandError when the run has ended."""
         async with self.recorder.lock:
@@ -376,7 +383,7 @@ class Execution:
             and self.run.allows("run.completed")
         )
 
-    def _error(self, verdict: dict[str, Any] | None) -> dict[str, str]:
+    def _error(self, verdict: dict[str, Any] | None) -> dict[str, Any]:
         if self._ending is not None:
             return {
                 "code": "timeout",

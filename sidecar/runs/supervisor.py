@@ -11,7 +11,6 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sidecar.channel import RunSpec
@@ -21,7 +20,6 @@ from sidecar.errors import CommandError, StoreError
 from sidecar.log import Feed, Log, LogStore
 from sidecar.pool import Pool
 from sidecar.protocol import (
-    FINAL_STATES,
     LIVE_STATES,
     Answer,
     Cancel,
@@ -40,7 +38,8 @@ from sidecar.runs.controls import already_answered
 from sidecar.runs.crews import Crews
 from sidecar.runs.execution import Ending, Execution
 from sidecar.runs.forks import Forks
-from sidecar.runs.listing import Listing
+from sidecar.runs.listing import Query, states_of
+from sidecar.runs.lists import Lists
 from sidecar.runs.once import Once
 from sidecar.runs.recorder import illegal
 from sidecar.runs.run import Run
@@ -98,7 +97,8 @@ class Supervisor:
         store.forgotten = self._forget
         self._live: dict[str, Execution] = {}
         """Those without a final event: they leave in the very step in which it is stored."""
-        self.threads = Threads(store, self._live, folder, self._newer)
+        self.lists = Lists(store, self._live)
+        self.threads = Threads(store, self._live, folder, self.lists.newer)
         self._forks = Forks(self.snapshot, self._live, self.threads, self.crews)
         self._tasks = Tasks()
         self._slots = Slots(settings.max_runs)
@@ -176,8 +176,9 @@ class Supervisor:
             if isinstance(command, Status):
                 return ack_ok(command.id, run=command.run, result=await self.snapshot(command.run))
             if isinstance(command, List):
-                runs = await self.snapshots(command.state, command.limit)
-                return ack_ok(command.id, result={"runs": runs})
+                states = frozenset() if command.state is None else states_of(command.state)
+                page = await self.lists.page(Query(states=states, limit=command.limit))
+                return ack_ok(command.id, result={"runs": page["runs"]})
             if isinstance(command, Ping):
                 return ack_ok(command.id, result={"server_time": now_ms()})
             return await self._ours(self._answered(command), f"command {command.id}")
@@ -216,30 +217,11 @@ class Supervisor:
         """Raises CommandError `unknown_run`."""
         execution = self._live.get(run)
         if execution is not None:
-            return execution.recorder.snapshot()
+            return execution.snapshot()
         stored = await self._store.snapshot(run)
         if stored is None:
             raise _unknown(run)
         return stored
-
-    async def snapshots(self, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """Newest first, the long ones cut (`Listing`), and no two long ones in memory at a time.
-        Raises CommandError `bad_request` for a state that there is not."""
-        listing = Listing()
-        if state is None or state in FINAL_STATES:
-            states = None if state is None else [state]
-            stored = self._store.snapshots(states=states, limit=limit)
-            return [listing.shown(self._newer(record)) async for record in stored]
-        if state not in LIVE_STATES:
-            known = ", ".join(sorted(LIVE_STATES | FINAL_STATES))
-            raise CommandError("bad_request", f"no state {state[:40]!r}; there are {known}")
-        newest = reversed(self._live.values())
-        found = (e.recorder.snapshot() for e in newest if e.run.state == state)
-        return [listing.shown(snapshot) for snapshot in islice(found, limit)]
-
-    def _newer(self, stored: dict[str, Any]) -> dict[str, Any]:
-        execution = self._live.get(stored["run"])
-        return stored if execution is None else execution.recorder.snapshot()
 
     async def _ours(self, work: Coroutine[Any, Any, T | CommandError | StoreError], name: str) -> T:
         # A task of ours: what is under way is not undone by its sender's leaving.

@@ -10,12 +10,15 @@ peer                   one WebSocket: handshake, messages in turns, pings, close
 sse, ws                the two transports
 echo                   a peer as a mirror, for tests from the outside
 requests, pages        commands and questions over plain HTTP; GET /compare
+site, front            the built page in memory, with its policy; GET / and what belongs to the page
+exporting              a run as one HTML file
 app                    routes, and what every answer carries
 """
 
 from __future__ import annotations
 
 from sidecar.web.app import make_app, make_runner
+from sidecar.web.front import has_page
 from sidecar.web.keys import CONNECTIONS
 
-__all__ = ["CONNECTIONS", "make_app", "make_runner"]
+__all__ = ["CONNECTIONS", "has_page", "make_app", "make_runner"]

@@ -2,55 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sidecar import protocol
 from sidecar.errors import CommandError
+from sidecar.prices import PriceTable
 from sidecar.runs import Supervisor
 from sidecar.settings import Settings
-from sidecar.web import pages, requests, threads
+from sidecar.web import exporting, front, pages, requests, threads
 from sidecar.web.answers import Runner
 from sidecar.web.connections import Connections
 from sidecar.web.echo import echo
 from sidecar.web.gatekeeper import Gatekeeper
-from sidecar.web.keys import CONNECTIONS, GATEKEEPER, SETTINGS, SUPERVISOR
+from sidecar.web.keys import CONNECTIONS, GATEKEEPER, PRICES, SETTINGS, SUPERVISOR
 from sidecar.web.refusals import error_response, errors
+from sidecar.web.site import FOLDER
 from sidecar.web.sse import sse
 from sidecar.web.ws import websocket
 
 __all__ = ["make_app", "make_runner"]
 
-_INDEX: Final = """\
-crew-sidecar
 
-GET  /ws[?run=ID&after=CURSOR]      events and commands, WebSocket
-GET  /sse?run=ID[&after=CURSOR]     events, server-sent events
-POST /control                       one command, JSON
-POST /runs                          start a run, JSON
-GET  /runs, /runs/ID                runs
-GET  /runs/ID/events?after=&limit=  events, a page at a time
-GET  /threads, /threads/ID          runs that belong together; PATCH renames, DELETE removes
-DELETE /runs/ID                     a finished run and its files
-GET  /crews                         what crews there are, and the inputs they want
-GET  /compare                       a page that measures WebSocket against SSE
-GET  /healthz, /readyz
-
-Try:  curl -N -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\
-           -d '{"id":"hello-1","inputs":{"message":"a tea shop opens"}}' http://HOST/runs
-"""
-
-
-def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Application:
-    """`port` is the one really bound, which the Host and Origin checks need to know."""
+def make_app(
+    settings: Settings, supervisor: Supervisor, port: int, page: Path = FOLDER
+) -> web.Application:
+    """`port` is the one really bound, which the Host and Origin checks need to know; `page` the
+    folder of the built page."""
     app = web.Application(middlewares=[_gate, errors], client_max_size=protocol.MAX_COMMAND)
     app[SETTINGS] = settings
     app[SUPERVISOR] = supervisor
     app[GATEKEEPER] = Gatekeeper.build(settings, port)
+    app[PRICES] = PriceTable(settings.config)
+    app[PRICES].current()  # what is wrong with it is said at the start
     app[CONNECTIONS] = Connections(settings.max_connections, settings.ping)
-    app.router.add_get("/", _index)
+    front.add_routes(app, page)
     app.router.add_get("/ws", websocket, allow_head=False)
     if settings.echo:
         app.router.add_get("/echo", echo, allow_head=False)
@@ -59,8 +47,10 @@ def make_app(settings: Settings, supervisor: Supervisor, port: int) -> web.Appli
     app.router.add_post("/runs", requests.post_run)
     app.router.add_get("/runs", requests.get_runs)
     app.router.add_get("/crews", requests.get_crews)
+    app.router.add_get("/prices", requests.get_prices)
     app.router.add_get("/runs/{run}", requests.get_run)
     app.router.add_get("/runs/{run}/events", requests.page)
+    exporting.add_routes(app, page)
     threads.add_routes(app)
     pages.add_routes(app)
     app.router.add_get("/healthz", _healthz)
@@ -106,15 +96,11 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["Vary"] = "Origin"
+    response.headers.add("Vary", "Origin")
     origin = request.headers.get("Origin")
     if origin is not None and request.app[GATEKEEPER].origin_allowed(origin):
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
-
-
-async def _index(request: web.Request) -> web.Response:
-    return web.Response(text=_INDEX.replace("HOST", request.host))
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -11,7 +11,8 @@ from sidecar import protocol
 from sidecar.errors import CommandError
 from sidecar.log import Log, resolve_cursor
 from sidecar.protocol import Event, Reply, Start
-from sidecar.web.keys import CONNECTIONS, SUPERVISOR
+from sidecar.runs import Query
+from sidecar.web.keys import CONNECTIONS, PRICES, SUPERVISOR
 from sidecar.web.refusals import refusal_response
 from sidecar.web.sse import cursor_of, stream
 
@@ -20,6 +21,7 @@ __all__ = [
     "body_of",
     "control",
     "get_crews",
+    "get_prices",
     "get_run",
     "get_runs",
     "limit_of",
@@ -65,9 +67,8 @@ async def post_run(request: web.Request) -> web.StreamResponse:
 
 
 async def get_runs(request: web.Request) -> web.Response:
-    limit = limit_of(request, 50, 1_000)
-    runs = await request.app[SUPERVISOR].snapshots(request.query.get("state"), limit)
-    return as_json({"runs": runs})
+    query = Query.parse(request.query, limit_of(request, 50, 1_000))
+    return as_json(await request.app[SUPERVISOR].lists.page(query))
 
 
 async def get_run(request: web.Request) -> web.Response:
@@ -76,6 +77,12 @@ async def get_run(request: web.Request) -> web.Response:
 
 async def get_crews(request: web.Request) -> web.Response:
     return as_json({"crews": await request.app[SUPERVISOR].crews.all()})
+
+
+async def get_prices(request: web.Request) -> web.Response:
+    table = request.app[PRICES]
+    prices = dict(table.current())
+    return as_json(prices if table.problem is None else prices | {"error": table.problem})
 
 
 async def page(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from sidecar.channel import (
     WORKER_BROKEN,
@@ -27,6 +27,7 @@ from sidecar.channel import (
     fact,
 )
 from sidecar.worker import ahead, environment, memory, process
+from sidecar.worker.engine.failures import failure
 from sidecar.worker.engine.gates import Gates
 from sidecar.worker.engine.versions import Unsupported
 from sidecar.worker.journal import Journal
@@ -37,10 +38,7 @@ from sidecar.worker.line.redact import Redactor
 from sidecar.worker.outputs import Output
 from sidecar.worker.work import Work
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["main", "message_of"]
+__all__ = ["main", "told_of"]
 
 _CANCEL_SECONDS: Final = 0.3
 """How long a cancelled crew may take to reach a gate before the process ends without it; a model
@@ -176,12 +174,12 @@ class _Run:
             self._cancelled()
         code = _code_of(error, self._spec["memory_mb"])
         self._note(error)
-        message = (
-            f"the crew used more than its {self._spec['memory_mb']} MiB of memory"
-            if code == "out_of_memory" and self._spec["memory_mb"]
-            else message_of(error)
-        )
-        self._end(fact("run.failed", {"error": {"code": code, "message": message}}))
+        told = told_of(error)
+        if code == "out_of_memory":
+            most = self._spec["memory_mb"]
+            why = f"used more than its {most} MiB of memory" if most else "ran out of memory"
+            told = {"message": f"the crew {why}"}
+        self._end(fact("run.failed", {"error": {"code": code, **told}}))
 
     def _end(self, last: Fact, drain: float = _DRAIN_SECONDS) -> NoReturn:
         """Say the run's last word and exit. The first thread to come here speaks for all."""
@@ -240,13 +238,12 @@ class _Run:
             log.write_text(self._redactor.text(lines), encoding="utf-8", errors="replace")
 
 
-def message_of(error: BaseException) -> str:
-    """`error` in words for the user: no traceback; our own errors without their class."""
-    text = str(error).strip()
+def told_of(error: BaseException) -> dict[str, Any]:
+    """`error` in words for the user, as `message` and what failures.py has beside it: no traceback;
+    our own errors without their class."""
     if ahead.problem(error) or isinstance(error, Unsupported):
-        return text
-    line = " ".join(text.split())
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+        return {"message": str(error).strip()}
+    return failure(error)
 
 
 def _code_of(error: BaseException, memory_mb: int) -> str:

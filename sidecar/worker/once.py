@@ -122,10 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             pass
         except BaseException as error:  # a SystemExit from a tool is a failure like any other
             from sidecar.worker.line.redact import Redactor
-            from sidecar.worker.main import message_of
+            from sidecar.worker.main import told_of
 
             code = 1
-            text = str(error) if isinstance(error, BadInput) else message_of(error)
+            text = str(error) if isinstance(error, BadInput) else told_of(error)["message"]
             secrets = environment.secret_values(os.environ)
             answer = {"status": "error", "error": Redactor(secrets).text(text)}
         # ensure_ascii: a lone surrogate from a model has no UTF-8 form.
@@ -183,8 +183,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             storage.attach(source)
             attach(source, tap.step)
 
-        asking.install(stand_in(choice))
-        tap.install(starting)
+        asking.install(stand_in(choice), tap.say)
+        tap.install(starting, asked=asking.began)
         made: Job | targets.Over
         if found is not None:
             theirs = targets.load(found.target)

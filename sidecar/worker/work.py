@@ -190,8 +190,8 @@ class Work:
             except OSError as error:
                 self._say_unkept(str(what.name or "a task"), error)
 
-        asking.install(stand_in(choice))
-        self._tap.install(prepare, modifications.interrupt, ended)
+        asking.install(stand_in(choice), self._tap.say)
+        self._tap.install(prepare, modifications.interrupt, ended, asking.began)
         modifications.install()
         questions = Questions(
             self._gates, self._tap.say, spec["input_timeout"], spec["attempt"], finished

@@ -142,7 +142,11 @@ class Chat:
     async def words_of(self, task: int) -> None:
         """Wait until a task's first words are on the page; looks at every frame."""
         await self.page.wait_for_function(
-            "n => document.querySelectorAll('[data-testid=task]')[n]?.querySelector('.words')",
+            """n => {
+              const tasks = document.querySelectorAll("[data-testid=task]");
+              const last = n === tasks.length - 1 ? "[data-testid=writing]" : "nothing";
+              return document.querySelector(last) ?? tasks[n]?.querySelector(".words");
+            }""",
             arg=task,
             timeout=PATIENCE,
         )
@@ -154,6 +158,13 @@ class Chat:
             await expect(self.tasks.nth(n)).to_have_attribute("data-state", "completed")
             await expect(self.tasks.nth(n)).to_contain_text(agent)
         return await self.answer.inner_text()
+
+    async def unfold(self) -> None:
+        """Open the work of the last run that has ended."""
+        button = self.page.locator(".worked button").last
+        if await button.get_attribute("aria-expanded") == "false":
+            await button.click()
+        await expect(button).to_have_attribute("aria-expanded", "true")
 
     async def wear(self, look: Look) -> None:
         self.look = look

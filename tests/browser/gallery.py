@@ -1,57 +1,17 @@
 """Crews for a picture of every state: one whose models are real clients of servers on loopback.
 
-Where those are, the environment says; `REPORT` is what one of them writes.
+Where a crew's server is, the environment says: GALLERY_ and its name in capitals.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
 
 from crewai import LLM, Agent, Crew, Task
 
 from sidecar.worker.engine.offline import OfflineLLM
 
-__all__ = ["REPORT", "SERVERS", "limited", "plan", "rejected", "report", "slow"]
-
-SERVERS: Final = ("report", "slow", "rejected", "limited")
-"""Each has its address in GALLERY_<NAME>, in capitals."""
-
-REPORT: Final = """\
-# Launch plan
-
-A short plan for **a small coffee roaster in Lisbon**, with what it costs[^1] and *who does it*.
-
-| Week | What | Who | Cost |
-| ---: | :--- | :-- | ---: |
-| 1 | Name, sign and opening hours, told to the whole street | Ana | 120 € |
-| 2 | Tasting for neighbours, twenty places, three roasts | Rui | 340 € |
-| 3 | ~~Radio~~ A poster in each café within a walk | Ana | 90 € |
-
-## To do
-
-- [x] Ask the neighbours
-- [ ] Print the posters
-  1. Portuguese
-  2. English
-
-### By machine
-
-```python
-def price(cups: int, each: float = 1.2) -> float:
-    \"\"\"What a morning brings, in euros.\"\"\"
-    return cups * each
-```
-
-> Nobody queues for coffee that they can't smell.
-
-مرحبا بكم في لشبونة، القهوة جاهزة.
-
-See https://example.org/a/very/long/address/that/has/no/space/in/it/at/all/and/goes/on/for/quite/a/while.html
-or run `make coffee`.
-
-[^1]: In euros, without tax.
-"""
+__all__ = ["limited", "plan", "rejected", "report", "slow"]
 
 
 def plan() -> Crew:
@@ -75,7 +35,7 @@ def plan() -> Crew:
 
 
 def report() -> Crew:
-    """Writes REPORT, all of Markdown that people see."""
+    """Writes all of Markdown that people see."""
     return _at("report")
 
 

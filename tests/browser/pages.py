@@ -75,6 +75,14 @@ def built(port: int, folder: Path, rewrites: str | None = None) -> Iterator[str]
         yield url
 
 
+@contextlib.contextmanager
+def exported(folder: Path) -> Iterator[str]:
+    """As files, for the sidecar to serve: their folder, below the example's."""
+    environ = {**_environment(KNOWN), "CREW_EXPORT": "1"}
+    with kept("page", environ, folder / "output.log") as environ:
+        yield environ["NEXT_DIST_DIR"]
+
+
 def _environment(sidecar: str, *, rewrites: bool = False) -> dict[str, str]:
     if shutil.which("node") is None or not NEXT.exists():
         pytest.fail("The browser tests need Node and web-adapter's packages. Run: make setup")

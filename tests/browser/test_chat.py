@@ -29,7 +29,11 @@ WATCH = """
     if (tasks.length > 0) watched.push({
       at: Date.now(),
       states: tasks.map((task) => task.dataset.state),
-      words: tasks.map((task) => task.querySelector(".words")?.textContent.length ?? 0),
+      // The last one's stand where the answer will.
+      words: tasks.map((task, n) =>
+        (task.querySelector(".words") ??
+          (n === tasks.length - 1 ? document.querySelector("[data-testid=writing]") : null)
+        )?.textContent.length ?? 0),
       answer: document.querySelector("[data-testid=answer]") !== null,
     });
   }).observe(document.body, {
@@ -92,7 +96,7 @@ async def test_each_tool_shows_what_it_was_given_and_what_came_of_it(
     chat = await open_chat(browser, page_url)
     await chat.send(BRIEF)
     await chat.all_done()
-    await chat.page.get_by_role("button", name="Trend Researcher").press("Enter")
+    await chat.unfold()
     tool = chat.tasks.nth(2).locator(".tool")
     await tool.locator("summary").press("Enter")
     await expect(tool.get_by_text("Given")).to_be_visible()

@@ -162,7 +162,7 @@ async def test_two_tabs_on_one_conversation_show_the_same_run_and_an_answer_in_o
     run = newest_run(chat_sidecar)["run"]
 
     there = Chat(await here.page.context.new_page())
-    await there.page.goto(path(url, f"runs/{run}"))
+    await there.page.goto(url.replace("/?", f"/run/?id={run}&"))
     await there.is_asked()
     await there.page.get_by_role("link", name="Continue in chat").click()
     await there.is_at("waiting")
@@ -190,7 +190,7 @@ async def test_seven_tabs_do_not_keep_a_command_from_getting_through(
     async with hidden_tabs(tmp_path, leads(chat_sidecar.url)) as tabs:
         seven = []
         for _ in range(7):
-            seven.append(await tabs.open(path(url, f"runs/{run}")))
+            seven.append(await tabs.open(url.replace("/?", f"/run/?id={run}&")))
             await seven[-1].until(f"document.visibilityState === 'visible' && {asked}")
         for tab in seven[:-1]:
             await tab.until(f"document.visibilityState === 'hidden' && {connection} === 'asleep'")

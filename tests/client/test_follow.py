@@ -354,7 +354,7 @@ async def commands_by_websocket(crew: CrewClient, proxy: FaultProxy) -> Connecti
     """Ask for nothing in particular until it is asked over a WebSocket."""
     while True:
         asked = {c: c.up.received for c in proxy.live("ws") if c.request == "GET /ws"}
-        await crew.runs(limit=1)
+        await crew.command("ping")
         for link, received in asked.items():
             if link.up.received > received and not link.up.ended:
                 return link

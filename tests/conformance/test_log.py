@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.log.base import Log, LogStore, StoredAck
+from sidecar.log.base import Log, LogStore, StoredAck, StoredRun
 from sidecar.log.memory import MemoryStore
 from sidecar.log.sqlite import SqliteStore
 from sidecar.protocol.events import Draft
@@ -154,6 +154,59 @@ async def test_snapshots_come_newest_first_and_by_state(store: LogStore) -> None
     assert [s["run"] for s in await stored(store, None, 2)] == ["r_3", "r_2"]
     running = await stored(store, ["running"])
     assert [s["run"] for s in running] == ["r_3", "r_1"]
+
+
+async def test_snapshots_go_on_behind_a_run_also_behind_one_that_is_gone(store: LogStore) -> None:
+    for n in range(5):
+        log = store.create(f"r_{n}")
+        await log.append(drafts(0, final=True), snapshot=snapshot(f"r_{n}", "completed"))
+
+    async def behind(run: str) -> list[str]:
+        return [s["run"] async for s in store.snapshots(before=run, limit=2)]
+
+    assert await behind("r_4") == ["r_3", "r_2"]
+    assert await behind("r_0") == []
+    await store.forget(run="r_3")
+    assert await behind("r_3") == ["r_2", "r_1"]
+    assert await behind("r_none") == ["r_4", "r_2"]
+
+
+async def test_runs_are_chosen_and_counted_by_what_they_were_given_and_the_title_of_their_thread(
+    store: LogStore,
+) -> None:
+    async def begin(run: str, crew: str, inputs: dict[str, Any], thread: str | None = None) -> Log:
+        log = store.create(run, "A Tea Shop")
+        given = {**snapshot(run), "crew": crew, "inputs": inputs, "thread": thread}
+        await log.append(drafts(1), snapshot=given)
+        return log
+
+    await begin("r_1", "blog", {"message": "Straße", "places": [{"at": "The HARBOUR"}], "count": 3})
+    ended = await begin("r_2", "blog", {}, "t")
+    await begin("r_3", "story", {"long": "x" * 100_000, "behind": "unseen"})
+    seen = list[StoredRun]()
+
+    def wanted(run: StoredRun) -> bool:
+        seen.append(run)
+        return run.crew == "blog"
+
+    chosen = [s["run"] async for s in store.snapshots(wanted=wanted, limit=1)]
+    assert chosen == ["r_2"]
+    chosen = [s["run"] async for s in store.snapshots(wanted=wanted, before="r_2", limit=9)]
+    assert chosen == ["r_1"]
+    assert len(seen) == 3
+    known = {run.run: run for run in seen}
+    assert known["r_1"] == StoredRun("r_1", "running", "blog", "strasse\nthe harbour", "")
+    assert known["r_2"] == StoredRun("r_2", "running", "blog", "", "A Tea Shop")
+    assert known["r_3"].words == "x" * 16_384
+
+    await store.rename("t", "Coffee")
+    told = {**snapshot("r_2", "completed"), "crew": "blog", "inputs": {}, "thread": "t"}
+    await ended.append(drafts(0, final=True), snapshot=told)
+    assert await store.tally() == {"running": 2, "completed": 1}
+    assert await store.tally(lambda run: run.title or None) == {"Coffee": 1}
+    await store.forget(run="r_2")
+    assert await store.tally(lambda run: run.crew) == {"blog": 1, "story": 1}
+    assert await store.tally() == {"running": 2}
 
 
 async def test_a_later_snapshot_replaces_the_earlier_one(store: LogStore) -> None:

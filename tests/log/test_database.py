@@ -83,6 +83,11 @@ async def test_a_log_of_the_version_before_goes_on_with_all_it_has(tmp_path: Pat
         assert store.query("SELECT body FROM events ORDER BY place") == events
         assert await store.ack("auto-4") is not None
         assert await store.threads(limit=9) == []
+        assert await store.tally(lambda run: f"{run.crew} {run.words}") == {
+            "default live": 1,
+            "default brief 2 süss": 1,
+            " ": 1,
+        }
         log = await store.find(RUNS[1])
         assert log is not None
         assert (log.head, log.sealed) == (5, True)

@@ -17,7 +17,7 @@ from sidecar.protocol import (
     Reply,
     Start,
 )
-from sidecar.runs import Supervisor
+from sidecar.runs import Query, Supervisor
 from sidecar.settings import Settings
 from tests.support.clock import settle
 from tests.support.commands import command
@@ -84,6 +84,9 @@ class House:
         await settle()
         assert await self.state(run) == "completed"
         return run
+
+    async def page(self, **query: Any) -> dict[str, Any]:
+        return await self.supervisor.lists.page(Query(**query))
 
     async def state(self, run: str) -> str:
         return str((await self.supervisor.snapshot(run))["state"])

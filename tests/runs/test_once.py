@@ -19,7 +19,7 @@ async def test_a_repeated_command_gets_its_ack_again_and_has_no_second_effect(
     start = command(Start, "s")
     first = await house.ask(start)
     assert await house.ask(start) == {**first, "duplicate": True}
-    assert len(await house.supervisor.snapshots(None, 10)) == 1
+    assert len((await house.page())["runs"]) == 1
 
 
 async def test_two_of_the_same_at_once_have_one_effect(house: House) -> None:

@@ -33,7 +33,16 @@ TYPES = [
     *(f"run.{verb}" for verb in _RUN + _FINAL),
     *(f"input.{verb}" for verb in ("requested", "answered", "expired")),
     *(f"task.{verb}" for verb in ("started", "completed", "failed")),
-    *("agent.started", "llm.started", "llm.delta", "llm.completed", "tool.started", "step", "log"),
+    *(
+        "agent.started",
+        "llm.started",
+        "llm.retrying",
+        "llm.delta",
+        "llm.completed",
+        "tool.started",
+        "step",
+        "log",
+    ),
 ]
 
 

@@ -112,35 +112,6 @@ async def test_subscribing_is_no_business_of_its(house: House) -> None:
     assert refused(reply) == ("bad_request", "this command belongs on a WebSocket")
 
 
-async def test_runs_are_listed_newest_first_by_state_and_up_to_a_limit(house: House) -> None:
-    over = await house.completed()
-    first, _ = await house.running()
-    second, _ = await house.running()
-    third = await house.start()
-
-    async def listed(state: str | None, limit: int = 10) -> list[str]:
-        return [str(found["run"]) for found in await house.supervisor.snapshots(state, limit)]
-
-    assert await listed(None) == [third, second, first, over]
-    assert await listed(None, 2) == [third, second]
-    assert await listed("running") == [second, first]
-    assert await listed("running", 1) == [second]
-    assert await listed("completed") == [over]
-    assert await listed("failed") == []
-    with pytest.raises(CommandError, match="no state 'asleep'; there are cancelled, cancelling"):
-        await listed("asleep")
-
-
-async def test_a_live_run_is_listed_as_it_is_and_not_as_it_was_stored(house: House) -> None:
-    run, worker = await house.running()
-    worker.say("llm.delta", {"text": "x"})
-    await settle()
-    [listed] = await house.supervisor.snapshots(None, 10)
-    stored = await house.store.snapshot(run)
-    assert stored is not None
-    assert (listed["seq"], stored["seq"]) == (3, 2)
-
-
 async def test_a_feed_reads_a_run_that_lives_and_one_that_is_over(house: House) -> None:
     over = await house.completed()
     live, _ = await house.running()

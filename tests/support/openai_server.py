@@ -16,7 +16,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -43,9 +43,14 @@ class Script:
     """Call the first tool offered, unless the conversation already has its result."""
     tool_arguments: dict[str, Any] = dataclasses.field(default_factory=lambda: {"text": "a b c"})
     status: int = 200
-    """Another one answers with an error of OpenAI's shape (401, 429, 500)."""
+    """Another one answers with an error of OpenAI's shape (401, 429, 500), or with `body`."""
+    body: Mapping[str, Any] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of that answer, beside its type."""
     failures: int | None = None
     """How many calls get that error before they succeed; None = all."""
+    retry_after: int | None = None
+    """Seconds that an error asks to be waited for."""
     ending: Literal["done", "drop", "stall"] = "done"
     """After the tokens: finish, cut the connection, or fall silent."""
 
@@ -55,6 +60,8 @@ class OpenAIServer:
 
     def __init__(self, script: Script | None = None, port: int = 0) -> None:
         self.script = script or Script()
+        self.stalls = False
+        """Whether it answers nobody."""
         self.lacks_chat = False
         """Whether its model is for OpenAI's Responses API alone."""
         self.requests: list[dict[str, Any]] = []
@@ -130,12 +137,11 @@ class OpenAIServer:
         if self.lacks_chat:
             error = {"message": _NO_CHAT, "type": "invalid_request_error", "param": "model"}
             return web.json_response({"error": error}, status=404)
+        if self.stalls:
+            await self.stalled()
+        if (refusal := self.refused()) is not None:
+            return refusal
         script = self.script
-        if script.status != 200 and (script.failures is None or self._failed < script.failures):
-            self._failed += 1
-            message = _MESSAGES.get(script.status, "Error.")
-            error = {"message": message, "type": "error", "code": str(script.status)}
-            return web.json_response({"error": error}, status=script.status)
         tools = body.get("tools") or []
         called = any(message.get("role") == "tool" for message in body["messages"])
         name = tools[0]["function"]["name"] if tools and script.tool_first and not called else None
@@ -155,6 +161,17 @@ class OpenAIServer:
         )
         del self.requests[:-_MAX_REQUESTS]
         return body
+
+    def refused(self) -> web.Response | None:
+        """The error that the script has for this call; None if it is to succeed."""
+        script = self.script
+        if script.status == 200 or self._failed == script.failures:
+            return None
+        self._failed += 1
+        message = _MESSAGES.get(script.status, "Error.")
+        error = {"message": message, "type": "error", "code": str(script.status)}
+        body = {"error": error} if script.body is None else script.body
+        return web.json_response(body, status=script.status, headers=dict(script.headers))
 
     async def told_when_left(self, answer: Awaitable[web.StreamResponse]) -> web.StreamResponse:
         try:

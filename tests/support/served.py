@@ -22,6 +22,7 @@ from sidecar.runs import Supervisor
 from sidecar.settings import Settings
 from sidecar.web import CONNECTIONS, make_app, make_runner
 from sidecar.web.connections import Connection, Connections
+from sidecar.web.site import FOLDER
 from tests.support.clock import settle
 from tests.support.commands import command
 from tests.support.scripted import STARTED, ScriptedPool, ScriptedWorker
@@ -32,7 +33,13 @@ __all__ = ["Served", "blocks", "serve", "until_still", "until_stuck"]
 class Served:
     """`http` asks it by path; `pool` has its workers, `connections` who follows a stream."""
 
-    def __init__(self, folder: Path, store: MemoryStore | None = None, **chosen: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: MemoryStore | None = None,
+        page: Path = FOLDER,
+        **chosen: Any,
+    ) -> None:
         self._sock = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self._sock.getsockname()
         self.url = f"http://{self.host}:{self.port}"
@@ -40,7 +47,7 @@ class Served:
         self.store = store or MemoryStore(retain=settings.retain, keep_runs=10)
         self.pool = ScriptedPool()
         self.supervisor = Supervisor(settings, self.store, self.pool, DataFolder(folder))
-        self.app = make_app(settings, self.supervisor, self.port)
+        self.app = make_app(settings, self.supervisor, self.port, page)
         self.runner = make_runner(self.app)
         self._peers: list[asyncio.StreamWriter] = []
         self.http: aiohttp.ClientSession

@@ -67,6 +67,8 @@ class WireServer(OpenAIServer):
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         body = await self.noted(request)
+        if (refusal := self.refused()) is not None:
+            return refusal
         names = [tool["name"] for tool in body.get("tools", [])]
         called = '"function_call_output"' in json.dumps(body["input"])
         answer = _answer(self.script, names, called)
@@ -76,6 +78,8 @@ class WireServer(OpenAIServer):
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await self.noted(request)
+        if (refusal := self.refused()) is not None:
+            return refusal
         names = [tool["name"] for tool in body.get("tools", [])]
         called = '"tool_result"' in json.dumps(body["messages"])
         answer = _answer(self.script, names, called, thinks="thinking" in body)
@@ -85,6 +89,8 @@ class WireServer(OpenAIServer):
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await self.noted(request)
+        if (refusal := self.refused()) is not None:
+            return refusal
         declared = [tool.get("functionDeclarations", []) for tool in body.get("tools", [])]
         names = [function["name"] for functions in declared for function in functions]
         called = '"functionResponse"' in json.dumps(body["contents"])
@@ -95,6 +101,8 @@ class WireServer(OpenAIServer):
 
     async def _converse(self, request: web.Request) -> web.StreamResponse:
         body = await self.noted(request)
+        if (refusal := self.refused()) is not None:
+            return refusal
         tools = body.get("toolConfig", {}).get("tools", [])
         called = '"toolResult"' in json.dumps(body["messages"])
         answer = _answer(self.script, [tool["toolSpec"]["name"] for tool in tools], called)

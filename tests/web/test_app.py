@@ -93,7 +93,8 @@ async def test_the_index_names_every_route_and_the_host_that_was_asked(served: S
     paths = re.findall(r" (/[\w/]*)", text)
     named = {path.replace("ID", "{thread}" if "thread" in path else "{run}") for path in paths}
     routes = {route.resource.canonical for route in served.app.router.routes() if route.resource}
-    assert routes - named == {"/", "/compare/{name}"}
+    parts = {"/run", "/{file}", "/run/{file}", "/runs/{file}", "/_next/{path}", "/compare/{name}"}
+    assert routes - named == parts
 
 
 async def test_it_says_that_it_lives_and_that_it_is_ready(served: Served) -> None:

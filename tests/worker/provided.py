@@ -79,6 +79,11 @@ class Own(BaseLLM):
 
 LLMS: Final[dict[str, Callable[[], BaseLLM]]] = {
     "openai": partial(_chat, "openai/any-model"),
+    "openai_nowhere": lambda: LLM(
+        "openai/any-model", api_key="k", base_url="http://127.0.0.1:9/v1"
+    ),
+    "openai_keyless": lambda: LLM("openai/any-model", base_url=f"{WIRES}/v1"),
+    "openai_hurried": partial(_chat, "openai/any-model", timeout=0.5, max_retries=0),
     "openai_responses": partial(_chat, "openai/any-model", api="responses"),
     "openai_compatible": partial(_chat, "deepseek/deepseek-chat"),
     "ollama": lambda: LLM("ollama/llama3", base_url=f"{WIRES}/v1"),

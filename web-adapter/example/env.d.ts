@@ -4,6 +4,7 @@ declare namespace NodeJS {
     readonly NEXT_PUBLIC_CREW_URL?: string;
     readonly CREW_URL?: string;
     readonly CREW_REWRITES?: string;
+    readonly CREW_EXPORT?: string;
     readonly NEXT_DIST_DIR?: string;
   }
 }

@@ -12,9 +12,15 @@ const sidecar = process.env.CREW_URL || process.env.NEXT_PUBLIC_CREW_URL || "htt
  */
 const rewritten = process.env.CREW_REWRITES === "1";
 
+/** The pages as files, which the sidecar serves itself, on its own port: `make page`. */
+const exported = process.env.CREW_EXPORT === "1";
+
 const config: NextConfig = {
-  env: { NEXT_PUBLIC_CREW_URL: rewritten ? "/crew" : sidecar },
-  rewrites: async () => (rewritten ? [{ source: "/crew/:path*", destination: `${sidecar}/:path*` }] : []),
+  env: { NEXT_PUBLIC_CREW_URL: exported ? "" : rewritten ? "/crew" : sidecar },
+  ...(exported
+    ? // Its types are what `npm run check` and every other build look at.
+      { output: "export", typescript: { ignoreBuildErrors: true } }
+    : { rewrites: async () => (rewritten ? [{ source: "/crew/:path*", destination: `${sidecar}/:path*` }] : []) }),
   // `/run/` is a file `run/index.html` where the pages are served without Node.
   trailingSlash: true,
   // Else Next would send `/crew/control` away to `/crew/control/`, which the sidecar does not have.

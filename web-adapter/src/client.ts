@@ -10,7 +10,7 @@ import { LIMITS_DEFAULT, type Address, type Ask, type Limits, type Send } from "
 import { webSocketTransport } from "./ws.ts";
 
 export interface CrewClientOptions {
-  /** The sidecar's address, for instance `http://127.0.0.1:8770`, or a path that is rewritten to it. */
+  /** The sidecar's address, for instance `http://127.0.0.1:8770`, a path that is rewritten to it, or "": where the page is from. */
   readonly url: string;
   /** `auto` (default): WebSocket, and server-sent events wherever a WebSocket cannot open. */
   readonly transport?: "auto" | "ws" | "sse";

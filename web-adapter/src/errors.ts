@@ -26,7 +26,8 @@ export class CrewError extends Error {
 
 const passing = (code: string, message: string): CrewError => new CrewError({ code, message, temporary: true });
 
-export const unreachable = (base: string): CrewError => passing("unreachable", `No sidecar answers at ${base}.`);
+export const unreachable = (base: string): CrewError =>
+  passing("unreachable", `No sidecar answers${base && ` at ${base}`}.`);
 export const lost = (): CrewError => passing("lost", "The connection to the sidecar broke.");
 export const unauthorized = (error: unknown): CrewError =>
   passing("unauthorized", error instanceof Error ? error.message : String(error));

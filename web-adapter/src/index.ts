@@ -15,7 +15,7 @@ export { CrewError } from "./errors.ts";
 export type { FollowOptions } from "./follow.ts";
 export type { PendingCommand } from "./outbox.ts";
 export type * from "./protocol.ts";
-export type { ReadOptions, Reads } from "./reads.ts";
+export type { ReadOptions, Reads, RunQuery } from "./reads.ts";
 export { reduce } from "./reducer.ts";
 export { CREW_PART, CREW_QUESTION, toResult } from "./result.ts";
 export type { CrewResult, Part, ResultOptions, ResultStatus } from "./result.ts";
@@ -33,6 +33,7 @@ export type {
   QuestionView,
   RunView,
   Span,
+  Standstill,
   SteerView,
   Step,
   TaskView,

@@ -42,9 +42,21 @@ export interface Ending {
 
 export type FailureCode = "error" | "timeout" | "crashed" | "out_of_memory" | "bad_crew";
 
+/** The last five where a provider or its client said so. */
 export interface Failure {
   readonly code: FailureCode;
   readonly message: string;
+  /** HTTP's. */
+  readonly status?: number;
+  /** The provider's own code, as `invalid_api_key`. */
+  readonly reason?: string;
+  /** Host and port that was asked. */
+  readonly server?: string;
+  /** As CrewAI calls them. */
+  readonly provider?: string;
+  readonly model?: string;
+  /** All that was said. */
+  readonly details?: string;
 }
 
 /** A question that the crew waits on. */
@@ -77,6 +89,18 @@ export type Change =
   | { readonly instruction: string; readonly now?: boolean; readonly task?: string }
   | { readonly task: string; readonly description: string }
   | { readonly inputs: Readonly<Record<string, unknown>> };
+
+/** A model's client waits until it tries a request again. */
+export interface Retry {
+  /** 1 for the first wait of a call. */
+  readonly attempt: number;
+  /** Seconds, from the event's `ts` on. */
+  readonly wait: number | null;
+  /** HTTP's, of the answer that was none. */
+  readonly status: number | null;
+  /** In a word or two: `rate limit`, `overloaded`, `timeout`, `no connection`, … */
+  readonly reason: string;
+}
 
 /** What has a word of its own, told as it begins and as it ends, and no more to it here than what a person would want to see. */
 export type Aside = "guardrail" | "memory" | "knowledge" | "mcp" | "reasoning" | "skill" | "a2a";
@@ -140,10 +164,16 @@ interface NamedData {
   "agent.completed": { readonly output: string };
   "agent.failed": { readonly error: string };
   "llm.started": { readonly call: string; readonly model: string };
+  "llm.retrying": Retry & { readonly call: string };
   "llm.delta": { readonly call: string; readonly text: string; readonly kind: "text" | "thinking" | "tool" };
   "llm.completed": {
     readonly call: string;
-    readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+    /** `cached_tokens`: of the prompt's; absent for none. */
+    readonly usage: {
+      readonly prompt_tokens: number;
+      readonly completion_tokens: number;
+      readonly cached_tokens?: number;
+    } | null;
     readonly finish_reason: string | null;
   };
   "llm.failed": { readonly call: string; readonly error: string };
@@ -247,6 +277,8 @@ export interface RunSnapshot {
   /** Cursor and place of the last event; null and 0 before the first. */
   readonly id: string | null;
   readonly seq: number;
+  /** Of a queued run: its number in line, from 1; 0: it starts at once. */
+  readonly position?: number;
   /** Unix ms, as are the next two. */
   readonly created: number;
   readonly started: number | null;
@@ -268,7 +300,7 @@ export interface RunSnapshot {
   readonly error: Failure | null;
   /** Of a cancel. */
   readonly reason: string | null;
-  /** One of many in an answer that was too long: without outputs, with the beginnings of its inputs. */
+  /** One of many in a brief answer, or in one that was too long: without outputs, with the beginnings of its inputs. */
   readonly truncated?: true;
 }
 
@@ -289,6 +321,15 @@ export interface ThreadRuns extends Omit<ThreadInfo, "runs"> {
   readonly runs: readonly RunSnapshot[];
   /** How many older ones are not in `runs`, which has a thousand at most. */
   readonly left_out?: number;
+}
+
+export interface RunPage {
+  /** Newest first; behind the first MiB they are `truncated`. */
+  readonly runs: readonly RunSnapshot[];
+  /** What to ask for as `before`; null: these were the last. */
+  readonly next: string | null;
+  /** Where they were asked for: how many runs are in each state, on whichever page. */
+  readonly counts?: Readonly<Partial<Record<RunState, number>>>;
 }
 
 export interface ThreadPage {
@@ -364,4 +405,22 @@ export interface Refusal {
   readonly id: string | null;
   readonly ok: false;
   readonly error: WireError;
+}
+
+/** What a million tokens cost. */
+export interface ModelPrices {
+  readonly input: number;
+  readonly output: number;
+  /** Of input tokens that the provider had in its cache; without, they cost what others do. */
+  readonly cached?: number;
+}
+
+/** The user's own table: what is not in it has no price. */
+export interface Prices {
+  /** ISO 4217's code. */
+  readonly currency: string;
+  /** By the model's name in `llm.started`. */
+  readonly models: Readonly<Record<string, ModelPrices>>;
+  /** Why it is empty, though there is a file. */
+  readonly error?: string;
 }

@@ -13,6 +13,7 @@ import {
   type Progress,
   type RunView,
   type Span,
+  type Standstill,
   type Step,
   type TaskView,
   type WorkView,
@@ -35,8 +36,13 @@ export function reduce(view: RunView, frame: Frame): RunView {
   if (frame.seq <= before.seq || isFinal(before.state)) return view;
   const next = apply(before, frame);
   const tasks = next.work === before.work ? before.tasks : next.work.filter((item) => item.kind === "task");
-  return { ...next, tasks, seq: frame.seq, id: frame.id, run: frame.run };
+  const told = { ...next, tasks, seq: frame.seq, id: frame.id, run: frame.run };
+  return next.state === before.state ? told : { ...told, since: frame.ts, stood: stoodUntil(before, frame.ts) };
 }
+
+/** `ts`: when it leaves its state. */
+const stoodUntil = ({ state, since, stood }: RunView, ts: number): Common["stood"] =>
+  state in stood && since !== null ? { ...stood, [state]: stood[state as Standstill] + ts - since } : stood;
 
 /** What an event, or a task in a list, is of: names alone have to do in logs that are older than `tid`. */
 const keyOf = ({ tid, task }: Pick<RunEvent, "tid" | "task">): string | undefined => tid ?? task;
@@ -46,8 +52,8 @@ function apply(view: RunView, event: RunEvent): RunView {
   if (event.final) return end(view, event as RunEvent & { type: `run.${Ended["state"]}` });
   switch (event.type) {
     case "run.queued": {
-      const { crew, inputs, position, thread = null, after } = event.data;
-      const told = { crew, inputs, thread, after: after || null, created: event.ts };
+      const { crew, inputs, position, thread = null, after, forked = null } = event.data;
+      const told = { crew, inputs, thread, after: after || null, forked, created: event.ts };
       return { ...view, ...told, ...(view.state === "queued" && { position }) };
     }
     case "run.started": {
@@ -122,11 +128,10 @@ function apply(view: RunView, event: RunEvent): RunView {
 
     case "llm.delta": {
       const { kind, text } = event.data;
-      if (kind === "tool") return awake(view);
       const field = kind === "thinking" ? "thinking" : "text";
       return withStep(view, event, "call", (call) => ({
-        [field]: append(call[field], text),
-        ...(field === "text" && hasThought(call, event)),
+        ...(kind !== "tool" && { [field]: append(call[field], text) }),
+        ...(kind !== "thinking" && hasThought(call, event)),
       }));
     }
     case "llm.completed": {
@@ -139,6 +144,7 @@ function apply(view: RunView, event: RunEvent): RunView {
       return withStep({ ...view, usage }, event, "call", (call) => hasThought(call, event));
     }
     case "llm.started":
+    case "llm.retrying":
       return withStep(view, event, "call", {});
     case "llm.failed":
       return withStep(view, event, "call", (call) => hasThought(call, event));
@@ -192,7 +198,8 @@ function end(view: RunView, { type, ts, data }: RunEvent & { type: `run.${Ended[
   const state = ended.state === "completed" ? "completed" : "failed";
   const cut = <T extends WorkView | Step>(item: T): T =>
     item.state === "running" ? { ...item, state, ended: ts } : item;
-  const cutWork = (item: WorkView) => (item.state === "running" ? cut({ ...item, steps: item.steps.map(cut) }) : item);
+  const cutSteps = (steps: readonly Step[]) => steps.map(calm).map(cut);
+  const cutWork = (item: WorkView) => (item.state === "running" ? cut({ ...item, steps: cutSteps(item.steps) }) : item);
   const work = new Map(view.work.map((item) => [item.tid, cutWork(item)]));
   for (const { output, ...task } of data.tasks) {
     const tid = keyOfTask(task);
@@ -201,7 +208,7 @@ function end(view: RunView, { type, ts, data }: RunEvent & { type: `run.${Ended[
     if (work.has(tid) || work.size < LIMITS.work + view.planned)
       work.set(tid, output === null ? item : { ...item, state: "completed", output });
   }
-  const settled = { ...settle(view), steps: view.steps.map(cut), ended: ts, usage: data.usage ?? view.usage };
+  const settled = { ...settle(view), steps: cutSteps(view.steps), ended: ts, usage: data.usage ?? view.usage };
   return move(settled, ended, [...work.values()]);
 }
 
@@ -331,6 +338,9 @@ function withWork(view: RunView, event: RunEvent, change: Update<WorkView>): Run
   return add(next, changed(fresh, change));
 }
 
+/** Nobody waits for that any more. */
+const calm = (step: Step): Step => (step.kind === "call" && step.retry ? { ...step, retry: null } : step);
+
 type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
 
 /** Changes the step of that kind and id, which is appended if there is none. */
@@ -341,17 +351,20 @@ function withStep<Kind extends Step["kind"]>(
   change: Update<StepOf<Kind>>,
   id = (event.data as { readonly call: string }).call,
 ): RunView {
-  const into = ({ steps }: { readonly steps: readonly Step[] }) => {
+  const into = ({ steps: before }: { readonly steps: readonly Step[] }) => {
+    // CrewAI's own next try is a call of its own.
+    const steps = event.type === "llm.started" ? before.map(calm) : before;
     const at = steps.findLastIndex((step) => step.id === id && step.kind === kind);
     const step = (steps[at] ?? { ...untold, ...FRESH[kind], id, agent: event.agent ?? null }) as StepOf<Kind>;
-    const next = { ...changed(step, change), ...progress(event) };
+    const retry = event.type === "llm.retrying" ? { ...event.data, ts: event.ts } : null;
+    const next = { ...changed(step, change), ...progress(event), ...(kind === "call" && { retry }) };
     return { steps: at < 0 ? keep(steps, next, LIMITS.steps) : steps.with(at, next) };
   };
   return keyOf(event) === undefined ? { ...awake(view), ...into(view) } : withWork(view, event, into);
 }
 
 const FRESH: { readonly [Kind in Step["kind"]]: Omit<StepOf<Kind>, "id" | "agent" | keyof Span> } = {
-  call: { kind: "call", state: "running", text: "", thinking: "", thought: null },
+  call: { kind: "call", state: "running", text: "", thinking: "", thought: null, retry: null },
   tool: { kind: "tool", state: "running", tool: "", args: null, result: null },
   aside: { kind: "aside", state: "running", word: "event", data: {} },
 };

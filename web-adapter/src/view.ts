@@ -1,4 +1,4 @@
-import type { Aside, Change, Failure, OpenInput, RunSnapshot, RunState, Usage } from "./protocol.ts";
+import type { Aside, Change, Failure, OpenInput, Origin, Retry, RunSnapshot, RunState, Usage } from "./protocol.ts";
 
 export type Progress = "running" | "completed" | "failed";
 
@@ -7,6 +7,9 @@ export interface Span {
   readonly started: number | null;
   readonly ended: number | null;
 }
+
+/** States in which nothing is done before somebody says so. */
+export type Standstill = "paused" | "waiting";
 
 export const untold: Span = { started: null, ended: null };
 
@@ -24,6 +27,8 @@ export interface CallView extends StepBase {
   readonly thinking: string;
   /** When it had thought, and began to write or ended; Unix ms. null: it has not, or did not think. */
   readonly thought: number | null;
+  /** Its client waits to try again, since `ts` (Unix ms); null: it doesn't. A call that CrewAI asks anew has failed. */
+  readonly retry: (Retry & { readonly ts: number }) | null;
 }
 
 export interface ToolView extends StepBase {
@@ -119,8 +124,14 @@ export interface Common extends Span {
   /** The conversation that it is in, and the run there whose reply it follows. */
   readonly thread: string | null;
   readonly after: string | null;
+  /** The run and task that it begins at; null: it is no fork. */
+  readonly forked: Origin | null;
   /** When it was queued; `started` is its first attempt's. */
   readonly created: number | null;
+  /** When it came into its state; Unix ms. null: not known. */
+  readonly since: number | null;
+  /** Ms that it has stood, up to `since`: how long it stands now is beside that. */
+  readonly stood: Readonly<Record<Standstill, number>>;
   readonly model: string | null;
   readonly attempt: number;
   /** Tasks and helpers, crews, methods and flows, each behind the one that it is inside. */
@@ -165,7 +176,10 @@ const blank: Common = {
   inputs: {},
   thread: null,
   after: null,
+  forked: null,
   created: null,
+  since: null,
+  stood: { paused: 0, waiting: 0 },
   ...untold,
   model: null,
   attempt: 1,
@@ -188,7 +202,7 @@ export const isFinal = (state: RunState): boolean =>
  * without steps. The first event of the run takes its place.
  */
 export function viewOf(snapshot: RunSnapshot): RunView {
-  const { run, crew, state, model, attempt, inputs, thread, after, created, started, finished } = snapshot;
+  const { run, crew, state, model, attempt, inputs, thread, after, forked, created, started, finished } = snapshot;
   const { usage, input, output, error } = snapshot;
   // What they are in is not told, so they are in the run.
   const place = { in: null, after: null };
@@ -211,12 +225,12 @@ export function viewOf(snapshot: RunSnapshot): RunView {
     notes.push({ ...asked, ...place, kind: "question", id, state: "open", text: null });
   }
   const planned = snapshot.tasks.filter((task) => task.in === undefined).length;
-  const told = { run, crew, model, attempt, inputs, thread, after, created, started, ended: finished, usage };
+  const told = { run, crew, model, attempt, inputs, thread, after, forked, created, started, ended: finished, usage };
   const common = { ...blank, ...told, planned, work: tasks, tasks, notes };
   switch (state) {
     case "queued":
     case "starting":
-      return { ...common, state: "queued", position: 0 };
+      return { ...common, state: "queued", position: snapshot.position ?? 0 };
     case "paused":
       return { ...common, state, boundary: "" };
     case "waiting":

@@ -105,8 +105,9 @@ test("an agent without tasks answers in words of its own, and of a flow nobody k
 });
 
 test.each([
-  [0, "0.1 s"],
+  [0.04, "< 0.1 s"],
   [0.84, "0.8 s"],
+  [0.97, "1 s"],
   [16.4, "16 s"],
   [59.7, "1 min"],
   [125, "2 min 5 s"],

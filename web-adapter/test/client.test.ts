@@ -370,6 +370,8 @@ describe("commands", () => {
     });
     server.weather.http = "proxy page";
     await expect(client.start({})).rejects.toMatchObject({ code: "unreachable" });
+    const { client: here } = setUp({ url: "", fetch: () => Promise.reject(new TypeError("refused")) });
+    await expect(here.crews()).rejects.toMatchObject({ message: "No sidecar answers." });
   });
 
   test("a refusal carries the server's code and message and is not repeated", async () => {

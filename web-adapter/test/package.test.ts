@@ -33,16 +33,16 @@ async function weigh(page: string): Promise<number> {
 
 test.each([
   ["the client with both transports", 4_480, 'export { createCrewClient } from "crew-web-adapter"'],
-  ["the client and a run's views", 7_296, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
+  ["the client and a run's views", 7_488, 'export { createCrewClient, snapshots } from "crew-web-adapter"'],
   [
     "the five lines of the README, with the conversation that survives a reload and what becomes of a second message",
-    13_056,
+    13_568,
     'export { createCrewClient } from "crew-web-adapter"; export { useCrewRuntime } from "crew-web-adapter/react"',
   ],
   ["the components alone", 3_072, 'export * from "crew-web-adapter/components"'],
   [
     "all there is but the components",
-    16_320,
+    17_216,
     'export * from "crew-web-adapter"; export * from "crew-web-adapter/react"',
   ],
 ])("%s: no more than %i bytes", async (_, most, page) => {

@@ -15,15 +15,28 @@ function setUp(answer: () => Response | Promise<Response>, options: Partial<Crew
 const json = (body: object, status = 200) => Response.json(body, { status });
 
 test.each<[string, object, (client: CrewClient) => Promise<unknown>, unknown]>([
-  ["GET http://sidecar.test/runs", { runs: [1] }, (client) => client.list(), [1]],
+  ["GET http://sidecar.test/runs", { runs: [], next: null }, (client) => client.runs(), { runs: [], next: null }],
   [
     "GET http://sidecar.test/runs?state=running&limit=5",
     { runs: [] },
-    (client) => client.list({ state: "running", limit: 5, signal: new AbortController().signal }),
-    [],
+    (client) => client.runs({ state: "running", limit: 5, signal: new AbortController().signal }),
+    { runs: [] },
   ],
-  ["GET http://sidecar.test/runs?limit=5", { runs: [] }, (client) => client.list({ state: undefined, limit: 5 }), []],
+  [
+    "GET http://sidecar.test/runs?state=live%2Cfailed&crew=blog&q=tea+shop&before=r_9&brief=true&counts=true",
+    { runs: [] },
+    (client) =>
+      client.runs({ state: ["live", "failed"], crew: "blog", q: "tea shop", before: "r_9", brief: true, counts: true }),
+    { runs: [] },
+  ],
+  [
+    "GET http://sidecar.test/runs?limit=5&brief=false",
+    { runs: [] },
+    (client) => client.runs({ state: undefined, limit: 5, brief: false }),
+    { runs: [] },
+  ],
   ["GET http://sidecar.test/runs/r_1", { run: "r_1" }, (client) => client.get("r_1"), { run: "r_1" }],
+  ["GET http://sidecar.test/prices", { models: {} }, (client) => client.prices(), { models: {} }],
   ["GET http://sidecar.test/crews", { crews: [1] }, (client) => client.crews(), [1]],
   [
     "GET http://sidecar.test/threads?limit=2&before=t_9",
@@ -60,7 +73,7 @@ test("a refusal is the server's own, and what no sidecar said is unreachable", a
     () => Promise.reject(new TypeError("fetch failed")),
   ];
   for (const page of pages)
-    await expect(setUp(page).client.list()).rejects.toMatchObject({ code: "unreachable", temporary: true });
+    await expect(setUp(page).client.runs()).rejects.toMatchObject({ code: "unreachable", temporary: true });
 });
 
 test("a signal ends a read with its reason, and one that gets no answer has a bound", async () => {
@@ -80,7 +93,7 @@ test("headers are asked for before each request, and go with a command, a read a
     transport: "sse",
   });
   await client.start({});
-  await client.list();
+  await client.runs();
   await client.follow("r_1").next();
   expect(fetch.mock.calls.map(([url, init]) => [url, init?.headers])).toEqual([
     ["http://sidecar.test/control", { "content-type": "application/json", authorization: "Bearer 1" }],
@@ -100,7 +113,7 @@ test("no answer is taken from a cache, nor a stream: Next's fetch keeps them in 
 test("headers that cannot be had are an error that says why", async () => {
   const { client, fetch } = setUp(() => json({}), { headers: () => Promise.reject(new Error("sign in first")) });
   const refusal = { code: "unauthorized", message: "sign in first", temporary: true };
-  await expect(client.list()).rejects.toMatchObject(refusal);
+  await expect(client.runs()).rejects.toMatchObject(refusal);
   await expect(client.start({})).rejects.toMatchObject(refusal);
   expect(fetch).not.toHaveBeenCalled();
 });
@@ -110,7 +123,7 @@ test("a CrewError of the page's own is passed on as it is, and one that is not t
   const refused = { headers: () => Promise.reject(error), getTicket: () => Promise.reject(error) };
   for (const transport of ["ws", "sse"] as const) {
     const { client } = setUp(() => json({}), { ...refused, transport });
-    await expect(client.list()).rejects.toBe(error);
+    await expect(client.runs()).rejects.toBe(error);
     await expect(client.cancel("r_1")).rejects.toBe(error);
     await expect(client.follow("r_1").next()).rejects.toBe(error);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { emptyRun, isFinal, reduce, type Frame, type RunEvent, type RunView } from "../src/index.ts";
+import { emptyRun, isFinal, reduce, type CallView, type Frame, type RunEvent, type RunView } from "../src/index.ts";
 import { LIMITS } from "../src/view.ts";
 import { eventsOf, runs, type RunVector } from "./vectors.ts";
 
@@ -92,6 +92,31 @@ test("of what was thought it is known when it had been thought, whether words ca
   expect(thought(started, thinking, wrote, more, ended)).toMatchObject({ text: "So.", thought: 5_000 });
   expect(thought(started, thinking, ended)).toMatchObject({ text: "", thought: 7_000 });
   expect(thought(started, wrote, ended)).toMatchObject({ thought: null });
+});
+
+describe("a client that waits to try again", () => {
+  const waiting = eventsOf("a model's client waits before it tries again");
+  const { tid, ...last } = waiting.at(-1)!;
+  const event = (type: string, data: object, more: object = { tid }) =>
+    ({ ...last, ...more, seq: last.seq + 1, id: "k3f9-99", type, data }) as RunEvent;
+  const call = (view: RunView) => view.tasks[0]?.steps[0] as CallView;
+
+  test("shows what it waits for, and since when", () => {
+    const retry = { attempt: 2, wait: 0.5, status: null, reason: "no connection", ts: last.ts };
+    expect(call(fold(waiting))).toMatchObject({ state: "running", retry });
+    expect(fold(waiting.slice(0, -1)).tasks[0]?.steps).toMatchObject([{ retry: { attempt: 1, wait: 8 } }]);
+  });
+
+  test.each([
+    event("llm.delta", { call: "m1", text: "A", kind: "text" }),
+    event("llm.delta", { call: "m1", text: "{", kind: "tool" }),
+    event("llm.completed", { call: "m1", usage: null, finish_reason: "stop" }),
+    event("llm.failed", { call: "m1", error: "gone" }),
+    event("llm.started", { call: "m2", model: "gpt-4o-mini" }),
+    event("run.cancelled", { output: null, tasks: [], unapplied: [] }, { final: true }),
+  ])("has waited once there is $type", (next) => {
+    expect(call(fold([...waiting, next]))).toMatchObject({ id: "m1", retry: null });
+  });
 });
 
 test("a second attempt forgets the words of the unfinished task", () => {

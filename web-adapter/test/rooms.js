@@ -20,8 +20,10 @@ export const FLOORS = [
   ["index", "react", "components"],
   ["example/components/code"],
   ["example/components"],
+  ["example/components/timeline"],
   ["example/components/messages", "example/components/runs", "example/components/threads"],
-  ["example/app"],
+  ["example/components/run"],
+  ["example/app", "example/replay"],
   // Another program, which shares nothing with the ones above: it is shipped as it stands.
   ["doctor"],
 ];
@@ -37,7 +39,7 @@ const DOORS = {
 
 /** @returns {string[]} Paths below the root. */
 export const modules = () =>
-  ["src", "doctor", "example/app", "example/components"].flatMap((folder) =>
+  ["src", "doctor", "example/app", "example/components", "example/replay"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.(tsx?|js)$/.test(entry.name))
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))

@@ -126,6 +126,27 @@ describe("when it was", () => {
     expect(view.work[1]?.steps.map(span)).toEqual([[3000, 3000]]);
   });
 
+  test("is told of the state that it is in, and how long it stood in those where nothing is done", () => {
+    const asked: Told = ["input.requested", {}, { input: "i_1", prompt: "Good?", output: null, expires: null }];
+    const view = fold(
+      QUEUED,
+      PLANNED(),
+      ["run.pausing", {}, {}],
+      ["run.paused", {}, { boundary: "token" }],
+      ["log", {}, { stream: "stdout", text: "late" }],
+      ["run.resumed", {}, {}],
+      ["run.pausing", {}, {}],
+      ["run.paused", {}, { boundary: "token" }],
+      ["run.resumed", {}, {}],
+      asked,
+    );
+    expect([view.state, view.since, view.stood]).toEqual(["waiting", 10_000, { paused: 3000, waiting: 0 }]);
+    const told = logged(...Array<Told>(12).fill(["input.answered", {}, { input: "i_1", text: "" }]));
+    const answered = reduce(view, told[11]!);
+    expect([answered.since, answered.stood]).toEqual([12_000, { paused: 3000, waiting: 2000 }]);
+    expect(fold(QUEUED).since).toBeNull();
+  });
+
   test("gives its length in seconds: while it goes on by the clock that is given, and none that is not known", () => {
     expect(seconds({ started: 1000, ended: 3500 })).toBe(2.5);
     expect(seconds({ started: 1000, ended: 3500 }, 9000)).toBe(2.5);
@@ -149,6 +170,14 @@ describe("what a view says of its run", () => {
     expect(view).toMatchObject({ id: "k3f9-1", inputs: { message: "Tea" }, thread: "t_1", after: "r_0" });
     expect(rest.reduce(reduce, view)).toMatchObject({ id: "k3f9-3", seq: 3, thread: "t_1", after: "r_0" });
     expect(reduce(emptyRun, logged(QUEUED)[0]!)).toMatchObject({ thread: null, after: null });
+  });
+
+  test("is where it was forked, from its first event on", () => {
+    const forked = { run: "r_0", task: "write" };
+    const fork = logged(["run.queued", {}, { ...QUEUED[2], forked }], PLANNED());
+    expect(fork.reduce(reduce, emptyRun).forked).toEqual(forked);
+    expect(fold(QUEUED).forked).toBeNull();
+    expect(viewOf({ ...snapshotOf("queued only"), forked }).forked).toEqual(forked);
   });
 
   test("moves its cursor with what changes nothing else, and takes it back with a reset", () => {

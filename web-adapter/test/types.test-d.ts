@@ -25,6 +25,7 @@ import {
   type OpenInput,
   type PendingCommand,
   type RunEvent,
+  type RunPage,
   type RunSnapshot,
   type RunState,
   type RunView,
@@ -158,7 +159,7 @@ describe("a client", () => {
   test("gives what the protocol promises", () => {
     expectTypeOf(client.start).returns.resolves.toBeString();
     expectTypeOf(client.cancel).returns.resolves.toEqualTypeOf<Ack>();
-    expectTypeOf(client.list).returns.resolves.toEqualTypeOf<readonly RunSnapshot[]>();
+    expectTypeOf(client.runs).returns.resolves.toEqualTypeOf<RunPage>();
     expectTypeOf(client.get).returns.resolves.toEqualTypeOf<RunSnapshot>();
     expectTypeOf(client.crews).returns.resolves.toEqualTypeOf<readonly CrewInfo[]>();
     expectTypeOf(client.threads).returns.resolves.toEqualTypeOf<ThreadPage>();

@@ -2,8 +2,9 @@
 user's own code.
 
 It streams where its class can (streaming.py): CrewAI's classes ask `_effective_stream` before each
-request. And it can be cut off: an exception from the stream's sink, caught around the model's
-`call` before the caller sees it, which then asks again.
+request. It can be cut off: an exception from the stream's sink, caught around the model's `call`
+before the caller sees it, which then asks again. And it is told when its client waits to try again
+(retries.py).
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from typing import Any, Final
 from crewai import BaseLLM
 from crewai.hooks import HookAborted
 
-from sidecar.worker.engine import replies, usage
+from sidecar.worker.engine import failures, replies, retries, usage
 from sidecar.worker.engine.streaming import streams
 
-__all__ = ["Asking", "asking", "install"]
+__all__ = ["Asking", "asking", "began", "install"]
 
 StandIn = Callable[[BaseLLM], BaseLLM | None]
 """Who answers instead of a model; None if it can itself."""
 Again = Callable[[Any], list[Any]]
 """The messages to ask with instead of these."""
+Say = Callable[[str, dict[str, Any]], None]
+"""Tell a fact, by type and data, of the calling thread's place in the crew."""
 
 _TRACK: Final = "_track_token_usage_internal"
 """The method by which a model counts its tokens."""
@@ -48,6 +51,9 @@ class Asking:
         self.tools = tools
         self.task = task
         self.replies = replies.Replies()
+        self.id: str | None = None
+        """CrewAI's of the call; where CrewAI itself tries again, of the newest."""
+        self.retries = 0
         self._again: Again | None = None
 
     def cut_off(self, again: Again) -> None:
@@ -78,13 +84,36 @@ def asking() -> Asking | None:
     return _asking.get()
 
 
-def install(stand_in: StandIn = lambda _llm: None) -> None:
+def began(call_id: str) -> None:
+    """The call that this context is in was told under that id."""
+    if (one := _asking.get()) is not None:
+        one.id = call_id
+
+
+def install(stand_in: StandIn = lambda _llm: None, say: Say = lambda _type, _data: None) -> None:
     """Wrap `call` and `acall` of every class of models, now and to come; once per process. Of the
     class, so that all of its models are wrapped, whoever makes them."""
     replies.install()
+
+    def waits(error: BaseException | None, wait: float) -> None:
+        if (one := _asking.get()) is not None and one.id is not None:
+            one.retries += 1
+            data = {
+                "call": one.id,
+                "attempt": one.retries,
+                "wait": round(wait, 3),
+                "status": retries.status_of(error),
+                "reason": retries.reason_of(error),
+            }
+            say("llm.retrying", data)
+
+    def other(llm: BaseLLM) -> BaseLLM | None:
+        retries.wrap(waits)
+        return stand_in(llm)
+
     base: Any = BaseLLM
     for model in _descendants(base):
-        _wrap(model, stand_in)
+        _wrap(model, other)
     told, created = base._effective_stream, _created(base)
 
     @functools.wraps(told)
@@ -95,7 +124,7 @@ def install(stand_in: StandIn = lambda _llm: None) -> None:
 
     def created_wrapped(model: type[BaseLLM], /, **kwargs: Any) -> None:
         created(model, **kwargs)
-        _wrap(model, stand_in)
+        _wrap(model, other)
 
     base._effective_stream = streams_here
     base._track_token_usage_internal = _track(base._track_token_usage_internal)
@@ -139,8 +168,9 @@ def _call(call: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
             while True:
                 try:
                     answer = call(llm, messages, *args, **kwargs)
-                except Exception:
+                except Exception as error:
                     if (again := one.again()) is None:
+                        failures.blame(error, llm)
                         raise
                 else:
                     if (again := one.again()) is None:
@@ -163,8 +193,9 @@ def _acall(acall: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
             while True:
                 try:
                     answer = await acall(llm, messages, *args, **kwargs)
-                except Exception:
+                except Exception as error:
                     if (again := one.again()) is None:
+                        failures.blame(error, llm)
                         raise
                 else:
                     if (again := one.again()) is None:

@@ -50,21 +50,24 @@ class Tap:
         self._prepare: Callable[[Any, Any], None] = lambda _source, _event: None
         self._interrupt: Callable[[], None] = lambda: None
         self._ended: Callable[[Any, Any], None] = lambda _source, _event: None
+        self._asked: Callable[[str], None] = lambda _call: None
 
     def install(
         self,
         prepare: Callable[[Any, Any], None],
         interrupt: Callable[[], None] = lambda: None,
         ended: Callable[[Any, Any], None] = lambda _source, _event: None,
+        asked: Callable[[str], None] = lambda _call: None,
     ) -> None:
         """Listen to this process, and trim what CrewAI does for every chunk of a model.
 
         Call it once. `prepare` is given each crew, and each agent that works without one, with its
-        event just before it starts; `ended` each task and crew that has ended, before that is told.
-        `interrupt` is called at each chunk that has passed its gate, on the model's thread, and may
-        raise HookAborted.
+        event just before it starts; `ended` each task and crew that has ended, before that is told;
+        `asked` the id of each call of a model that begins. `interrupt` is called at each chunk that
+        has passed its gate, on the model's thread, and may raise HookAborted.
         """
         self._prepare, self._interrupt, self._ended = prepare, interrupt, ended
+        self._asked = asked
         _listen(self._sink)
         self._gates.install()
         _trim_chunk_handling()
@@ -89,6 +92,8 @@ class Tap:
             self._gates.stand("token")
             self._gates.check()
             self._interrupt()
+        elif type == "llm_call_started":
+            self._asked(event.call_id)
         elif type == "tool_usage_started":
             self._gates.tool(+1)
         elif type in _TOOL_ENDS:

@@ -23,6 +23,8 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "output_tokens",
         "outputTokens",
     ),
+    # Of the prompt's, whichever provider; there only where there are any.
+    "cached_tokens": ("cached_prompt_tokens",),
     "total_tokens": ("total_tokens", "total_token_count", "totalTokens"),
 }
 
@@ -49,8 +51,8 @@ def count(usage: Any) -> None:
 
 
 def tokens(usage: Any) -> dict[str, int]:
-    """Prompt, completion and total of an event whose own usage is this, as far as they are known.
-    Call it in the event's context."""
+    """Prompt, completion, cached and total of an event whose own usage is this, as far as they are
+    known. Call it in the event's context."""
     counted = _counted.get()
     taken = dict(counted or {})
     if counted:
@@ -64,4 +66,8 @@ def _named(usage: Any) -> dict[str, int]:
         name: next((given[alias] for alias in aliases if isinstance(given.get(alias), int)), None)
         for name, aliases in _NAMES.items()
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and (value or name != "cached_tokens")
+    }

@@ -27,7 +27,7 @@ async def _one_run(sidecar: Sidecar) -> dict[str, float]:
     """Milliseconds from the ack to the first event of each kind, seen by a WebSocket client."""
     marks: dict[str, float] = {}
     async with sidecar.client("ws") as crew:
-        await crew.runs(limit=1)
+        await crew.command("ping")
         run = await crew.start(BRIEF)
         acked = time.perf_counter()
         async for event in crew.follow(run):

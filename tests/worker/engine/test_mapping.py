@@ -139,6 +139,18 @@ def test_a_model_call_is_told_with_its_call_and_usage() -> None:
     assert all(place(one) == ("plan", "Writer") for one in (started, delta, tool, thought, done))
 
 
+def test_tokens_that_the_provider_had_in_its_cache_are_told_where_there_are_any() -> None:
+    told = []
+    for cached in (0, 2):
+        usage = {"prompt_tokens": 3, "completion_tokens": 2, "cached_prompt_tokens": cached}
+        done = event("llm_call_completed", usage=usage, finish_reason="stop", call_id="c")
+        told.append(Mapper().facts(None, done)[0]["data"]["usage"])
+    assert told == [
+        {"prompt_tokens": 3, "completion_tokens": 2},
+        {"prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 2},
+    ]
+
+
 def test_usage_that_the_provider_did_not_give_is_not_made_up() -> None:
     done = event("llm_call_completed", usage=None, finish_reason=None, call_id="c")
     assert Mapper().facts(None, done)[0]["data"]["usage"] == {}

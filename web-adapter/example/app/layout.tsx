@@ -13,6 +13,8 @@ import "./side.css";
 import "./message.css";
 import "./narrow.css";
 import "./runs.css";
+import "./run.css";
+import "./timeline.css";
 
 export const metadata: Metadata = {
   title: "Crew",

@@ -2,8 +2,9 @@
 
 import { useCrewConnection } from "crew-web-adapter/react";
 import { useEffect, useSyncExternalStore } from "react";
-import { crew } from "./crew";
+import { crew, sidecar } from "./crew";
 import { onStill, setStill, stillSince } from "./still";
+import { says } from "./useCommand";
 import { useNow } from "./useNow";
 
 const NAMES = { ws: "WebSocket", sse: "server-sent events" } as const;
@@ -32,14 +33,15 @@ export function Connection() {
       setStill(false);
     };
   }, [broken]);
+  const followed = state !== "idle";
   const by = transport ? NAMES[transport] : undefined;
   return (
     <p
       className="connection"
       data-state={state}
       data-transport={transport ?? "none"}
-      title={[by && `By ${by}`, crew.url && `Sidecar at ${crew.url}`].filter(Boolean).join(" · ")}
-      hidden={state === "idle"}
+      title={followed ? `${by ? `By ${by}, from` : "From"} the sidecar at ${sidecar.address()}` : undefined}
+      hidden={!followed}
     >
       <span className="connection-dot" aria-hidden />
       <span>
@@ -60,7 +62,7 @@ export const useLost = (): boolean =>
 
 /** What is wrong between page and sidecar, and what can be done; nothing as long as nothing is. */
 export function Trouble() {
-  const { state, trouble, retryAt } = useCrewConnection(crew);
+  const { state, trouble, error, retryAt } = useCrewConnection(crew);
   const lost = useLost();
   const full = trouble && `The sidecar cannot store events: ${trouble.replace(/\.$/, "")}.`;
   return (
@@ -70,7 +72,10 @@ export function Trouble() {
         {lost && state === "offline"
           ? "You are offline. The run goes on, and this page catches up when the network is back."
           : lost
-            ? "Connection lost"
+            ? // Of a sidecar that answers, but not so, the reason says what to do.
+              error && !["lost", "unreachable"].includes(error.code)
+              ? `Connection lost: ${says({ message: error.message })}`
+              : "Connection lost"
             : full && `${full} The run goes on by itself when it can.`}
       </p>
       {lost && state !== "offline" && <Retry at={retryAt} />}

@@ -1,10 +1,11 @@
 "use client";
 
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
-import { memo, useId, useMemo, useState, type ReactNode } from "react";
+import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
 import type { Answer } from "./answer";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
+import { TaskExtras } from "./TaskExtras";
 import { roundsOf, treeOf, type Tree } from "./tree";
 
 type Look = TaskView["state"] | "paused" | "waiting" | "stopped";
@@ -136,6 +137,7 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
   // Whatever has words shows them, so that nothing that is being read moves away.
   const [chosen, choose] = useState(true);
   const body = useId();
+  const extras = useContext(TaskExtras);
   const fallback = said ? null : task.output;
   const empty = task.steps.every(({ id }) => id === elsewhere) && !inner.work && !fallback && !task.error;
   const open = !empty && chosen;
@@ -157,6 +159,7 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
           {!empty && <Chevron />}
         </span>
       </button>
+      {extras?.(task)}
       <div id={body} className="task-body" hidden={!open && notes.length === 0}>
         {open ? (
           <Steps

@@ -8,6 +8,7 @@ import { Result } from "./Outcome";
 import { Outputs } from "./Outputs";
 import { Progress } from "./Progress";
 import { NotesOf } from "./Steps";
+import { stayPut } from "./scrolling";
 import { useFold } from "./useFold";
 import { useNow } from "./useNow";
 import { workedLine } from "./worked";
@@ -30,16 +31,24 @@ export function Report({ run, live, stopped }: ReportProps) {
   const answer = answerOf(run);
   const works = live && !stopped && !isFinal(run.state);
   return (
-    <div className="report" data-testid="report">
+    <div className="report" ref={keepStill} data-testid="report">
       {run.started !== null && (
-        <h2 className="worked">
-          <button type="button" aria-expanded={open} aria-controls={body} onClick={toggle}>
-            {works ? <Clock run={run} /> : workedLine(run)}
-            <span className="chevron" aria-hidden>
-              <Chevron />
-            </span>
-          </button>
-        </h2>
+        <div className="worked">
+          <h2>
+            <button type="button" aria-expanded={open} aria-controls={body} onClick={toggle}>
+              {works ? <Clock run={run} /> : workedLine(run)}
+              <span className="chevron" aria-hidden>
+                <Chevron />
+              </span>
+            </button>
+          </h2>
+          {/* In the list of tasks, where a screen reader finds them, what is being written would push them down. */}
+          {works && (
+            <p className="to-come" aria-hidden>
+              {toCome(run)}
+            </p>
+          )}
+        </div>
       )}
       <div id={body} className="rail" ref={rail} hidden={!open}>
         <Progress run={run} live={live} stopped={stopped} answer={answer} />
@@ -61,7 +70,17 @@ export function Report({ run, live, stopped }: ReportProps) {
   );
 }
 
+const keepStill = (element: HTMLDivElement | null) => (element ? stayPut(element) : undefined);
+
 const Clock = ({ run }: { readonly run: RunView }) => workedLine(run, useNow(1_000));
+
+/** Who is next, once somebody is at work. */
+function toCome({ tasks }: RunView): string {
+  const planned = tasks.filter((task) => task.in === null);
+  if (planned.every(({ state }) => state === "pending")) return "";
+  const next = planned.flatMap(({ state, agent, name }) => (state === "pending" ? [agent.trim() || name] : []));
+  return next.length > 0 ? `Then ${[...new Set(next)].join(", ")}` : "";
+}
 
 const labelOf = ({ work }: RunView, tid: string | null): string =>
   work.find((item) => item.tid === tid)?.name ?? "answer";

@@ -2,7 +2,7 @@
 
 import { useAui } from "@assistant-ui/react";
 import { focusComposer } from "./composer-focus";
-import { crew } from "./crew";
+import { sidecar } from "./crew";
 import { StartOptions } from "./StartOptions";
 import { useAway } from "./useAway";
 
@@ -30,8 +30,8 @@ export function Starting({ following }: { readonly following: boolean }) {
 function Away({ retry }: { readonly retry: () => void }) {
   return (
     <>
-      <span className="starting-away">The sidecar isn’t running</span>
-      {crew.url && ` at ${crew.url}`}.{" "}
+      <span className="starting-away">The sidecar isn’t running</span>: nothing answers at {sidecar.address()}. Start it
+      with <code>{sidecar.start}</code>.{" "}
       <button type="button" className="link" onClick={retry}>
         Try again
       </button>

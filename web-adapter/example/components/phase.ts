@@ -1,4 +1,5 @@
 import { seconds, type PendingCommand, type QuestionView, type RunState, type RunView } from "crew-web-adapter";
+import { retryingOf, whyRetrying } from "./retrying";
 
 /** A run's state in a word or two, for lists. */
 export const STATES: Record<RunState, string> = {
@@ -26,14 +27,14 @@ export function phaseOf(run: RunView | undefined): Phase {
     case undefined:
       return { title: "Starting…" };
     case "queued":
-      return run.position > 0
-        ? { title: "Queued", detail: `${run.position} ${run.position === 1 ? "run" : "runs"} ahead` }
-        : { title: "Starting…" };
+      return run.position > 0 ? { title: "Queued", detail: placeInLine(run.position) } : { title: "Starting…" };
     case "running": {
       const planned = run.tasks.filter((task) => task.in === null);
       const at = planned.findIndex(({ state }) => state === "running");
       const task = planned[at] ?? run.tasks.findLast(({ state }) => state === "running");
       const method = run.work.findLast(({ kind, state }) => kind === "method" && state === "running");
+      const retry = retryingOf(run);
+      if (retry) return { title: `${task?.agent || "The crew"} waits for the model`, detail: whyRetrying(retry) };
       const detail = at >= 0 ? `task ${at + 1} of ${planned.length}` : method?.name.replaceAll("_", " ");
       return { title: `${task?.agent || "The crew"} is working`, ...(detail && { detail }) };
     }
@@ -55,6 +56,12 @@ export function phaseOf(run: RunView | undefined): Phase {
   }
 }
 
+/** `position`: in line, from 1. */
+export function placeInLine(position: number): string {
+  const ahead = position - 1;
+  return ahead < 1 ? "next in line" : `${ahead.toLocaleString("en")} ${ahead === 1 ? "run" : "runs"} ahead`;
+}
+
 /** Who wants to know, for the middle of a sentence; a question of `run`, by default the open one. */
 export function askerOf(run: RunView, question?: QuestionView): string {
   const within = question ?? run.notes.find((note) => note.kind === "question" && note.state === "open");
@@ -63,12 +70,12 @@ export function askerOf(run: RunView, question?: QuestionView): string {
   return task?.agent.trim() || method?.replaceAll("_", " ") || "The crew";
 }
 
-/** How long a run has worked by `now` (ms), and what that took; empty before it began. */
+/** How long a run has worked by `now` (ms), pauses and questions left out, and what that took; empty before it began. */
 export function soFar(run: RunView, now: number): readonly string[] {
   const lasted = seconds(run, now);
   const tokens = run.usage.prompt_tokens + run.usage.completion_tokens;
   if (lasted === null) return [];
-  const whole = Math.floor(lasted);
+  const whole = Math.max(0, Math.floor(lasted - (run.stood.paused + run.stood.waiting) / 1_000));
   const time = whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return tokens > 0 ? [time, `${tokens.toLocaleString("en")} tokens`] : [time];
 }

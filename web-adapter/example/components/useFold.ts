@@ -3,6 +3,7 @@
 import type { RunView } from "crew-web-adapter";
 import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { choiceOf, choose, mayFold, needsReading } from "./folding";
+import { scrollerOf } from "./scrolling";
 
 interface Fold {
   readonly open: boolean;
@@ -66,12 +67,6 @@ export function useFold(run: RunView): Fold {
     setChoice(!open);
   };
   return { open, toggle, rail, below };
-}
-
-function scrollerOf(element: HTMLElement): Element {
-  for (let at = element.parentElement; at && at !== document.body; at = at.parentElement)
-    if (/auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
-  return document.scrollingElement ?? document.documentElement;
 }
 
 /** Whether the keyboard is in it, or words in it are marked. */

@@ -1,8 +1,9 @@
 import { isFinal, seconds, type RunView } from "crew-web-adapter";
 
-/** A length of time as people say it: "0.8 s", "16 s", "2 min 5 s", "1 h 3 min". */
+/** A length of time as people say it: "< 0.1 s", "0.8 s", "16 s", "2 min 5 s", "1 h 3 min". */
 export function lasting(s: number): string {
-  if (s < 1) return `${Math.max(0.1, Math.round(s * 10) / 10)} s`;
+  if (s < 0.1) return "< 0.1 s";
+  if (s < 0.95) return `${s.toFixed(1)} s`;
   const whole = Math.round(s);
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);

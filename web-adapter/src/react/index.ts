@@ -5,6 +5,7 @@ export type { CrewAdapter } from "./adapter.ts";
 export { useCrewConnection } from "./connection.ts";
 export { useCrewRuntime } from "./hooks.ts";
 export { useCrewRuns, useCrews, useThreads } from "./lists.ts";
+export type { CrewRuns } from "./lists.ts";
 export { conversation } from "./memory.ts";
 export type { Conversation } from "./memory.ts";
 export { useLiveRun } from "./live.ts";

@@ -1,48 +1,43 @@
-import { useSyncExternalStore } from "react";
 import type { CrewClient } from "../client.ts";
 import type { CrewError } from "../errors.ts";
-import type { CrewInfo, RunSnapshot, RunState, ThreadInfo } from "../protocol.ts";
+import type { CrewInfo, RunPage, RunSnapshot, ThreadInfo } from "../protocol.ts";
+import type { RunQuery } from "../reads.ts";
+import { createPoll, usePoll, type Looked, type Poll } from "./poll.ts";
 
-/** Ms between two looks at what may change by itself, and after one that failed. */
-const PACE = 5_000;
-
-/** Ms for a command to be acked and to take effect, and for others behind it. */
-const SETTLE = 100;
-
-/** Queries of one client whose last answer is kept, besides those that somebody looks at. */
-const KEPT = 20;
-
-interface Looked {
-  /** Nothing is known yet. */
-  readonly loading: boolean;
-  /** Why the last look failed; what was known before stays. */
-  readonly error: CrewError | null;
-  /** Looks again now. */
-  refresh(): void;
-}
-
-interface State<T> extends Looked {
-  readonly data: T | undefined;
-}
-
-interface Poll<T> {
-  subscribe(listener: () => void): () => void;
-  get(): State<T>;
-  readonly first: State<T>;
-  isUsed(): boolean;
+export interface CrewRuns extends Looked {
+  /** Newest first: the first page, and those that were asked for behind it. */
+  readonly runs: readonly RunSnapshot[];
+  /** How many there are in each state, where they were asked for. */
+  readonly counts: RunPage["counts"];
+  /** There are older ones: `more()` has the next page of them, once however often it is called. */
+  readonly hasMore: boolean;
+  readonly loadingMore: boolean;
+  /** Why the next page could not be had. */
+  readonly moreError: CrewError | null;
+  more(): void;
+  /** Deletes a finished run, and takes it out of the list; rejects as `client.remove` does. */
+  remove(run: string): Promise<void>;
 }
 
 /**
- * The sidecar's runs, newest first, as `client.list` gives them: looked at again after each command and
- * each run of this client, when the page is seen again, and every 5 s while it is.
+ * The sidecar's runs, newest first, without their outputs unless `brief` is false: looked at again after
+ * each command and each run of this client, when the page is seen again, and every 5 s while it is. What is
+ * looked at is the first page; older ones stay as they were. null: none are wanted.
  */
-export function useCrewRuns(
-  client: CrewClient,
-  { state, limit = 50 }: { readonly state?: RunState; readonly limit?: number } = {},
-): Looked & { readonly runs: readonly RunSnapshot[] } {
-  const read = () => client.list({ state, limit });
-  const { data: runs = NONE, ...looked } = useLook(client, `runs ${state} ${limit}`, read, true);
-  return { runs, ...looked };
+export function useCrewRuns(client: CrewClient, query: RunQuery | null = {}): CrewRuns {
+  const key = `runs ${JSON.stringify(query)}`;
+  const [poll, { data, ...looked }] = usePoll(client, key, () => runsOf(client, query));
+  const { runs = NONE, counts, next = null, loadingMore = false, moreError = null } = data ?? {};
+  return {
+    ...looked,
+    runs,
+    counts,
+    hasMore: next !== null,
+    loadingMore,
+    moreError,
+    more: poll.more,
+    remove: poll.remove,
+  };
 }
 
 /** The sidecar's conversations, the one last at work first; looked at as `useCrewRuns` does. */
@@ -50,104 +45,72 @@ export function useThreads(
   client: CrewClient,
   { limit = 50 }: { readonly limit?: number } = {},
 ): Looked & { readonly threads: readonly ThreadInfo[] } {
-  const { data, ...looked } = useLook(client, `threads ${limit}`, () => client.threads({ limit }), true);
+  const make = () => createPoll(client, () => client.threads({ limit }), true);
+  const [, { data, ...looked }] = usePoll(client, `threads ${limit}`, make);
   return { threads: data?.threads ?? NONE, ...looked };
 }
 
 /** What crews there are; looked at once, when the connection comes or goes and when the page is seen again. */
 export function useCrews(client: CrewClient): Looked & { readonly crews: readonly CrewInfo[] } {
-  const { data: crews = NONE, ...looked } = useLook(client, "crews", client.crews, false);
+  const [, { data: crews = NONE, ...looked }] = usePoll(client, "crews", () => createPoll(client, client.crews, false));
   return { crews, ...looked };
 }
 
 const NONE: readonly never[] = [];
 
-const polls = new WeakMap<CrewClient, Map<string, Poll<unknown>>>();
-
-/** One poll for all that ask a client the same. */
-function useLook<T>(client: CrewClient, query: string, read: () => Promise<T>, moves: boolean): State<T> {
-  const known = polls.get(client) ?? new Map<string, Poll<unknown>>();
-  polls.set(client, known);
-  const poll = (known.get(query) as Poll<T> | undefined) ?? createPoll(client, read, moves);
-  known.set(query, poll);
-  for (const [other, { isUsed }] of [...known].slice(0, -KEPT)) if (other !== query && !isUsed()) known.delete(other);
-  return useSyncExternalStore(poll.subscribe, poll.get, () => poll.first);
+/** A first page, and what was put behind it. */
+interface Pages extends RunPage {
+  /** Others were asked for: no run that the first one has no more room for may be missing before them. */
+  readonly paged?: boolean;
+  readonly loadingMore?: boolean;
+  readonly moreError?: CrewError;
 }
 
-/** Reads as long as somebody listens and the page is in sight. `moves`: what is read changes by itself. */
-function createPoll<T>(client: CrewClient, read: () => Promise<T>, moves: boolean): Poll<T> {
-  const listeners = new Set<() => void>();
-  const first: State<T> = { data: undefined, loading: true, error: null, refresh: look };
-  let state = first;
-  /** The last answer, to see whether another one says anything new. */
-  let told: string | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let asking = false;
-  let again = false;
-  let asked = -Infinity;
-  let { pending } = client;
-  let { state: connection } = client.status;
-  let unsubscribe = () => {};
+interface RunsPoll extends Poll<Pages>, Pick<CrewRuns, "more" | "remove"> {}
 
-  function schedule(ms: number): void {
-    clearTimeout(timer);
-    if (ms < Infinity) timer = setTimeout(look, ms);
-  }
+function runsOf(client: CrewClient, query: RunQuery | null): RunsPoll {
+  const wanted = { ...query, limit: query?.limit ?? 50, brief: query?.brief ?? true };
+  const poll = createPoll<Pages>(client, () => client.runs(wanted), true, joined);
 
-  function look(): void {
-    clearTimeout(timer);
-    again = asking;
-    if (!asking && listeners.size && !document.hidden) void ask();
-  }
-
-  async function ask(): Promise<void> {
-    asking = true;
-    asked = Date.now();
-    let next = state;
+  async function behind(before: string): Promise<void> {
+    poll.amend(({ moreError: _, ...pages }) => ({ ...pages, paged: true, loadingMore: true }));
     try {
-      const data = await read();
-      const json = JSON.stringify(data);
-      if (json !== told || state.error)
-        next = { ...state, ...(json !== told && { data }), loading: false, error: null };
-      told = json;
+      const page = await client.runs({ ...wanted, counts: undefined, before });
+      poll.amend(({ loadingMore: _, ...pages }) => {
+        // The first page may have come to end elsewhere.
+        if (pages.next !== before) return pages;
+        const known = new Set(pages.runs.map(({ run }) => run));
+        const runs = [...pages.runs, ...page.runs.filter(({ run }) => !known.has(run))];
+        return { ...pages, runs, next: page.next };
+      });
     } catch (error) {
-      next = { ...state, loading: false, error: error as CrewError };
+      poll.amend(({ loadingMore: _, ...pages }) => ({ ...pages, moreError: error as CrewError }));
     }
-    asking = false;
-    schedule(again ? 0 : moves || next.error ? PACE : Infinity);
-    if (next === state) return;
-    state = next;
-    for (const listener of listeners) listener();
-  }
-
-  /** Of the client: that a command came or was acked, or that a run began or ended to be followed. */
-  function onChange(): void {
-    if (connection === client.status.state && (!moves || pending === client.pending)) return;
-    ({ pending } = client);
-    connection = client.status.state;
-    schedule(SETTLE);
   }
 
   return {
-    first,
-    get: () => state,
-    isUsed: () => listeners.size > 0,
-    subscribe(listener) {
-      if (!listeners.size) {
-        const leave = client.subscribe(onChange);
-        document.addEventListener("visibilitychange", look);
-        unsubscribe = () => {
-          leave();
-          document.removeEventListener("visibilitychange", look);
-          clearTimeout(timer);
-        };
-        schedule(Math.max(0, asked + PACE - Date.now()));
-      }
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-        if (!listeners.size) unsubscribe();
-      };
+    ...(query ? poll : { ...poll, ...UNASKED }),
+    more() {
+      const { data } = poll.get();
+      if (data?.next && !data.loadingMore) void behind(data.next);
+    },
+    async remove(run) {
+      await client.remove({ run });
+      poll.amend((pages) => ({ ...pages, runs: pages.runs.filter((one) => one.run !== run) }));
+      poll.first.refresh();
     },
   };
+}
+
+const nothing = { data: undefined, loading: false, error: null, refresh: () => {} };
+const UNASKED = { first: nothing, get: () => nothing, subscribe: () => () => {} };
+
+/** The first page as it is by now, and behind it what was there before, unless it should be on that one. */
+function joined(pages: Pages | undefined, fresh: RunPage): Pages {
+  const last = fresh.runs.at(-1);
+  const now = new Set(fresh.runs.map(({ run }) => run));
+  // Without any in common there may be others in between.
+  if (!pages?.paged || !last || fresh.next === null || !pages.runs.some(({ run }) => now.has(run))) return fresh;
+  const older = pages.runs.filter(({ run, created }) => !now.has(run) && created <= last.created);
+  return { ...pages, ...fresh, runs: [...fresh.runs, ...older], next: pages.next };
 }

@@ -12,7 +12,10 @@ import { Connection, Trouble } from "../../example/components/Connection.tsx";
 import { Markdown } from "../../example/components/Markdown.tsx";
 import { says } from "../../example/components/useCommand.ts";
 
-const page = vi.hoisted(() => ({ crew: undefined as unknown as CrewClient }));
+const page = vi.hoisted(() => ({
+  crew: undefined as unknown as CrewClient,
+  sidecar: { address: () => "http://sidecar", start: "make serve" },
+}));
 vi.mock("../../example/components/crew.ts", () => page);
 Element.prototype.scrollTo ??= () => {};
 

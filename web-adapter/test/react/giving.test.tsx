@@ -4,7 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CrewError, emptyRun, type PendingCommand, type RunView } from "../../src/index.ts";
 import type { ConnectionStatus } from "../../src/index.ts";
-import { Connection } from "../../example/components/Connection.tsx";
+import { Connection, Trouble } from "../../example/components/Connection.tsx";
 import { PauseButton } from "../../example/components/Controls.tsx";
 import { Refusal } from "../../example/components/Refusal.tsx";
 import { useCommand } from "../../example/components/useCommand.ts";
@@ -27,7 +27,7 @@ const crew = vi.hoisted(() => {
     },
   };
 });
-vi.mock("../../example/components/crew.ts", () => ({ crew }));
+vi.mock("../../example/components/crew.ts", () => ({ crew, sidecar: { address: () => crew.url } }));
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
 
 let root: Root;
@@ -93,23 +93,38 @@ test("a command that nobody confirmed is told of its own run, until it is", asyn
   expect(place.textContent).toBe("none");
 });
 
-test("a sidecar that stays away is said with the reason, the time of the next try, and a way to try now", async () => {
+test("a connection that stays lost is said with the time of the next try, a way to try now, and a reason that helps", async () => {
   vi.useFakeTimers({ now: 1_000_000 });
   const error = new CrewError({
     code: "unreachable",
     message: "No sidecar answers at http://sidecar.",
     temporary: true,
   });
-  await act(async () => root.render(<Connection />));
+  await act(async () =>
+    root.render(
+      <>
+        <Connection />
+        <Trouble />
+      </>,
+    ),
+  );
+  const told = () => place.querySelector(".trouble")!.textContent;
   const away = { ...IDLE, state: "reconnecting", error, retryAt: Date.now() + 9_000 };
   await act(async () => crew.tell({ status: away }));
   // Most breaks are over before anybody could read of them.
   expect(button("Retry now")).toBeUndefined();
+  expect(document.documentElement.hasAttribute("data-still")).toBe(false);
   await act(async () => vi.advanceTimersByTime(1_000));
-  expect(place.querySelector("[role=status]")!.textContent).toBe("No sidecar answers at http://sidecar.");
-  expect(place.querySelector(".retry")!.textContent).toMatch(/^Next try in 8 s\. Retry now$/);
+  expect(place.querySelector("[role=status]")!.textContent).toBe("Connection lost");
+  expect(told()).toBe("Connection lostretrying in 8 sRetry now");
+  expect(document.documentElement.hasAttribute("data-still")).toBe(true);
   await act(async () => button("Retry now")!.click());
   expect(crew.reconnect).toHaveBeenCalledTimes(1);
+  const unknown = new CrewError({ code: "unauthorized", message: "sign in again", temporary: true });
+  await act(async () => crew.tell({ status: { ...away, error: unknown } }));
+  expect(place.querySelector("[role=status]")!.textContent).toBe("Connection lost: Sign in again.");
   await act(async () => crew.tell({ status: { ...IDLE, state: "open", transport: "ws" } }));
-  expect(place.textContent).toBe("WebSocket");
+  expect(told()).toBe("");
+  expect(document.documentElement.hasAttribute("data-still")).toBe(false);
+  expect(place.textContent).toBe("Live by WebSocket");
 });

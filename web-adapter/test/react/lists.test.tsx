@@ -79,7 +79,7 @@ describe("useCrewRuns", () => {
     expect(last()).toMatchObject({ runs: [], loading: true, error: null });
     await pass(0);
     expect(last()).toMatchObject({ runs: [{ run: "r_01jd", output: "Up and up" }], loading: false, error: null });
-    expect(asked()).toEqual(["/runs?state=running&limit=3"]);
+    expect(asked()).toEqual(["/runs?state=running&limit=3&brief=true"]);
     kept.runs = [];
     await pass(4_999);
     expect(asked()).toEqual([]);
@@ -100,8 +100,8 @@ describe("useCrewRuns", () => {
       </>,
     );
     await pass(0);
-    expect(asked()).toEqual(["/runs?limit=50", "/runs?limit=3"]);
-    expect(other.asked()).toEqual(["/runs?limit=50"]);
+    expect(asked()).toEqual(["/runs?limit=50&brief=true", "/runs?limit=3&brief=true"]);
+    expect(other.asked()).toEqual(["/runs?limit=50&brief=true"]);
     await pass(5_000);
     expect([asked().length, other.asked().length]).toEqual([2, 1]);
   });
@@ -259,6 +259,127 @@ describe("useCrewRuns", () => {
       await show(again);
       expect([limit, last()["loading"]]).toEqual([limit, !known]);
     }
+  });
+});
+
+/** Runs of which the higher number is the newer one. */
+const numbered = (...numbers: number[]): readonly RunSnapshot[] =>
+  numbers.map((n) => ({ ...RUN, run: `r_${n}`, created: n }));
+
+/** `useCrewRuns`, two runs a page, at a sidecar that keeps what `kept` says. */
+function paged(...numbers: number[]) {
+  const server = fakeServer(eventsOf("completed"));
+  const kept = { numbers };
+  const weather = { down: false };
+  const asked: string[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const { pathname, searchParams } = new URL(input as string);
+    if (!pathname.startsWith("/runs")) return server.options.fetch(input, init);
+    asked.push(`${init?.method} ${pathname} ${searchParams.get("before") ?? ""}`);
+    if (weather.down) throw new TypeError("fetch failed");
+    if (init?.method === "DELETE") {
+      kept.numbers = kept.numbers.filter((n) => pathname !== `/runs/r_${n}`);
+      return new Response(null, { status: 204 });
+    }
+    const before = Number(searchParams.get("before")?.slice(2) ?? Infinity);
+    const behind = kept.numbers.filter((n) => n < before);
+    const counts = { completed: kept.numbers.length };
+    return Response.json({
+      runs: numbered(...behind.slice(0, 2)),
+      next: behind.length > 2 ? `r_${behind[1]}` : null,
+      ...(searchParams.has("counts") && { counts }),
+    });
+  };
+  const client = clientOf(server, { fetch });
+  const { node, last } = hookOf(() => useCrewRuns(client, { limit: 2, counts: true }));
+  const hook = () => last() as unknown as ReturnType<typeof useCrewRuns>;
+  return {
+    node,
+    kept,
+    weather,
+    hook,
+    asked: () => asked.splice(0),
+    runs: () => hook().runs.map(({ created }) => created),
+    more: () => act(async () => hook().more()),
+    remove: (n: number) => act(() => hook().remove(`r_${n}`)),
+  };
+}
+
+describe("pages of useCrewRuns", () => {
+  test("come one behind the other, up to the oldest", async () => {
+    const { node, hook, runs, more, asked } = paged(5, 4, 3, 2, 1);
+    await show(node);
+    expect(hook()).toMatchObject({ hasMore: false, loading: true });
+    await pass(0);
+    expect([runs(), hook().hasMore, hook().counts]).toEqual([[5, 4], true, { completed: 5 }]);
+    await more();
+    expect([runs(), hook().hasMore]).toEqual([[5, 4, 3, 2], true]);
+    await more();
+    expect([runs(), hook().hasMore]).toEqual([[5, 4, 3, 2, 1], false]);
+    asked();
+    await more();
+    expect(asked()).toEqual([]);
+  });
+
+  test("stay while the first one moves, of which alone there is a look each 5 s", async () => {
+    const { node, hook, runs, more, kept, asked } = paged(5, 4, 3, 2, 1);
+    await show(node);
+    await pass(0);
+    await more();
+    asked();
+    kept.numbers = [7, 6, 5, 4, 3, 2, 1];
+    await pass(5_000);
+    // The newest two are not next to what was known: there may be others in between.
+    expect([runs(), hook().hasMore]).toEqual([[7, 6], true]);
+    await more();
+    kept.numbers = [8, 7, 6, 5, 4, 3, 2, 1];
+    await pass(5_000);
+    expect(runs()).toEqual([8, 7, 6, 5, 4]);
+    expect(asked()).toEqual(["GET /runs ", "GET /runs r_6", "GET /runs "]);
+    await more();
+    expect([runs(), hook().hasMore]).toEqual([[8, 7, 6, 5, 4, 3, 2], true]);
+  });
+
+  test("lose what was deleted, here or elsewhere", async () => {
+    const { node, runs, more, remove, kept, asked } = paged(6, 5, 4, 3, 2, 1);
+    await show(node);
+    await pass(0);
+    await more();
+    asked();
+    await remove(3);
+    expect(runs()).toEqual([6, 5, 4]);
+    expect(asked()).toEqual(["DELETE /runs/r_3 ", "GET /runs "]);
+    kept.numbers = [6, 4, 2, 1];
+    await pass(5_000);
+    expect(runs()).toEqual([6, 4]);
+    await more();
+    expect(runs()).toEqual([6, 4, 2, 1]);
+  });
+
+  test("are asked for once at a time, and once more after a failure", async () => {
+    const { node, hook, runs, more, asked, weather } = paged(5, 4, 3, 2, 1);
+    await show(node);
+    await pass(0);
+    asked();
+    weather.down = true;
+    await act(async () => {
+      hook().more();
+      hook().more();
+    });
+    expect(asked()).toEqual(["GET /runs r_4"]);
+    expect(hook()).toMatchObject({ loadingMore: false, hasMore: true, moreError: { code: "unreachable" } });
+    weather.down = false;
+    await more();
+    expect([runs(), hook().moreError]).toEqual([[5, 4, 3, 2], null]);
+  });
+
+  test("are not asked for where none are wanted", async () => {
+    const { client, asked } = setUp();
+    const { node, last } = hookOf(() => useCrewRuns(client, null));
+    await show(node);
+    await pass(10_000);
+    expect(asked()).toEqual([]);
+    expect(last()).toMatchObject({ runs: [], loading: false, error: null, hasMore: false });
   });
 });
 

@@ -64,7 +64,12 @@ describe("a flow", () => {
     const [ann, ben] = place.querySelectorAll("[data-testid=task]");
     expect(ann!.textContent).toContain("from Ann");
     expect(ben!.textContent).toContain("from Ben");
-    expect([...place.querySelectorAll("h2, h3, h4")].map(({ tagName }) => tagName)).toEqual(["H2", "H3", "H4", "H4"]);
+    expect([...place.querySelectorAll("h2, h3, h4, h5")].map(({ tagName }) => tagName)).toEqual([
+      "H3",
+      "H4",
+      "H5",
+      "H5",
+    ]);
   });
 
   test("has what is of no task under its method, in the order in which it happened", () => {

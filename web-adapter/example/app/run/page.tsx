@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
-import { RunInAddress } from "../../components/runs/RunInAddress";
+import { RunInAddress } from "../../components/run/RunInAddress";
 
 export const metadata: Metadata = { title: "Run · Crew" };
 

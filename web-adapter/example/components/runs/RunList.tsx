@@ -1,42 +1,132 @@
 "use client";
 
-import { isFinal, type CrewError, type RunSnapshot } from "crew-web-adapter";
-import { useCrewRun, useCrewRuns } from "crew-web-adapter/react";
+import type { CrewError, RunPage, RunSnapshot } from "crew-web-adapter";
+import { useCrewRuns, useCrews, type CrewRuns } from "crew-web-adapter/react";
 import Link from "next/link";
-import { addressOfRun } from "../address";
+import { Suspense, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
 import { crew } from "../crew";
 import { NotRunning } from "../NotRunning";
 import { Problem } from "../Outcome";
+import { count } from "../worked";
 import { says } from "../useCommand";
-import { STATES } from "../phase";
-import { briefOf } from "./brief";
-import { Duration, When } from "./When";
+import { countOf, EVERYTHING, isEverything, PAGE, queriesOf } from "./filter";
+import { inOrder } from "./order";
+import { RunFilter } from "./RunFilter";
+import { OpenRow, OverRow } from "./RunRow";
+import { useFilter } from "./useFilter";
+import { rowsIn, useKeptFocus } from "./useKeptFocus";
 
 /** How many are followed at once: with one request besides, five of a browser's six connections. */
 const FOLLOWED = 4;
 
-/** All that the sidecar keeps: what is open, then what has ended, newest first. */
+/** All that the sidecar keeps: what is open, what wants the reader first, then what is over, newest first. */
 export function RunList() {
-  const { runs, loading, error, refresh } = useCrewRuns(crew);
   return (
     <div className="page">
       <Bar />
       <main id={MAIN} className="column" tabIndex={-1}>
         <h1 className="title">Runs</h1>
-        {loading && <p className="soft">Looking…</p>}
-        {/* What was known before stays. */}
-        {error && <Failed error={error} again={refresh} />}
-        {!loading && !error && runs.length === 0 && (
-          <p className="soft">
-            None yet. <Link href="/">Write a brief</Link>, and it is kept here.
-          </p>
-        )}
-        {runs.length > 0 && <Lists runs={runs} />}
+        <Suspense fallback={<Looking />}>
+          <Runs />
+        </Suspense>
       </main>
     </div>
   );
+}
+
+const Looking = () => <p className="soft">Looking…</p>;
+
+function Runs() {
+  const [filter, setFilter, addressOf] = useFilter();
+  const queries = queriesOf(filter);
+  const open = useCrewRuns(crew, queries.open);
+  const over = useCrewRuns(crew, queries.over);
+  const { crews } = useCrews(crew);
+  const focus = useKeptFocus<HTMLDivElement>();
+  const box = useRef<HTMLInputElement>(null);
+
+  const loading = open.loading || over.loading;
+  const error = over.error ?? open.error;
+  const shown = useShown(open, over, isEverything(filter), loading);
+  const all = [...shown.open, ...shown.over];
+  const named = [
+    ...crews.map(({ name }) => name),
+    ...all.map((run) => run.crew),
+    ...(filter.crew ? [filter.crew] : []),
+  ];
+  const names = [...new Set(named)].toSorted();
+  const refresh = () => {
+    open.refresh();
+    over.refresh();
+  };
+  const showAll = () => {
+    setFilter(EVERYTHING);
+    box.current?.focus();
+  };
+  const none = shown.known && !error && all.length === 0;
+  return (
+    <div {...focus}>
+      {!(none && shown.everything) && (
+        <RunFilter {...{ filter, addressOf, box }} onChange={setFilter} crews={names} counts={shown.counts} />
+      )}
+      {error && <Failed error={error} again={refresh} />}
+      {!shown.known && !error && <Looking />}
+      {none && shown.everything && (
+        <p className="soft">
+          No runs yet. <Link href="/">Write a brief</Link>, and it is kept here.
+        </p>
+      )}
+      {none && !shown.everything && (
+        <p className="soft">
+          No run is like that.{" "}
+          <button type="button" className="link" onClick={showAll}>
+            Show all
+          </button>
+        </p>
+      )}
+      <p className="sr-only" role="status">
+        {!loading &&
+          !isEverything(filter) &&
+          `${count(countOf(filter.state, shown.counts) ?? all.length, "run")} found.`}
+      </p>
+      <div className="run-lists" data-stale={error !== null || undefined} aria-busy={loading}>
+        {shown.open.length > 0 && <Open runs={shown.open} namesCrew={names.length > 1} />}
+        {shown.over.length > 0 && (
+          <Over
+            runs={shown.over}
+            list={over}
+            total={filter.state === null ? countOf("over", shown.counts) : countOf(filter.state, shown.counts)}
+            namesCrew={names.length > 1}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+interface Shown {
+  readonly known: boolean;
+  /** Whether nothing was left out. */
+  readonly everything: boolean;
+  readonly open: readonly RunSnapshot[];
+  readonly over: readonly RunSnapshot[];
+  readonly counts: RunPage["counts"];
+}
+
+const NOTHING: Shown = { known: false, everything: false, open: [], over: [], counts: undefined };
+
+/** What was known last, until what is asked for now is. */
+function useShown(open: CrewRuns, over: CrewRuns, everything: boolean, loading: boolean): Shown {
+  const counts = over.counts ?? open.counts;
+  const now = useMemo(
+    () => ({ known: true, everything, open: inOrder(open.runs), over: over.runs, counts }),
+    [everything, open.runs, over.runs, counts],
+  );
+  const [last, setLast] = useState(NOTHING);
+  if (!loading && last !== now) setLast(now);
+  return loading ? last : now;
 }
 
 interface FailedProps {
@@ -59,84 +149,74 @@ function Failed({ error, again }: FailedProps) {
   );
 }
 
-function Lists({ runs }: { readonly runs: readonly RunSnapshot[] }) {
-  const open = runs.filter(({ state }) => !isFinal(state));
-  const ended = runs.filter(({ state }) => isFinal(state));
-  // The oldest of them are the ones at work; the others wait for their turn.
-  const followed = open.slice(-FOLLOWED);
+interface OpenProps {
+  readonly runs: readonly RunSnapshot[];
+  readonly namesCrew: boolean;
+}
+
+function Open({ runs, namesCrew }: OpenProps) {
+  // One in line moves with the others of the list.
+  const followed = new Set(runs.filter(({ state }) => state !== "queued").slice(0, FOLLOWED));
   return (
-    <>
-      {open.length > 0 && (
-        <section aria-labelledby="open-runs">
-          <h2 id="open-runs">Open</h2>
-          <ul className="runs">
-            {open.map((run) =>
-              followed.includes(run) ? <Live key={run.run} run={run} /> : <Row key={run.run} run={run} />,
-            )}
-          </ul>
-        </section>
-      )}
-      {ended.length > 0 && (
-        <section aria-labelledby="ended-runs">
-          <h2 id="ended-runs">Finished</h2>
-          <ul className="runs">
-            {ended.map((run) => (
-              <Row key={run.run} run={run} />
-            ))}
-          </ul>
-        </section>
-      )}
-    </>
+    <section aria-labelledby="open-runs">
+      <h2 id="open-runs">
+        Open <span>{runs.length.toLocaleString("en")}</span>
+      </h2>
+      <ul>
+        {runs.map((run) => (
+          <OpenRow key={run.run} run={run} followed={followed.has(run)} namesCrew={namesCrew} />
+        ))}
+      </ul>
+    </section>
   );
 }
 
-/** A row that moves with its run. */
-function Live({ run }: { readonly run: RunSnapshot }) {
-  const view = useCrewRun(crew, run.run);
-  return <Row run={"tasks" in view ? { ...run, state: view.state, tasks: view.tasks } : run} />;
+interface OverProps extends OpenProps {
+  readonly list: CrewRuns;
+  /** How many there are, on whichever page. */
+  readonly total: number | undefined;
 }
 
-interface RowProps {
-  readonly run: Pick<RunSnapshot, "run" | "state" | "started" | "finished" | "created" | "inputs"> & {
-    readonly tasks: readonly Pick<RunSnapshot["tasks"][number], "name" | "agent" | "tid" | "state">[];
+function Over({ runs, list, total = runs.length, namesCrew }: OverProps) {
+  const rows = useRef<HTMLUListElement>(null);
+  /** How many there were when older ones were asked for. */
+  const asked = useRef(Infinity);
+  useLayoutEffect(() => {
+    if (runs.length <= asked.current) return;
+    // Where the button was, which has moved on or is gone.
+    rowsIn(rows.current)[asked.current]?.querySelector("a")?.focus({ preventScroll: true });
+    asked.current = Infinity;
+  }, [runs.length]);
+  const more = () => {
+    asked.current = runs.length;
+    list.more();
   };
-}
-
-function Row({ run }: RowProps) {
-  const { state, tasks, started, finished, created } = run;
-  const done = tasks.filter((task) => task.state === "completed").length;
-  const at = tasks.find((task) => task.state === "running");
-  const live = !isFinal(state);
   return (
-    <li>
-      <Link href={addressOfRun(run.run)} className="run" data-state={state} data-testid="run">
-        <span className="run-brief">{briefOf(run)}</span>
-        <span className="run-facts">
-          <span className="run-state">
-            <i aria-hidden />
-            {STATES[state]}
+    <section aria-labelledby="over-runs">
+      <h2 id="over-runs">
+        Finished <span>{total.toLocaleString("en")}</span>
+      </h2>
+      <ul ref={rows}>
+        {runs.map((run) => (
+          <OverRow key={run.run} run={run} namesCrew={namesCrew} onRemove={list.remove} />
+        ))}
+      </ul>
+      {list.hasMore && (
+        <p className="run-more">
+          <button type="button" className="pill" aria-disabled={list.loadingMore} onClick={more}>
+            {list.loadingMore ? "Looking…" : "Show older"}
+          </button>
+          <span>
+            {runs.length.toLocaleString("en")} of {total.toLocaleString("en")}
           </span>
-          {live && at && <span>{at.agent}</span>}
-          {live && tasks.length > 0 && (
-            <span>
-              {done} of {tasks.length} tasks
-            </span>
-          )}
-          {started !== null && (
-            <span>
-              <Duration from={started} to={live ? null : finished} />
-            </span>
-          )}
-          <When ms={created} />
-        </span>
-        {live && tasks.length > 0 && (
-          <span className="run-bar" aria-hidden>
-            {tasks.map((task) => (
-              <i key={task.tid ?? task.name} data-state={task.state} />
-            ))}
-          </span>
-        )}
-      </Link>
-    </li>
+        </p>
+      )}
+      {list.moreError && (
+        <p className="refused" role="alert">
+          {says(list.moreError)}
+        </p>
+      )}
+      {!list.hasMore && runs.length > PAGE && <p className="run-more">These are all that are kept.</p>}
+    </section>
   );
 }

@@ -1,0 +1,143 @@
+"use client";
+
+import { isFinal, type CrewError, type RunView } from "crew-web-adapter";
+import dynamic from "next/dynamic";
+import Link from "next/link";
+import { useCallback, useState } from "react";
+import { RUNS } from "../address";
+import { Bar } from "../Bar";
+import { MAIN } from "../composer-focus";
+import { Trouble } from "../Connection";
+import { crew } from "../crew";
+import { NotRunning } from "../NotRunning";
+import { Problem } from "../Outcome";
+import { Report } from "../Report";
+import { briefOf } from "../runs/brief";
+import { TaskExtras } from "../TaskExtras";
+import { useMoment } from "../timeline/useMoment";
+import { useRecording, type Recorded } from "../timeline/useRecording";
+import { says } from "../useCommand";
+import { useTitle } from "../useTitle";
+import { Actions } from "./Actions";
+import { Asked } from "./Asked";
+import { Head } from "./Head";
+import { Log } from "./Log";
+import { Outputs, withOutput } from "./Outputs";
+import { Past } from "./Past";
+import { Queued } from "./Queued";
+import { Steer } from "./Steer";
+import { Tabs } from "./Tabs";
+import { useTaskExtras } from "./useTaskExtras";
+
+const Timeline = dynamic(() => import("../timeline/Timeline").then((module) => module.Timeline), { ssr: false });
+const ForkDialog = dynamic(() => import("./ForkDialog").then((module) => module.ForkDialog));
+
+/** One run, live or ended, with all that can be done to it. */
+export function RunPage({ run }: { readonly run: string }) {
+  const told = useRecording(crew, run);
+  return (
+    <div className="page">
+      <Bar />
+      <main id={MAIN} className="column run-page" tabIndex={-1}>
+        <p className="back">
+          <Link href={RUNS}>All runs</Link>
+        </p>
+        {told.state === "refused" ? (
+          <Refused error={told.error} />
+        ) : told.state === "told" ? (
+          <Run id={run} told={told} />
+        ) : (
+          <Looking />
+        )}
+      </main>
+    </div>
+  );
+}
+
+/** Where nothing was heard yet, it may be that nobody is there to be heard. */
+const Looking = () => (
+  <>
+    <Trouble />
+    <p className="soft">Looking…</p>
+  </>
+);
+
+function Refused({ error }: { readonly error: CrewError }) {
+  if (error.code === "unreachable") return <NotRunning />;
+  return error.code === "unknown_run" ? (
+    <Problem title="The sidecar has no such run">
+      It keeps the newest ones only, or its data folder was emptied.
+    </Problem>
+  ) : (
+    <Problem title="This run can’t be shown">{says(error)}</Problem>
+  );
+}
+
+type Told = Extract<Recorded, { state: "told" }>;
+
+function Run({ id, told }: { readonly id: string; readonly told: Told }) {
+  const { recording, version, view, question } = told;
+  const { at, seek, view: shown } = useMoment(recording, version);
+  const [fork, setFork] = useState<{ readonly task: string | null }>();
+  const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
+  const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
+  const outputs = withOutput(shown).length;
+  const live = !isFinal(view.state);
+  const actions = <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />;
+  useTitle(briefOf(view), view.state);
+  return (
+    <>
+      <Head run={view} shown={shown} at={at} id={id} />
+      {/* It keeps its place while a moment of the past is shown, in which nothing can be said to the crew. */}
+      <div className="run-now" inert={live && at !== null}>
+        {view.state === "queued" && <Queued run={id} position={view.position} />}
+        {question ? (
+          <Asked key={question.id} run={view} id={id} question={question} />
+        ) : live ? (
+          <Steer run={view} id={id} />
+        ) : (
+          actions
+        )}
+      </div>
+      <Timeline
+        recording={recording}
+        version={version}
+        at={at}
+        onSeek={seek}
+        {...(forkable && { onFork: ({ tid }) => forkAt(tid) })}
+      />
+      {at !== null && <Past after={at - recording.timeline().start} onLeave={() => seek(null)} />}
+      {view.state !== "queued" && (
+        <TaskExtras value={extras}>
+          <Tabs
+            label="What to see of this run"
+            tabs={[
+              { name: "progress", label: "Progress", content: <Course run={shown} past={at !== null} /> },
+              {
+                name: "outputs",
+                label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
+                content: <Outputs run={shown} />,
+              },
+              { name: "log", label: "Log", content: <Log logs={shown.logs} /> },
+            ]}
+          />
+        </TaskExtras>
+      )}
+      {live && actions}
+      {fork && <ForkDialog run={view} task={fork.task} onClose={() => setFork(undefined)} />}
+    </>
+  );
+}
+
+/** What the crew does, and then what it came to, as in the chat. */
+function Course({ run, past }: { readonly run: RunView; readonly past: boolean }) {
+  const live = !isFinal(run.state);
+  const stopped = run.state === "cancelled";
+  return (
+    <>
+      <Report run={run} live={live && !past} stopped={stopped} />
+      {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
+      {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
+    </>
+  );
+}
