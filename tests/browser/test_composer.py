@@ -323,6 +323,19 @@ async def test_an_empty_page_says_that_the_sidecar_is_not_running_before_anythin
     await expect(chat.reviews).to_be_visible()
 
 
+ASKED = """(() => {
+  window.told = [];
+  window.Notification = class {
+    static permission = "default";
+    static async requestPermission() { return (this.permission = "granted"); }
+    constructor(title, { body }) { told.push(`${title}: ${body}`); }
+    addEventListener() {}
+  };
+  document.querySelector("[aria-label='Notify me']").click();
+})()"""
+"""Presses for notifications; the browser's own question is nothing that a page could answer."""
+
+
 async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_done(
     built_url: str, chat_sidecar: Sidecar, tmp_path: Path
 ) -> None:
@@ -334,7 +347,14 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
     ):
         run = await client.start({"message": BRIEF}, thread=thread, review=[PLAN])
         chat = await tabs.open(f"{built_url}/?thread={thread}")
-        await chat.until(f"document.title === '{BRIEF}' && {icon}.startsWith('data:image/svg')")
+        await chat.until(
+            f"document.title.endsWith('{BRIEF}') && {icon}.startsWith('data:image/svg')"
+        )
+        assert await chat.evaluate("Notification.permission") != "granted"
+        await chat.evaluate(ASKED)
+        await chat.until(
+            "document.querySelector('[aria-label=\"Notify me\"]').ariaPressed === 'true'"
+        )
         await tabs.open(f"{built_url}/runs/")
         await chat.until("document.visibilityState === 'hidden'")
         await chat.until(f"document.title === '● Waiting for you · {BRIEF}'")
@@ -342,6 +362,7 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
         await client.answer(run, newest_run(chat_sidecar)["input"]["input"])
         await chat.until(f"document.title === '✓ Done · {BRIEF}'")
         assert waiting != await chat.evaluate(icon) != ""
+        assert (await chat.evaluate("told.join()")).endswith(f"✓ Done: {BRIEF}")
         await chat.bring_to_front()
         await chat.until(f"document.title === '{BRIEF}' && {icon} === ''")
 
