@@ -31,7 +31,7 @@ export function Report({ run, live, stopped }: ReportProps) {
   const answer = answerOf(run);
   const works = live && !stopped && !isFinal(run.state);
   return (
-    <div className="report" ref={keepStill} data-testid="report">
+    <div className="report" data-live={works || undefined} ref={keepStill} data-testid="report">
       {run.started !== null && (
         <div className="worked">
           <h2>
