@@ -9,6 +9,7 @@ import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
 import { Trouble } from "../Connection";
 import { crew } from "../crew";
+import { Failed } from "../Failed";
 import { NotRunning } from "../NotRunning";
 import { Problem } from "../Outcome";
 import { Report } from "../Report";
@@ -136,7 +137,7 @@ function Course({ run, past }: { readonly run: RunView; readonly past: boolean }
   return (
     <>
       <Report run={run} live={live && !past} stopped={stopped} />
-      {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
+      {run.state === "failed" && <Failed error={run.error} model={run.model} />}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
     </>
   );
