@@ -205,15 +205,14 @@ async def edited(stage: Stage) -> None:
 
 
 async def helped(stage: Stage) -> None:
-    await stage.page.locator("body").click()
-    await stage.page.keyboard.press("?")
+    await stage.chat.button("Keyboard").click()
     await expect(stage.page.get_by_role("dialog", name="Keyboard")).to_be_visible()
 
 
 async def lost(stage: Stage) -> None:
     await working(stage)
     await stage.page.context.set_offline(True)
-    await expect(stage.chat.status).to_contain_text("ffline", timeout=PATIENCE)
+    await expect(stage.chat.trouble).to_contain_text("You are offline", timeout=PATIENCE)
 
 
 async def listed(stage: Stage) -> None:
