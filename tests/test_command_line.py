@@ -70,7 +70,7 @@ def test_help_has_each_flag_with_its_variable_and_default(
 
 
 def test_a_command_that_takes_the_flags_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "run", "threads"):
+    for command in ("serve", "run", "runs", "threads"):
         assert refused(command, "--help") == 0
         assert "(SIDECAR_PORT, 8770)" in capsys.readouterr().out
 
