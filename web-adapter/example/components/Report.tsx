@@ -33,7 +33,7 @@ export function Report({ run, live, stopped, folds = true }: ReportProps) {
   const answer = answerOf(run);
   const works = live && !stopped && !isFinal(run.state);
   return (
-    <div className="report" ref={keepStill} data-testid="report">
+    <div className="report" data-live={works || undefined} ref={keepStill} data-testid="report">
       {folds && run.started !== null && (
         <div className="worked">
           <h2>
