@@ -3,6 +3,7 @@
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
 import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
 import type { Answer } from "./answer";
+import { explain } from "./explain";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
 import { TaskExtras } from "./TaskExtras";
@@ -139,7 +140,11 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
   const body = useId();
   const extras = useContext(TaskExtras);
   const fallback = said ? null : task.output;
-  const empty = task.steps.every(({ id }) => id === elsewhere) && !inner.work && !fallback && !task.error;
+  const empty =
+    task.steps.every((step) => step.id === elsewhere && !(step.kind === "call" && step.thinking)) &&
+    !inner.work &&
+    !fallback &&
+    !task.error;
   const open = !empty && chosen;
   return (
     <li className="task" data-state={look} data-testid="task">
@@ -175,7 +180,7 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
           // What was said to the crew, and what it asked, stays in sight.
           <Steps steps={[]} notes={notes} />
         )}
-        {open && task.error && look !== "stopped" && <p className="task-error">{task.error}</p>}
+        {open && task.error && look !== "stopped" && <p className="task-error">{inShort(task.error)}</p>}
       </div>
     </li>
   );
@@ -222,11 +227,14 @@ function Group({ group, look, round, error, depth, children }: GroupProps) {
       </Heading>
       <div id={body} className="group-body" hidden={!open}>
         {children}
-        {error && <p className="task-error">{error}</p>}
+        {error && <p className="task-error">{inShort(error)}</p>}
       </div>
     </li>
   );
 }
+
+/** What the run says of it below, with what to do and all that was said, is more. */
+const inShort = (error: string): string => explain({ code: "error", message: error }).title;
 
 const inWords = (name: string): string => name.replaceAll("_", " ");
 

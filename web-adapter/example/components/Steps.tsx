@@ -7,8 +7,10 @@ import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
 import { SteerNote } from "./Notes";
 import { Question } from "./Question";
+import { triedIn, whyRetrying, type Retrying } from "./retrying";
 import { isThinking, Thinking } from "./Thinking";
 import { Tool } from "./Tool";
+import { useNow } from "./useNow";
 
 /** What the notes in between need to know: which run it is, and whether a question of it can be answered here. */
 export const Answering = createContext<{ readonly run: string | null; readonly live: boolean }>({
@@ -71,10 +73,13 @@ export function Steps({
           <Markdown text={words} />
         </div>
       )}
-      {silent && !fallback && live && !isThinking(steps.at(-1)) && <p className="thinking">Thinking…</p>}
+      {silent && !fallback && live && !saysItself(steps.at(-1)) && <p className="thinking">Thinking…</p>}
     </>
   );
 }
+
+/** Whether a step tells what the model is at. */
+const saysItself = (step: Step | undefined): boolean => isThinking(step) || (step?.kind === "call" && !!step.retry);
 
 /** Notes that stand below the work that they are of. */
 export function NotesOf({ run, live, notes, above }: NotesOfProps) {
@@ -123,6 +128,7 @@ function StepBody({ step, live, elsewhere }: StepBodyProps) {
   return (
     <>
       {step.thinking && <Thinking call={step} live={writes} />}
+      {live && step.retry && <Retry retry={step.retry} />}
       {step.text && !elsewhere && (
         <div className="words" data-live={writes || undefined} data-cut={step.state === "failed" || undefined}>
           <Markdown text={step.text} streaming={writes} />
@@ -131,6 +137,12 @@ function StepBody({ step, live, elsewhere }: StepBodyProps) {
     </>
   );
 }
+
+const Retry = ({ retry }: { readonly retry: Retrying }) => (
+  <p className="thinking" data-testid="retry">
+    No answer yet: {whyRetrying(retry)}, {triedIn(retry, useNow(1_000))}
+  </p>
+);
 
 function Aside({ aside }: { readonly aside: AsideView }) {
   const { title, text, wrong, rest } = wordsOf(aside);

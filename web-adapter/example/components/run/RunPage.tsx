@@ -16,6 +16,7 @@ import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
+import { Moment } from "../useNow";
 import { useTitle } from "../useTitle";
 import { Actions } from "./Actions";
 import { Asked } from "./Asked";
@@ -28,7 +29,6 @@ import { Past } from "./Past";
 import { Queued } from "./Queued";
 import { Steer } from "./Steer";
 import { Tabs } from "./Tabs";
-import { usePrices } from "./usePrices";
 import { useTaskExtras } from "./useTaskExtras";
 
 const Timeline = dynamic(() => import("../timeline/Timeline").then((module) => module.Timeline), { ssr: false });
@@ -100,7 +100,6 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
-  const prices = usePrices();
   const cost = prices && costUntil(recording.timeline(), at, prices);
   const outputs = withOutput(shown).length;
   const live = !isFinal(view.state);
@@ -135,7 +134,12 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           <Tabs
             label="What to see of this run"
             tabs={[
-              { name: "progress", label: "Progress", content: <Course run={shown} live={live && at === null} /> },
+              { name: "progress", label: "Progress", content: (
+              // As it was then: what was at work is, and so do its clocks stand.
+              <Moment value={at}>
+                <Course run={shown} live={at === null ? live : !isFinal(shown.state)} />
+              </Moment>
+            ) },
               {
                 name: "outputs",
                 label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",

@@ -10,8 +10,6 @@ interface TaskFactsProps {
   readonly task: TaskView | HelperView;
   /** It was done by the run that this one is a fork of. */
   readonly kept: boolean;
-  /** Until when time is counted, Unix ms; null: now, for as long as it is at work. */
-  readonly at: number | null;
   /** Of its model calls; null: none was told of. */
   readonly tokens: Tokens | null;
   /** Absent: no run can begin at it. */
@@ -19,12 +17,12 @@ interface TaskFactsProps {
 }
 
 /** What a task took, and that it can be begun at again. */
-export function TaskFacts({ task, kept, at, tokens, onFork }: TaskFactsProps) {
+export function TaskFacts({ task, kept, tokens, onFork }: TaskFactsProps) {
   return (
     <p className="task-facts" data-kept={kept || undefined}>
       {kept && <span>kept</span>}
       {task.started !== null && (
-        <span>{at === null && task.ended === null ? <SoFar task={task} /> : <Took task={task} now={at} />}</span>
+        <span>{task.ended === null ? <SoFar task={task} /> : <Took task={task} now={null} />}</span>
       )}
       {tokens && <span>{count(tokens.prompt + tokens.completion, "token")}</span>}
       {onFork && (

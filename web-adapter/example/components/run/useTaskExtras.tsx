@@ -29,12 +29,11 @@ export function useTaskExtras(
       <TaskFacts
         task={task}
         kept={kept.includes(task.tid)}
-        at={at}
         tokens={used.get(task.tid) ?? null}
         onFork={possible.includes(task.tid) ? () => onFork(task.tid) : undefined}
       />
     );
-  }, [facts, at, onFork]);
+  }, [facts, onFork]);
   return { extras, forkable: startsOf(view).some(({ possible }) => possible) };
 }
 
