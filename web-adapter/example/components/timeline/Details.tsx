@@ -54,7 +54,7 @@ export function Details({ recording, bars, onChoose, onClose, prices, onFork }: 
           {bars.length > LISTED && <li>and {count(bars.length - LISTED, "other")}; zoom in to see them</li>}
         </ul>
       ) : (
-        <One recording={recording} bar={bar} prices={prices} onFork={onFork} />
+        <One key={bar.id} recording={recording} bar={bar} prices={prices} onFork={onFork} />
       )}
     </section>
   );
