@@ -50,7 +50,7 @@ class _Told:
         self.ts = BEGAN
         self.fields: dict[str, Any] = {}
 
-    def __call__(self, type: str, ms: float = 1.0, **data: Any) -> Draft:
+    def __call__(self, type: str, ms: float = 1.0, /, **data: Any) -> Draft:
         self.ts = round(self.ts + ms, 3)
         return Draft(type, self.ts, data, **self.fields)
 

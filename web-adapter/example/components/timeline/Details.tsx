@@ -1,7 +1,7 @@
 "use client";
 
 import type { Prices, RunEvent, WorkView } from "crew-web-adapter";
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useDeferredValue, useEffect, useRef, useState, type ReactNode } from "react";
 import { Cross } from "../icons";
 import { Markdown } from "../Markdown";
 import type { Bar } from "./bars";
@@ -54,7 +54,7 @@ export function Details({ recording, bars, onChoose, onClose, prices, onFork }: 
           {bars.length > LISTED && <li>and {count(bars.length - LISTED, "other")}; zoom in to see them</li>}
         </ul>
       ) : (
-        <One recording={recording} bar={bar} prices={prices} onFork={onFork} />
+        <One key={bar.id} recording={recording} bar={bar} prices={prices} onFork={onFork} />
       )}
     </section>
   );
@@ -115,6 +115,16 @@ const Fact = ({ name, children }: { readonly name: string; readonly children: Re
   </div>
 );
 
+/** Long ones come behind the click: React then builds them block by block, between frames. */
+function Words({ text }: { readonly text: string }) {
+  const built = useDeferredValue(text, "");
+  return (
+    <div className="words">
+      <Markdown text={built} />
+    </div>
+  );
+}
+
 /** Its words, what it was given, and what came of it. */
 function Told({ bar, events }: { readonly bar: Bar; readonly events: readonly RunEvent[] }) {
   if (bar.kind === "call") {
@@ -125,11 +135,7 @@ function Told({ bar, events }: { readonly bar: Bar; readonly events: readonly Ru
       <>
         {thinking && <Given name="Thinking" text={thinking} />}
         {tool && <Given name="Wants a tool" text={tool} />}
-        {text && (
-          <div className="words">
-            <Markdown text={text} />
-          </div>
-        )}
+        {text && <Words text={text} />}
       </>
     );
   }
@@ -139,9 +145,7 @@ function Told({ bar, events }: { readonly bar: Bar; readonly events: readonly Ru
     if (value === undefined || value === null || value === "") return null;
     const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
     return name === "output" && bar.kind !== "tool" ? (
-      <div key={name} className="words">
-        <Markdown text={text} />
-      </div>
+      <Words key={name} text={text} />
     ) : (
       <Given key={name} name={title} text={text} />
     );
