@@ -1,9 +1,9 @@
 "use client";
 
 import type { QuestionView } from "crew-web-adapter";
-import { useState, type FormEvent, type KeyboardEvent } from "react";
+import { useEffect, useState, type FormEvent, type KeyboardEvent } from "react";
 import { clock, mannerOf } from "./answering";
-import { COMPOSER, focusComposer, keepFocus } from "./composer-focus";
+import { COMPOSER, focusComposer, focusFromNowhere, keepFocus } from "./composer-focus";
 import { crew } from "./crew";
 import { ArrowUp } from "./icons";
 import { Refusal } from "./Refusal";
@@ -21,6 +21,10 @@ export function Answer({ run, question, asker = "the crew" }: AnswerProps) {
   const [text, setText] = useState("");
   const { busy, refusal, give } = useCommand(question.id);
   const words = text.trim();
+  // Whoever is nowhere, as after a link has led here, is at the question; whoever is at something stays there.
+  useEffect(() => {
+    if (document.hasFocus()) focusFromNowhere();
+  }, []);
   const answer = (said: string) => void give(() => crew.answer(run, question.id, said));
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -13,11 +13,16 @@ export function focusComposer(): void {
   (box ?? document.getElementById(MAIN))?.focus({ preventScroll: true });
 }
 
+/** The same for a focus that is at nothing; what has got it meanwhile keeps it. */
+export function focusFromNowhere(): void {
+  if (document.activeElement === document.body) focusComposer();
+}
+
 /** A ref for what may go away under the focus, which then goes to the composer instead of to nothing. */
 export const keepFocus = (node: HTMLElement | null) => {
   if (!node) return undefined;
   return () => {
     // It is called before React takes the element away.
-    if (node.contains(document.activeElement)) setTimeout(focusComposer);
+    if (node.contains(document.activeElement)) setTimeout(focusFromNowhere);
   };
 };

@@ -9,6 +9,7 @@ import { Question } from "../../example/components/Question.tsx";
 const crew = vi.hoisted(() => ({ answer: vi.fn() }));
 vi.mock("../../example/components/crew.ts", () => ({ crew }));
 vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
+vi.stubGlobal("matchMedia", () => ({ matches: false }));
 
 let root: Root;
 let place: HTMLElement;
@@ -124,6 +125,18 @@ test("who writes feedback can't accept by mistake, and is told why", async () =>
   expect(button("Accept").title).toBe("Something is in the box: send feedback, or clear it");
   await act(async () => button("Send feedback").click());
   expect(crew.answer.mock.calls).toEqual([["r_1", "in_1", "Shorter"]]);
+});
+
+test("its box has the focus where nothing else has, and takes it from nothing", async () => {
+  vi.spyOn(document, "hasFocus").mockReturnValue(true);
+  await show(asked);
+  expect(document.activeElement).toBe(box());
+  await show({ ...asked, state: "answered", text: "" });
+  const other = document.body.appendChild(document.createElement("button"));
+  other.focus();
+  await show({ ...asked });
+  expect(document.activeElement).toBe(other);
+  other.remove();
 });
 
 test("what a question is about is laid out, where it is a structure", async () => {
