@@ -17,11 +17,15 @@ interface ResultProps {
   readonly json?: unknown;
 }
 
+const NOTHING = { text: "", streaming: false };
+
 /** What a run gives, or is about to. */
 export const Result = memo(function Result({ text, state, ended, output, json }: ResultProps) {
   const more = useMemo(() => json !== undefined && !saysNoMore(output ?? "", json), [output, json]);
-  // A long one that comes all at once is built block by block, between frames.
-  const built = useDeferredValue(text, state === "writing" ? text : "");
+  // A long one that comes all at once is built block by block, between frames; of one that was being written the
+  // old words are so until the new ones are there.
+  const now = useMemo(() => ({ text, streaming: state === "writing" }), [text, state]);
+  const built = useDeferredValue(now, now.streaming ? now : NOTHING);
   if (ended && !text.trim()) {
     return (
       <>
@@ -34,9 +38,9 @@ export const Result = memo(function Result({ text, state, ended, output, json }:
   }
   return (
     <>
-      {built && (
+      {built.text && (
         <div className="answer" data-state={state} data-testid={ended ? "answer" : "writing"}>
-          <Markdown text={built} streaming={state === "writing"} />
+          <Markdown {...built} />
         </div>
       )}
       {more && <Structured json={json} />}
