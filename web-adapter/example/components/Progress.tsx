@@ -3,6 +3,7 @@
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
 import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
 import type { Answer } from "./answer";
+import { explain } from "./explain";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
 import { TaskExtras } from "./TaskExtras";
@@ -175,11 +176,18 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
           // What was said to the crew, and what it asked, stays in sight.
           <Steps steps={[]} notes={notes} />
         )}
-        {open && task.error && look !== "stopped" && <p className="task-error">{task.error}</p>}
+        {open && task.error && look !== "stopped" && <WentWrong error={task.error} />}
       </div>
     </li>
   );
 });
+
+/** In words; what was said beside it is where the run says what it ended with. */
+const WentWrong = ({ error }: { readonly error: string }) => (
+  <p className="task-error" title={error}>
+    {explain({ code: "error", message: error }).title}
+  </p>
+);
 
 const KINDS: Record<GroupView["kind"], string> = { flow: "Flow", method: "Method", crew: "Crew" };
 
@@ -222,7 +230,7 @@ function Group({ group, look, round, error, depth, children }: GroupProps) {
       </Heading>
       <div id={body} className="group-body" hidden={!open}>
         {children}
-        {error && <p className="task-error">{error}</p>}
+        {error && <WentWrong error={error} />}
       </div>
     </li>
   );
