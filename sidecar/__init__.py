@@ -4,7 +4,8 @@ Imports point down only, rooms are entered by their `__init__`, and tests/test_a
 both (`python -m tests.rooms` draws them as they are)::
 
     __main__             the command line
-    terminal  threads    a run, and the list of conversations, in a terminal
+    terminal             a run in a terminal
+    runlist  threads     the lists of runs and of conversations there
     compare/             a measurement of both transports
     doctor               what keeps a crew from being served here
     client/              a program's way in

@@ -24,8 +24,8 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
-    {"nearby", "opening", "saving"},
-    {"terminal", "threads", "compare", "doctor"},
+    {"columns", "nearby", "opening", "saving"},
+    {"terminal", "runlist", "threads", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
     {

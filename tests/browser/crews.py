@@ -21,6 +21,13 @@ def writer() -> Crew:
     return Crew(agents=[agent], tasks=[task])
 
 
+def hosted() -> Crew:
+    """The same with the model that the environment names, which a test may have write anything."""
+    agent = Agent(role="Writer", goal="Write", backstory="Writes.", llm="openai/gpt-4o-mini")
+    task = Task(name="write", description="Write on {message}.", expected_output="", agent=agent)
+    return Crew(agents=[agent], tasks=[task])
+
+
 class Book(Flow[dict[str, Any]]):
     """Two rounds of two crews side by side, whose names and whose tasks' names are the same.
 

@@ -69,15 +69,18 @@ async def test_a_whole_run_is_started_paused_steered_answered_and_stopped_by_key
     await press("Enter")
     await chat.is_at("paused")
     assert await has_focus(page) == "Resume"
-    await press("Enter")
-    await chat.is_at("running")
-    assert await has_focus(page) == "Pause"
 
     await press("/")
     await page.keyboard.type("Mention the harbour")
     await press("Enter")
     await expect(chat.steers).to_contain_text("You steered: Mention the harbour")
     await expect(chat.box).to_have_value("")
+    await press("Escape")
+    await press("Shift+Tab")
+    assert await has_focus(page) == "Resume"
+    await press("Enter")
+    await expect(chat.button("Pause")).to_be_focused()
+    await press("/")
 
     await chat.is_asked()
     await expect(chat.box).to_be_focused()
@@ -313,7 +316,7 @@ async def test_an_empty_page_says_that_the_sidecar_is_not_running_before_anythin
 
     await chat.page.route(f"{KNOWN}/**", refuse)
     await chat.open(page_url)
-    away = chat.page.get_by_text("The sidecar isn’t running")
+    away = chat.page.get_by_text("The sidecar isn’t running", exact=True)
     await expect(away).to_be_visible(timeout=PATIENCE)
     await expect(away).to_be_in_viewport(ratio=1)
     await chat.screenshot("no-sidecar")
@@ -321,6 +324,19 @@ async def test_an_empty_page_says_that_the_sidecar_is_not_running_before_anythin
     await chat.button("Try again").click()
     await expect(away).to_have_count(0)
     await expect(chat.reviews).to_be_visible()
+
+
+ASKED = """(() => {
+  window.told = [];
+  window.Notification = class {
+    static permission = "default";
+    static async requestPermission() { return (this.permission = "granted"); }
+    constructor(title, { body }) { told.push(`${title}: ${body}`); }
+    addEventListener() {}
+  };
+  document.querySelector("[aria-label='Notify me']").click();
+})()"""
+"""Presses for notifications; the browser's own question is nothing that a page could answer."""
 
 
 async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_done(
@@ -334,7 +350,14 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
     ):
         run = await client.start({"message": BRIEF}, thread=thread, review=[PLAN])
         chat = await tabs.open(f"{built_url}/?thread={thread}")
-        await chat.until(f"document.title === '{BRIEF}' && {icon}.startsWith('data:image/svg')")
+        await chat.until(
+            f"document.title.endsWith('{BRIEF}') && {icon}.startsWith('data:image/svg')"
+        )
+        assert await chat.evaluate("Notification.permission") != "granted"
+        await chat.evaluate(ASKED)
+        await chat.until(
+            "document.querySelector('[aria-label=\"Notify me\"]').ariaPressed === 'true'"
+        )
         await tabs.open(f"{built_url}/runs/")
         await chat.until("document.visibilityState === 'hidden'")
         await chat.until(f"document.title === '● Waiting for you · {BRIEF}'")
@@ -342,6 +365,7 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
         await client.answer(run, newest_run(chat_sidecar)["input"]["input"])
         await chat.until(f"document.title === '✓ Done · {BRIEF}'")
         assert waiting != await chat.evaluate(icon) != ""
+        assert (await chat.evaluate("told.join()")).endswith(f"✓ Done · Crew: {BRIEF}")
         await chat.bring_to_front()
         await chat.until(f"document.title === '{BRIEF}' && {icon} === ''")
 

@@ -15,6 +15,7 @@ import "./narrow.css";
 import "./runs.css";
 import "./run.css";
 import "./timeline.css";
+import "./print.css";
 
 export const metadata: Metadata = {
   title: "Crew",

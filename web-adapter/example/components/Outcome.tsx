@@ -3,7 +3,7 @@ import { memo, useDeferredValue, useMemo, useState, type ReactNode } from "react
 import { Code } from "./code/Code";
 import { Chevron } from "./icons";
 import { Markdown } from "./Markdown";
-import { inLines, saysNoMore } from "./structure";
+import { inLines, saysNoMore, saysSame } from "./structure";
 import { count } from "./worked";
 
 interface ResultProps {
@@ -65,17 +65,28 @@ function Structured({ json }: { readonly json: unknown }) {
 }
 
 interface ProblemProps {
+  /** What happened, in words for a person. */
   readonly title: string;
-  readonly children: ReactNode;
+  /** What to do about it. */
+  readonly children?: ReactNode;
+  /** What was said, as it was said; shown where it says more than the rest. */
+  readonly details?: string;
   /** The way out, where there is one. */
   readonly action?: ReactNode;
 }
 
-export function Problem({ title, children, action }: ProblemProps) {
+export function Problem({ title, children, details = "", action }: ProblemProps) {
+  const said = [title, children].filter((part) => typeof part === "string");
   return (
     <div className="problem" role="alert">
-      <h3>{title}</h3>
-      <p>{children}</p>
+      <h3 dir="auto">{title}</h3>
+      {children !== undefined && <p dir="auto">{children}</p>}
+      {details.trim() !== "" && !said.some((part) => saysSame(part, details)) && (
+        <details>
+          <summary>Details</summary>
+          <Code code={details.trim()} label="As it was said" folding />
+        </details>
+      )}
       {action}
     </div>
   );

@@ -1,5 +1,5 @@
 import type { CallView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
-import { asProse, asWritten } from "./structure";
+import { asProse, asWritten, saysSame } from "./structure";
 
 /** What stands below all of the work: what the run says, or is about to. */
 export interface Answer {
@@ -80,6 +80,3 @@ function wordsOf({ steps }: Stepping): CallView | undefined {
   const at = steps.findLastIndex((step) => step.kind === "call" && step.text !== "");
   return steps.slice(at + 1).some(({ kind }) => kind === "tool") ? undefined : (steps[at] as CallView | undefined);
 }
-
-const saysSame = (a: string, b: string): boolean => squeeze(a) === squeeze(b);
-const squeeze = (text: string): string => text.replace(/\s+/g, " ").trim();

@@ -71,10 +71,10 @@ const SPACE = /^\s$/;
 const WORD = /^[\p{L}\p{N}]$/u;
 
 function closedInline(source: string): string {
-  let end = source.trimEnd().length;
+  let end = source.length;
   // A run of marks may grow.
   while (end > 0 && "*_~`\\".includes(source[end - 1]!)) end--;
-  let text = source.slice(0, end).trimEnd();
+  let text = source.slice(0, end);
   const open: Open[] = [];
   const brackets: Open[] = [];
   const cut = (at: number) => {
@@ -123,7 +123,7 @@ function closedInline(source: string): string {
   while (open.length > 0 && text.trimEnd().endsWith(open.at(-1)!.mark) && isLast(open.at(-1)!, text))
     text = text.slice(0, text.trimEnd().length - open.pop()!.mark.length).trimEnd();
   return (
-    text +
+    text.trimEnd() +
     open
       .map(({ mark }) => mark)
       .reverse()

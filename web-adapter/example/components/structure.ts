@@ -29,6 +29,10 @@ export function saysNoMore(text: string, json: unknown): boolean {
   return structure !== undefined && inOrder(structure) === inOrder(json);
 }
 
+/** Whether two texts have the same words, however they are laid out. */
+export const saysSame = (a: string, b: string): boolean => squeeze(a) === squeeze(b);
+const squeeze = (text: string): string => text.replace(/\s+/g, " ").trim();
+
 const inOrder = (structure: unknown): string =>
   JSON.stringify(structure, (_, value: unknown) =>
     value !== null && typeof value === "object" && !Array.isArray(value)
