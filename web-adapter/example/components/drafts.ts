@@ -1,5 +1,6 @@
 import { useAui, useAuiState } from "@assistant-ui/react";
 import { useEffect, useRef } from "react";
+import { useThreadInAddress } from "./address";
 
 const KEY = "crew.drafts";
 
@@ -42,15 +43,20 @@ export function useDrafts(): void {
   const aui = useAui();
   const text = useAuiState(({ composer }) => composer.text);
   const shown = useAuiState(({ threads }) => threads.mainThreadId);
-  const isBegun = useAuiState(({ threads }) =>
-    threads.threadItems.some(({ id, custom }) => id === threads.mainThreadId && custom?.["state"] !== undefined),
-  );
-  const before = useRef<string>(undefined);
+  const address = useThreadInAddress();
+  const now = useRef<{ readonly shown: string; readonly key: string | undefined }>(undefined);
   useEffect(() => {
-    const thread = isBegun ? shown : "";
-    if (before.current === shown) keepDraft(thread, text);
+    // One that nothing was said in has no address; where the address names another one, that is about to be shown.
+    const key = address === shown ? shown : address === undefined ? "" : undefined;
+    const before = now.current?.shown === shown ? now.current : undefined;
+    // The address of one that is left goes before it does.
+    const kept = before?.key === undefined || key === shown ? key : before.key;
+    now.current = { shown, key: kept };
+    // It has begun, with what was typed.
+    if (before?.key === "" && kept !== "") keepDraft("", "");
+    if (kept === undefined) return;
     // assistant-ui gives each thread that is shown a composer of its own, which is empty.
-    else if (text === "") aui.composer.setText(draftOf(thread));
-    before.current = shown;
-  }, [aui, shown, isBegun, text]);
+    if (before?.key === undefined && text === "") aui.composer.setText(draftOf(kept));
+    else keepDraft(kept, text);
+  }, [aui, shown, address, text]);
 }

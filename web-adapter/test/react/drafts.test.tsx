@@ -4,6 +4,7 @@ import { act } from "react";
 import { expect, test, vi } from "vitest";
 import type { CrewClient } from "../../src/index.ts";
 import { useCrewRuntime } from "../../src/react/index.ts";
+import { nameInAddress, useThreadInAddress } from "../../example/components/address.ts";
 import { draftOf, keepDraft, useDrafts } from "../../example/components/drafts.ts";
 import { fakeServer, logOf } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
@@ -16,7 +17,7 @@ async function open(client: CrewClient) {
     return null;
   }
   function Page() {
-    runtime = useCrewRuntime(client);
+    runtime = useCrewRuntime(client, { threadId: useThreadInAddress(), onThreadIdChange: nameInAddress });
     return (
       <AssistantRuntimeProvider runtime={runtime}>
         <Typing />
@@ -60,8 +61,12 @@ test("a draft stays with its conversation, a new one's too, over switches and a 
   await until(() => expect(draftOf("")).toBe(""));
   await act(async () => again.threads.switchToThread(first));
   await until(() => expect(again.typed()).toBe("Shorter, and"));
-  await act(async () => again.threads.switchToNewThread());
-  await until(() => expect(again.typed()).toBe(""));
+  await leave();
+
+  const there = await open(client);
+  await until(() => expect(there.typed()).toBe("Shorter, and"));
+  await act(async () => there.threads.switchToNewThread());
+  await until(() => expect(there.typed()).toBe(""));
 });
 
 test("those typed longest ago are forgotten", () => {

@@ -4,6 +4,7 @@ import { ActionBarPrimitive, MessagePrimitive, useAuiState } from "@assistant-ui
 import { CREW_PART } from "crew-web-adapter/react";
 import { focusComposer } from "../composer-focus";
 import { AssistantActions } from "./AssistantActions";
+import { Failed } from "../Failed";
 import { NotRunning } from "../NotRunning";
 import { Footnote, Problem } from "../Outcome";
 import { isStopped, RunPart } from "../RunPart";
@@ -38,7 +39,8 @@ interface ErrorNote {
 }
 
 function Trouble() {
-  const begun = useRun()?.run != null;
+  const run = useRun();
+  const begun = run?.run != null;
   const error = useAuiState(({ message: { metadata } }) => (metadata.custom["error"] as ErrorNote | undefined) ?? null);
   if (!error) return null;
   const again = (
@@ -57,9 +59,7 @@ function Trouble() {
     );
   }
   return begun ? (
-    <Problem title="The crew couldn’t finish" action={again}>
-      {error.message}
-    </Problem>
+    <Failed error={run.state === "failed" ? run.error : error} model={run.model} action={again} />
   ) : (
     <Problem title="The crew couldn’t start" action={again}>
       {says(error)}

@@ -1,7 +1,11 @@
 "use client";
 
 import { useAui, useAuiState } from "@assistant-ui/react";
+import { useEffect, useRef } from "react";
 import { Chevron } from "../icons";
+
+/** The step that was just made: another version is another message, and its button gets the focus. */
+let made: string | undefined;
 
 /** Of a message that was edited or answered again: which version is shown, and the way to the others. */
 export function Branches({ of }: { readonly of: "brief" | "answer" }) {
@@ -32,8 +36,21 @@ interface StepProps {
 
 function Step({ to, hindrance }: StepProps) {
   const aui = useAui();
+  const index = useAuiState(({ message }) => message.index);
+  const button = useRef<HTMLButtonElement>(null);
+  const step = `${index} ${to}`;
+  useEffect(() => {
+    if (made !== step) return;
+    made = undefined;
+    button.current?.focus({ preventScroll: true });
+  }, [step]);
+  const go = () => {
+    made = step;
+    aui.message.switchToBranch({ position: to });
+  };
   return (
     <button
+      ref={button}
       type="button"
       className="act"
       data-to={to}
@@ -41,7 +58,7 @@ function Step({ to, hindrance }: StepProps) {
       title={hindrance ?? NAMES[to]}
       // The last step to either side must not take the focus away.
       aria-disabled={hindrance !== undefined}
-      onClick={() => hindrance === undefined && aui.message.switchToBranch({ position: to })}
+      onClick={() => hindrance === undefined && go()}
     >
       <Chevron />
     </button>
