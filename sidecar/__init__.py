@@ -16,7 +16,7 @@ both (`python -m tests.rooms` draws them as they are)::
     protocol/            commands, events, framing, states: what goes over the wire
     datafolder           the folder of the log and of the runs' files
     settings  channel    what a user can set; the vocabulary between gateway and worker
-    errors  clock  tasks  inputs  keyboard  labels  prices
+    errors  clock  tasks  inputs  keyboard  labels  prices  wording
 
     worker/              another program: one run of a crew. It is started as a command line, spoken
                          to in the vocabulary of `channel`, and the only place that imports crewai.

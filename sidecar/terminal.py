@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -28,6 +28,7 @@ from sidecar.nearby import answers, one_nearby
 from sidecar.opening import open_run
 from sidecar.settings import Settings
 from sidecar.tasks import Tasks
+from sidecar.wording import ANSWERS, NOTES, aside, change, ending, retrying, short
 
 __all__ = ["run_in_terminal"]
 
@@ -165,33 +166,33 @@ class _Session:
             label = escape(self._labels.of(event))
             self._say(f"[red]{label} failed: {escape(str(data.get('error')))}[/red]")
         elif type.partition(".")[0] in _ASIDES:
-            if (line := _aside(type, data)) and line != self._aside:
+            if (line := aside(type, data)) and line != self._aside:
                 self._go_to(event)
                 self._say(line)
                 self._aside = line
         elif type == "tool.started":
             self._go_to(event)
-            self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(_short(data))}[/dim]")
+            self._say(f"[cyan]› {escape(data['tool'])}[/cyan] [dim]{escape(short(data))}[/dim]")
         elif type == "llm.retrying":
             self._go_to(event)
-            self._say(f"[yellow]{_retrying(data)}[/yellow]")
+            self._say(f"[yellow]{retrying(data)}[/yellow]")
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
         elif type == "run.modifying":
-            self._say(f"[yellow]{escape(_change(data))}[/yellow]")
+            self._say(f"[yellow]{escape(change(data))}[/yellow]")
         elif type == "run.modified":
             self._say("[yellow]the crew has been told[/yellow]")
         elif type == "input.requested":
             self._ask(data)
         elif type in ("input.answered", "input.expired"):
             self._question = None
-            self._say(f"[yellow]{_ANSWERS[type](data)}[/yellow]")
-        elif type in _NOTES:
+            self._say(f"[yellow]{ANSWERS[type](data)}[/yellow]")
+        elif type in NOTES:
             # What CrewAI prints about being stopped is news to nobody.
             self._stopping = type == "run.cancelling"
-            self._say(f"[yellow]{_NOTES[type]}[/yellow]")
+            self._say(f"[yellow]{NOTES[type]}[/yellow]")
         elif event.get("final"):
-            self._say(_ending(type, data))
+            self._say(ending(type, data))
 
     def _go_to(self, event: Frame) -> None:
         """Say whose words follow, where others' were printed in between."""
@@ -339,18 +340,6 @@ class _Session:
         self._commands.spawn(ask())
 
 
-_NOTES: Final = {
-    "run.pausing": "pausing…",
-    "run.paused": "paused; r resumes",
-    "run.resumed": "resumed",
-    "run.cancelling": "cancelling…",
-}
-_ANSWERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "input.answered": lambda data: f"answer: {escape(data['text'])}" if data["text"] else "ok",
-    "input.expired": lambda data: "nobody answered in time; going on",
-}
-
-
 _BEGINNINGS: Final = {
     "task.started": "",
     "crew.started": "crew",
@@ -361,9 +350,6 @@ _BEGINNINGS: Final = {
 _FAILURES: Final = ("crew.failed", "method.failed")
 """A task's and a flow's are said by what they end: a crew, a run."""
 _ASIDES: Final = ("guardrail", "memory", "knowledge", "mcp", "reasoning", "skill", "a2a")
-
-_TELLING: Final = ("query", "tool", "skill", "text", "plan", "value", "prompt", "content", "server")
-"""What of an aside's data says most, in this order."""
 
 
 def _chosen(typed: str, options: Sequence[str]) -> str:
@@ -376,61 +362,6 @@ def _chosen(typed: str, options: Sequence[str]) -> str:
 
 def _spot(event: Frame) -> tuple[str | None, str]:
     return event.get("tid") or event.get("task"), (event.get("agent") or "").strip()
-
-
-def _aside(type: str, data: dict[str, Any]) -> str:
-    """A line on what happened on the way; "" where there is nothing to say as yet."""
-    word, verb = type.split(".")
-    error = escape(str(data.get("error") or ""))
-    if word == "guardrail":
-        if verb == "started":
-            return ""
-        if verb == "failed" or data.get("success") is False:
-            return f"[yellow]guardrail sent it back: {error}[/yellow]"
-        return "[dim]guardrail passed[/dim]"
-    if verb == "failed":
-        return f"[red]{word} failed: {error}[/red]"
-    operation = data.get("operation", "")
-    gist = next((data[name] for name in _TELLING if isinstance(data.get(name), str)), "")
-    line = " ".join(filter(None, ("·", word, operation, _cut(gist))))
-    return f"[dim]{escape(line)}[/dim]" if gist else ""
-
-
-def _change(data: dict[str, Any]) -> str:
-    if "instruction" in data:
-        return f"to the crew: {data['instruction']}"
-    if "description" in data:
-        return f"{data['task']} is to be: {data['description']}"
-    return f"other inputs: {', '.join(data['inputs'])}"
-
-
-def _retrying(data: dict[str, Any]) -> str:
-    status = f" ({data['status']})" if data["status"] else ""
-    soon = "soon" if data["wait"] is None else f"in {data['wait']:.3g} s"
-    return f"the model: {escape(data['reason'])}{status}; trying again {soon}"
-
-
-def _short(data: dict[str, Any]) -> str:
-    return _cut(str(data.get("args") or ""))
-
-
-def _cut(text: str, limit: int = 100) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _ending(type: str, data: dict[str, Any]) -> str:
-    usage = data["usage"]
-    tokens = usage["prompt_tokens"] + usage["completion_tokens"]
-    calls = f"{usage['calls']} model call{'' if usage['calls'] == 1 else 's'}"
-    figures = f"{data['seconds']:.1f} s · {calls} · {tokens:,} tokens"
-    if late := len(data.get("unapplied") or ()):
-        figures += f" · {late} change{'' if late == 1 else 's'} came too late"
-    if type == "run.completed":
-        return f"\n[green]done[/green] [dim]{figures}[/dim]"
-    if type == "run.failed":
-        return f"\n[red]failed: {escape(data['error']['message'])}[/red] [dim]{figures}[/dim]"
-    return f"\n[yellow]{type.removeprefix('run.')}[/yellow] [dim]{figures}[/dim]"
 
 
 async def _interrupted() -> None:

@@ -16,7 +16,7 @@ PACKAGE: Final = ROOT / "sidecar"
 
 FLOORS: Final = (
     # From the bottom up; a room imports from floors below its own.
-    {"errors", "clock", "tasks", "inputs", "keyboard", "labels", "prices", "root"},
+    {"errors", "clock", "tasks", "inputs", "keyboard", "labels", "prices", "root", "wording"},
     {"channel", "settings"},
     {"protocol", "datafolder"},
     {"log", "pool"},

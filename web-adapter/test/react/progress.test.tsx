@@ -193,3 +193,15 @@ describe("a crew", () => {
     expect(place.textContent).not.toContain("flow input");
   });
 });
+
+test("a task that failed says why in words", () => {
+  const place = { tid: "1.5", task: "task_1", agent: "Ann" };
+  const error =
+    "Error code: 401 - {'error': {'message': 'Incorrect API key provided: sk-*****6789. You can find your API key at https://platform.openai.com/account/api-keys.', 'code': 'invalid_api_key'}}";
+  const { text } = shown(
+    ["task.started", place, { name: "task_1", index: 1, of: 1 }],
+    ["task.failed", place, { name: "task_1", error }],
+  );
+  expect(text).toContain("OpenAI rejected the key.");
+  expect(text).not.toContain("{");
+});
