@@ -4,7 +4,8 @@ Imports point down only, rooms are entered by their `__init__`, and tests/test_a
 both (`python -m tests.rooms` draws them as they are)::
 
     __main__             the command line
-    terminal  threads    a run, and the list of conversations, in a terminal
+    terminal             a run in a terminal
+    runlist  threads     the lists of runs and of conversations there
     compare/             a measurement of both transports
     doctor               what keeps a crew from being served here
     client/              a program's way in
@@ -15,7 +16,7 @@ both (`python -m tests.rooms` draws them as they are)::
     protocol/            commands, events, framing, states: what goes over the wire
     datafolder           the folder of the log and of the runs' files
     settings  channel    what a user can set; the vocabulary between gateway and worker
-    errors  clock  tasks  inputs  labels  prices
+    errors  clock  tasks  inputs  keyboard  labels  prices
 
     worker/              another program: one run of a crew. It is started as a command line, spoken
                          to in the vocabulary of `channel`, and the only place that imports crewai.

@@ -23,6 +23,7 @@ from sidecar.compare import add_arguments, compare
 from sidecar.doctor import doctor
 from sidecar.errors import CommandError, SettingsError, StoreError
 from sidecar.gateway import Gateway
+from sidecar.runlist import runs_in_terminal
 from sidecar.saving import save_run
 from sidecar.settings import SETTINGS, Settings, markdown
 from sidecar.terminal import run_in_terminal
@@ -65,6 +66,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "export":
             out = arguments.output
             return _on_loop(save_run(settings, arguments.run, url=arguments.url, out=out))
+        if arguments.command == "runs":
+            return _on_loop(
+                runs_in_terminal(
+                    settings,
+                    url=arguments.url,
+                    words=arguments.words,
+                    state=arguments.state,
+                    crew=arguments.only,
+                    limit=arguments.limit,
+                    delete=arguments.delete,
+                )
+            )
         if arguments.command == "threads":
             return _on_loop(
                 threads_in_terminal(
@@ -95,6 +108,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, rest = parser.parse_known_args(words)
     if rest:
         parser.error(_unknown(rest[0], prog))
+    if arguments.command == "run" and arguments.from_ is None and not _inputs_of(arguments):
+        parser.error("what is the crew to work on? Give a brief, or --inputs")
     return arguments
 
 
@@ -149,6 +164,13 @@ def _parser(prog: str, flags: argparse.ArgumentParser) -> argparse.ArgumentParse
         "-o", "--output", metavar="FILE", help="where to (- for stdout); by default its brief"
     )
     export.add_argument("--url", help="a sidecar that runs elsewhere")
+    runs = commands.add_parser("runs", parents=[flags], help="list runs, or delete one")
+    runs.add_argument("words", nargs="*", help="only those in which all of these occur")
+    runs.add_argument("--url", help="a sidecar that runs elsewhere")
+    runs.add_argument("--state", metavar="STATE", help="only these, by commas; live, final: all")
+    runs.add_argument("--only", metavar="CREW", help="only those of this crew")
+    runs.add_argument("--limit", type=_count, default=50, metavar="N", help="how many (50)")
+    runs.add_argument("--delete", metavar="ID", help="forget this finished run and its files")
     threads = commands.add_parser(
         "threads", parents=[flags], help="list the conversations of runs, rename or delete one"
     )
@@ -195,12 +217,8 @@ def _origin(text: str) -> tuple[str, str]:
 
 def _inputs_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """A brief counts as the `message`; a fork has that of its run."""
-    inputs: dict[str, Any] = arguments.inputs
-    if (arguments.brief or "").strip():
-        return {**inputs, "message": arguments.brief}
-    if not inputs and arguments.from_ is None:
-        raise SettingsError("what is the crew to work on? Give a brief, or --inputs")
-    return inputs
+    brief = {"message": arguments.brief} if (arguments.brief or "").strip() else {}
+    return {**arguments.inputs, **brief}
 
 
 def _unknown(word: str, prog: str) -> str:

@@ -1,6 +1,7 @@
 """`python -m sidecar run "brief"`: one run in a terminal, live, with keys to steer it.
 
-p pauses, r resumes, c or Ctrl-C cancels; a question of the crew is a prompt. Where stdout is not a
+p pauses, r resumes, c or Ctrl-C cancels; a line is said to the crew; a question of the crew is a
+prompt. Where stdout is not a
 terminal the progress goes to stderr and stdout gets the run's output alone.
 """
 
@@ -13,7 +14,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.markup import escape
 
 from sidecar.client import CrewClient, Disconnected, Frame
 from sidecar.errors import CommandError, SettingsError
+from sidecar.keyboard import Line, has_keys, keys
 from sidecar.labels import Labels
 from sidecar.nearby import answers, one_nearby
 from sidecar.opening import open_run
@@ -32,6 +34,9 @@ __all__ = ["run_in_terminal"]
 _EXIT_CODES: Final = {"run.completed": 0, "run.cancelled": 130}
 _CANCELLING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """A terminal that is closed, too: a sidecar of our own ends with the run, and so do its files."""
+_PROMPT: Final = "> "
+_LINE_SECONDS: Final = 20.0
+"""Without a key, after which a line holds up no longer what the run says."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What drives a terminal: a title, the clipboard (OSC 52), a cleared screen, in either length of
 ECMA-48 section 5.3. Tabs and line feeds are text; rich takes out five of the others."""
@@ -53,7 +58,7 @@ async def run_in_terminal(
     Raises SettingsError for a review where nobody can be asked, and for a fork where no sidecar
     can have its run.
     """
-    if review and not _has_keys():
+    if review and not has_keys():
         raise SettingsError(
             "--review asks you here, and there is no terminal to read from: run it in one, or let "
             "a program answer, as docs/examples/review.py does"
@@ -78,7 +83,7 @@ async def run_in_terminal(
         last = await _Session(crew, run, console).follow()
         if thread is not None:
             console.print(f"[dim]thread {thread}[/dim]")
-        if show and trouble is None and sidecar.own and _has_keys():
+        if show and trouble is None and sidecar.own and has_keys():
             console.print("[dim]its page is there until Ctrl-C[/dim]")
             await _interrupted()
     if piped and last["type"] == "run.completed" and last["data"]["output"] is not None:
@@ -105,7 +110,8 @@ class _Session:
         self._at_line_start = True
         self._cancelling = False
         self._stopping = False
-        self._typed = ""
+        self._line = Line(self._write)
+        """An answer, or words for the crew."""
         self._commands = Tasks()
 
     async def follow(self) -> Frame:
@@ -115,7 +121,7 @@ class _Session:
             with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
                 loop.add_signal_handler(getattr(signal, name), self._cancel)
         try:
-            with _keys(self._on_keys):
+            with keys(self._on_keys):
                 last = await self._until_final()
             await self._commands.settle()
         finally:
@@ -123,13 +129,15 @@ class _Session:
         return last
 
     async def _until_final(self) -> Frame:
-        if _has_keys():
-            self._say("[dim]p pause · r resume · c cancel[/dim]")
+        if has_keys():
+            self._say("[dim]p pause · r resume · c cancel · Enter, then words for the crew[/dim]")
         async for frame in self._crew.follow(self._run, controls=True):
             if frame["type"] in ("stream.hello", "stream.ping"):
                 self._tell_trouble(frame.get("trouble"))
             elif "data" in frame:
                 last = frame
+                if self._question is None:
+                    await self._line.ended(_LINE_SECONDS)
                 self._show(frame)
         return last
 
@@ -169,6 +177,10 @@ class _Session:
             self._say(f"[yellow]{_retrying(data)}[/yellow]")
         elif type == "log" and not self._stopping:
             self._say(f"[dim]{escape(data['text'].rstrip())}[/dim]")
+        elif type == "run.modifying":
+            self._say(f"[yellow]{escape(_change(data))}[/yellow]")
+        elif type == "run.modified":
+            self._say("[yellow]the crew has been told[/yellow]")
         elif type == "input.requested":
             self._ask(data)
         elif type in ("input.answered", "input.expired"):
@@ -208,12 +220,14 @@ class _Session:
                 self._say(f"[dim]{escape(line)}[/dim]")
             return
         # What was open is asked again, under another id (P29).
-        self._question, self._typed = None, ""
+        self._question = None
+        self._line.end()
         kept = ", ".join(data.get("kept") or ()) or "nothing"
         self._say(f"\n[yellow]carried on, attempt {attempt}; kept: {escape(kept)}[/yellow]")
 
     def _ask(self, question: Frame) -> None:
         self._question = question
+        self._line.end()
         # A task's words have just been written; what a flow's method made was not seen so far.
         if question.get("method") and question.get("output"):
             self._say(f"\n{escape(question['output'])}")
@@ -223,10 +237,11 @@ class _Session:
         until = question.get("expires")
         limit = f"; open until {time.strftime('%X', time.localtime(until / 1000))}" if until else ""
         self._say(f"[dim]{self._how_to_answer(question)}{limit}[/dim]")
+        self._line.begin()
 
     def _how_to_answer(self, question: Frame) -> str:
         options = question.get("options")
-        if _has_keys():
+        if has_keys():
             if options:
                 return "a number, or your own words, and Enter"
             accepts = "Enter accepts; anything else is feedback"
@@ -240,6 +255,7 @@ class _Session:
         )
 
     def _stream(self, call: str, text: str) -> None:
+        self._line.covered()
         text = _CONTROL.sub("", text)
         if call != self._call:
             self._new_line()
@@ -248,6 +264,7 @@ class _Session:
         self._at_line_start = text.endswith("\n")
 
     def _say(self, markup: str) -> None:
+        self._line.covered()
         self._new_line()
         self._console.print(_CONTROL.sub("", markup))
 
@@ -260,29 +277,47 @@ class _Session:
         for key in typed:
             if self._question is not None:
                 self._on_answer_key(self._question, key)
+            elif self._line.open:
+                self._on_word_key(key)
             elif key == "p":
                 self._do(self._crew.pause(self._run))
             elif key == "r":
                 self._do(self._crew.resume(self._run))
             elif key == "c":
                 self._cancel()
+            elif key in "\r\n " or key.isprintable():
+                self._new_line()
+                self._line.begin(_PROMPT)
+                if key.isprintable() and key != " ":
+                    self._line.press(key)
+
+    def _on_word_key(self, key: str) -> None:
+        """Of a line that is for the crew."""
+        if key in "\r\n":
+            text = self._line.end().strip()
+            self._out_of_line()
+            if text:
+                self._do(self._crew.modify(self._run, instruction=text))
+        elif key == "\x1b":
+            self._line.end()
+            self._out_of_line()
+        else:
+            self._line.press(key)
 
     def _on_answer_key(self, question: Frame, key: str) -> None:
-        """Echo by hand: the terminal gives us keys, not lines."""
         if key in "\r\n":
-            text = _chosen(self._typed, question.get("options") or ())
-            self._typed, self._question = "", None
-            self._console.out("")
+            text = _chosen(self._line.end(), question.get("options") or ())
+            self._question = None
+            self._out_of_line()
             self._do(self._crew.answer(self._run, question["input"], text))
-        elif key in "\x7f\b":
-            if self._typed:
-                self._typed = self._typed[:-1]
-                self._echo("\b \b")
-        elif key.isprintable():
-            self._typed += key
-            self._echo(key)
+        else:
+            self._line.press(key)
 
-    def _echo(self, text: str) -> None:
+    def _out_of_line(self) -> None:
+        self._console.out("")
+        self._at_line_start = True
+
+    def _write(self, text: str) -> None:
         # Past rich, which takes a backspace out.
         self._console.file.write(text)
         self._console.file.flush()
@@ -361,6 +396,14 @@ def _aside(type: str, data: dict[str, Any]) -> str:
     return f"[dim]{escape(line)}[/dim]" if gist else ""
 
 
+def _change(data: dict[str, Any]) -> str:
+    if "instruction" in data:
+        return f"to the crew: {data['instruction']}"
+    if "description" in data:
+        return f"{data['task']} is to be: {data['description']}"
+    return f"other inputs: {', '.join(data['inputs'])}"
+
+
 def _retrying(data: dict[str, Any]) -> str:
     status = f" ({data['status']})" if data["status"] else ""
     soon = "soon" if data["wait"] is None else f"in {data['wait']:.3g} s"
@@ -379,7 +422,10 @@ def _cut(text: str, limit: int = 100) -> str:
 def _ending(type: str, data: dict[str, Any]) -> str:
     usage = data["usage"]
     tokens = usage["prompt_tokens"] + usage["completion_tokens"]
-    figures = f"{data['seconds']:.1f} s · {usage['calls']} model calls · {tokens:,} tokens"
+    calls = f"{usage['calls']} model call{'' if usage['calls'] == 1 else 's'}"
+    figures = f"{data['seconds']:.1f} s · {calls} · {tokens:,} tokens"
+    if late := len(data.get("unapplied") or ()):
+        figures += f" · {late} change{'' if late == 1 else 's'} came too late"
     if type == "run.completed":
         return f"\n[green]done[/green] [dim]{figures}[/dim]"
     if type == "run.failed":
@@ -395,30 +441,3 @@ async def _interrupted() -> None:
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
             loop.add_signal_handler(getattr(signal, name), left.set)
     await left.wait()
-
-
-def _has_keys() -> bool:
-    return sys.platform != "win32" and sys.stdin.isatty()
-
-
-@contextlib.contextmanager
-def _keys(on_keys: Callable[[str], None]) -> Iterator[None]:
-    """Single keys of a terminal as they are pressed; nothing where stdin is none."""
-    if sys.platform == "win32" or not sys.stdin.isatty():
-        yield
-        return
-    import os
-    import termios
-    import tty
-
-    fd = sys.stdin.fileno()
-    before = termios.tcgetattr(fd)
-    loop = asyncio.get_running_loop()
-    loop.add_reader(fd, lambda: on_keys(os.read(fd, 1024).decode(errors="ignore")))
-    tty.setcbreak(fd)
-    # cbreak leaves Ctrl-C a signal; echo is off, so that keys don't litter the stream.
-    try:
-        yield
-    finally:
-        loop.remove_reader(fd)
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -16,7 +16,7 @@ PACKAGE: Final = ROOT / "sidecar"
 
 FLOORS: Final = (
     # From the bottom up; a room imports from floors below its own.
-    {"errors", "clock", "tasks", "inputs", "labels", "prices", "root"},
+    {"errors", "clock", "tasks", "inputs", "keyboard", "labels", "prices", "root"},
     {"channel", "settings"},
     {"protocol", "datafolder"},
     {"log", "pool"},
@@ -24,8 +24,8 @@ FLOORS: Final = (
     {"web"},
     {"gateway"},
     {"client"},
-    {"nearby", "opening", "saving"},
-    {"terminal", "threads", "compare", "doctor"},
+    {"columns", "nearby", "opening", "saving"},
+    {"terminal", "runlist", "threads", "compare", "doctor"},
     {"__main__"},
     # Another program, which shares the channel with the one above and nothing else.
     {

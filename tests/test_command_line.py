@@ -70,7 +70,7 @@ def test_help_has_each_flag_with_its_variable_and_default(
 
 
 def test_a_command_that_takes_the_flags_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "run", "threads"):
+    for command in ("serve", "run", "runs", "threads"):
         assert refused(command, "--help") == 0
         assert "(SIDECAR_PORT, 8770)" in capsys.readouterr().out
 
@@ -94,7 +94,7 @@ def test_started_as_a_module_it_calls_itself_so() -> None:
         (["compare", "--data", "x"], "set SIDECAR_DATA in the environment"),
         (["serve", "now"], "unknown argument now: `crew-sidecar --help` lists what there is"),
         (["serv"], "invalid choice: 'serv' (choose from"),
-        (["run"], "required: brief"),
+        (["run"], "what is the crew to work on?"),
         (["threads", "--rename", "tea"], "--rename: expected 2 arguments"),
         (["threads", "--delete", "a", "--rename", "a", "b"], "not allowed with argument --delete"),
         (["--port"], "--port: expected one argument"),

@@ -34,7 +34,10 @@ ELSEWHERE: Final = {
     "npm ": "tests/browser/test_packages.py packs the adapter and installs it into fresh apps",
     "pip install": "tests/test_stranger.py installs the wheel into a project that is not ours",
     "crew-sidecar --crew": "tests/test_stranger.py",
+    "run --from": "tests/test_terminal_forks.py; it wants a run that there is",
     "-m sidecar compare": "tests/compare; it takes half a minute",
+    "--open": "tests/test_opening.py; whoever runs these has a browser of their own",
+    "-m sidecar export": "tests/test_saving.py",
 }
 """Commands of the README that this file does not run, by what is in them, and who does."""
 

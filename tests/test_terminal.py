@@ -112,6 +112,31 @@ def test_a_question_is_a_prompt_and_feedback_has_it_asked_again(slow: Sidecar) -
         terminal.close()
 
 
+def test_a_line_is_said_to_the_crew_and_nothing_is_printed_into_it(slow: Sidecar) -> None:
+    terminal = Terminal("tea", "--url", slow.url)
+    try:
+        terminal.expect(r"Enter, then words for the crew")
+        terminal.expect(r"offline model\]")
+        terminal.type("\r")
+        terminal.expect(r"> ")
+        terminal.type("please mentiom\x7f")
+        terminal.expect("mentiom\x08 \x08")
+        terminal.type("n the river")
+        terminal.expect("the river")
+        line = terminal.shown.rpartition("> ")[2]
+        assert line == "please mentiom\x08 \x08n the river"
+        terminal.type("\x1b")
+        terminal.type("\x1b[ANicer\r")
+        terminal.expect(r"to the crew: Nicer")
+        terminal.expect(r"the crew has been told")
+        terminal.type("c")
+        terminal.expect(r"cancelled")
+        assert "paused" not in terminal.shown
+        assert "to the crew: please" not in terminal.shown
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize("key", ["c", "\x03"])
 def test_c_and_ctrl_c_cancel_the_run(slow: Sidecar, key: str) -> None:
     terminal = Terminal("tea", "--url", slow.url)
@@ -320,6 +345,14 @@ def test_a_flow_is_told_by_its_methods_and_the_crews_in_them_each_round_apart() 
     ]
 
 
+def test_one_call_is_one_call_and_a_change_that_came_too_late_is_told() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "calls": 1}
+    end = {"usage": usage, "seconds": 1.0, "output": "Tea", "unapplied": ["c-1"]}
+    assert shown({"type": "run.completed", "final": True, "data": end}) == [
+        "done 1.0 s · 1 model call · 7 tokens · 1 change came too late"
+    ]
+
+
 def test_tasks_of_one_name_that_work_side_by_side_are_told_apart() -> None:
     assert shown(
         begins("crew", "1.1", "Writers"),
@@ -407,7 +440,7 @@ def test_a_question_of_the_crews_own_that_nobody_here_can_answer_says_who_can(
 def test_a_question_with_options_lists_them_with_what_it_is_about_and_until_when(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sidecar.terminal._has_keys", lambda: True)
+    monkeypatch.setattr("sidecar.terminal.has_keys", lambda: True)
     question = {
         "input": "in_1", "prompt": "Is it good?", "output": "A draft", "method": "write",
         "options": ["approved", "rejected"], "expires": 1_763_841_600_120.125,

@@ -77,7 +77,9 @@ def test_what_is_neither_a_run_and_task_nor_an_object_is_refused_before_anything
 def test_a_run_of_nothing_is_refused(
     brief: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", *brief]) == 1
+    with pytest.raises(SystemExit) as left:
+        main(["run", *brief])
+    assert left.value.code == 2
     assert "what is the crew to work on?" in capsys.readouterr().err
 
 

@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from sidecar.client import CrewClient, ThreadInfo, ThreadPage
-from sidecar.threads import _columns, _list, ago
+from sidecar.columns import ago
+from sidecar.threads import _columns, _list
 from tests.conftest import StartSidecar
 from tests.support.sidecar import BOUND, ROOT, Sidecar, clean_environment
 from tests.test_terminal import Terminal

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
+from tests.browser.axe import findings
 from tests.browser.chat import PATIENCE, Look, get, log_of, newest_run, open_context, wear
 from tests.compare.test_command import buffering_proxy
 from tests.compare.test_figures import ECDFS, HELD, PERCENTILES
@@ -332,14 +333,15 @@ async def test_what_a_proxy_adds_is_told_and_a_long_way_is_no_buffer(
     assert compare.complaints == []
 
 
-async def test_a_sidecar_without_the_synthetic_crew_names_the_fix_and_measures_another(
+async def test_a_sidecar_without_the_synthetic_crew_says_so_at_once_and_measures_another(
     browser: Browser, sidecar: Sidecar
 ) -> None:
     compare = await open_page(browser, f"{sidecar.url}/compare")
+    missing = compare.page.get_by_role("region", name="This sidecar has no crew for measuring")
+    await expect(missing).to_contain_text("SIDECAR_SYNTHETIC=1 make dev", timeout=PATIENCE)
+    await compare.pictures("missing")
     await compare.start.click()
-    missing = compare.page.get_by_role("region", name="This sidecar has nothing to measure with")
-    await expect(missing).to_contain_text("SIDECAR_SYNTHETIC=1 make serve")
-    await compare.screenshot("missing")
+    await expect(compare.said).to_contain_text("no crew for measuring")
     # The refused command's status is the browser's own line in the console.
     assert [line for line in compare.complaints if "404" not in line] == []
 
@@ -352,6 +354,22 @@ async def test_a_sidecar_without_the_synthetic_crew_names_the_fix_and_measures_a
     assert await compare.row("Lost") == ["0", "0"]
     run = newest_run(sidecar)
     assert (run["crew"], run["state"]) == ("default", "completed")
+
+
+async def test_there_is_a_way_back_to_the_page_that_led_there_and_else_to_the_sidecar_s_own(
+    browser: Browser, measurable: Sidecar
+) -> None:
+    compare = await open_page(browser, f"{measurable.url}/compare")
+    back = compare.page.get_by_role("link", name="Crew")
+    assert await back.evaluate("link => link.href") == f"{measurable.url}/"
+    await compare.page.goto(f"{measurable.url}/compare?via=", referer="http://localhost:3000/runs/")
+    await expect(back).to_have_attribute("href", "http://localhost:3000/runs/")
+    await back.focus()
+    missing = compare.page.get_by_role("region", name="This sidecar has no crew for measuring")
+    await compare.measure(20, 100)
+    await compare.is_done()
+    assert await missing.is_hidden()
+    assert await findings(compare.page) == []
 
 
 async def test_the_page_counts_and_judges_as_the_command_line_does(

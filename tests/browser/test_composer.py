@@ -69,15 +69,18 @@ async def test_a_whole_run_is_started_paused_steered_answered_and_stopped_by_key
     await press("Enter")
     await chat.is_at("paused")
     assert await has_focus(page) == "Resume"
-    await press("Enter")
-    await chat.is_at("running")
-    assert await has_focus(page) == "Pause"
 
     await press("/")
     await page.keyboard.type("Mention the harbour")
     await press("Enter")
     await expect(chat.steers).to_contain_text("You steered: Mention the harbour")
     await expect(chat.box).to_have_value("")
+    await press("Escape")
+    await press("Shift+Tab")
+    assert await has_focus(page) == "Resume"
+    await press("Enter")
+    await expect(chat.button("Pause")).to_be_focused()
+    await press("/")
 
     await chat.is_asked()
     await expect(chat.box).to_be_focused()
@@ -313,7 +316,7 @@ async def test_an_empty_page_says_that_the_sidecar_is_not_running_before_anythin
 
     await chat.page.route(f"{KNOWN}/**", refuse)
     await chat.open(page_url)
-    away = chat.page.get_by_text("The sidecar isn’t running")
+    away = chat.page.get_by_text("The sidecar isn’t running", exact=True)
     await expect(away).to_be_visible(timeout=PATIENCE)
     await expect(away).to_be_in_viewport(ratio=1)
     await chat.screenshot("no-sidecar")
@@ -362,7 +365,7 @@ async def test_a_tab_in_the_background_says_that_the_crew_waits_and_that_it_is_d
         await client.answer(run, newest_run(chat_sidecar)["input"]["input"])
         await chat.until(f"document.title === '✓ Done · {BRIEF}'")
         assert waiting != await chat.evaluate(icon) != ""
-        assert (await chat.evaluate("told.join()")).endswith(f"✓ Done: {BRIEF}")
+        assert (await chat.evaluate("told.join()")).endswith(f"✓ Done · Crew: {BRIEF}")
         await chat.bring_to_front()
         await chat.until(f"document.title === '{BRIEF}' && {icon} === ''")
 

@@ -71,7 +71,7 @@ The rest is in the source[^1].
 ```python
 def brew(leaves: int, minutes: float = 3.5) -> str:
     \"\"\"How strong.\"\"\"
-    return f"{leaves} leaves for {minutes} minutes, and then a line that is far too long for a phone"
+    return f"{leaves} leaves for {minutes} minutes, then a line far too long for a phone"
 ```
 
 ### Next

@@ -23,6 +23,8 @@ export interface Weather {
   closeCode: number;
   /** So many acks get lost on the way back. */
   loseAcks: number;
+  /** Says when all was told; until then there is more, which it does not come to. */
+  live: boolean;
   /** Deliver each event this often. */
   copies: number;
   /** Why the sidecar cannot store events. */
@@ -94,6 +96,7 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     breakAfter: Infinity,
     closeCode: 1006,
     loseAcks: 0,
+    live: true,
     copies: 1,
     trouble: undefined,
     clock: 0,
@@ -109,7 +112,6 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
   const threads = new Map<string, { title: string; readonly runs: Threaded[] }>();
   let wake: (() => void)[] = [];
   let resetReason: string | undefined;
-  let saysLive = false;
 
   const troubled = () => ({ server_time: weather.clock, ...(weather.trouble && { trouble: weather.trouble }) });
   const hello = (of: string) => ({
@@ -153,17 +155,21 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
       yield { type: "stream.end", run, id: after };
       return "end";
     }
-    for (let told = 0; ;) {
+    for (let told = 0, live = false; ;) {
       for (; !line.mute && line.pings > 0; line.pings--) yield { type: "stream.ping", run, seq: at, ...troubled() };
       while (at < logged(run).head && !line.mute) {
         if (told++ >= weather.breakAfter) return "break";
         for (let n = 0; n < weather.copies; n++) yield asked(log[at]!);
         if (log[at++]!.final) {
+          if (!live) yield { type: "stream.live", run, seq: at };
           yield { type: "stream.end", run, id: log[at - 1]!.id };
           return "end";
         }
       }
-      if (saysLive) yield { type: "stream.live", run, seq: at };
+      if (weather.live && !live && !line.mute) {
+        yield { type: "stream.live", run, seq: at };
+        live = true;
+      }
       await new Promise<void>((resolve) => wake.push(resolve));
       if (line.broken) return "break";
     }
@@ -433,10 +439,6 @@ export function fakeServer(first: readonly RunEvent[], ...later: readonly (reado
     ping() {
       for (const line of lines) line.pings++;
       stir();
-    },
-    /** From now on a subscription that has caught up is told so. */
-    sayWhenLive() {
-      saysLive = true;
     },
     /** The next subscription is told that its cursor cannot be honoured. */
     resetNext(reason: string) {

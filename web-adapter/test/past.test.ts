@@ -60,7 +60,6 @@ describe("a thread's runs", () => {
       said(`${CHAT_ID}2`, 2, "input.answered", { input: "i_1", text: "Shorter" }),
     ];
     const { server, client } = setUp(1, log);
-    server.sayWhenLive();
     const [run] = await all(loadThread(client, "t", new AbortController()));
     expect(run).toMatchObject({
       live: true,
@@ -116,6 +115,7 @@ describe("a thread's runs", () => {
 
   test("are let go of when nobody wants to know any more", async () => {
     const { server, client } = setUp(3);
+    server.weather.live = false;
     server.hold(2, "r_1");
     const left = new AbortController();
     const told = loadThread(client, "t", { signal: left.signal });

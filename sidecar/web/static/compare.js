@@ -1,7 +1,7 @@
 /** The page /compare: what is asked for, what comes of it, and how it is told. */
 
 import { drawChart } from "./chart.js";
-import { Measurement, Refused, cancelRun, newestLiveRun, startRun } from "./measurement.js";
+import { Measurement, Refused, SYNTHETIC, cancelRun, hasSynthetic, newestLiveRun, startRun } from "./measurement.js";
 import { HERE, Results, VIA, judge, toll } from "./results.js";
 import { saveJson, savePng } from "./save.js";
 import { renderTable } from "./table.js";
@@ -73,7 +73,7 @@ function synthetic() {
   const [events, rate, size] = inputs.map((input) => input.valueAsNumber);
   const away = rate > 0 ? (1000 * AWAY_EVENTS) / rate : 0;
   return {
-    run: () => startRun(BASE, "synthetic", { events, rate, size, delay: DELAY }),
+    run: () => startRun(BASE, SYNTHETIC, { events, rate, size, delay: DELAY }),
     own: true,
     birth: "ts",
     type: "llm.delta",
@@ -186,7 +186,7 @@ function refuse(error) {
   if (error instanceof Refused && error.code === "unknown_crew") {
     missing.hidden = false;
     tell("Which transport serves you better?", "It takes a run to tell.", {
-      said: "This sidecar has nothing to measure with.",
+      said: "This sidecar has no crew for measuring.",
     });
     return;
   }
@@ -370,6 +370,11 @@ saves[1].addEventListener("click", () => {
   savePng(words, sides, series, look(), colorOf);
 });
 new ResizeObserver(render).observe(canvas);
+// Back to where one came from, as a page on a port of its own is; else to the sidecar's.
+if (document.referrer !== "") element("back", HTMLAnchorElement).href = document.referrer;
+hasSynthetic(BASE).then((has) => {
+  if (!has && measurement === null && !over) missing.hidden = false;
+});
 // A run of a page that is gone is nobody's.
 addEventListener("pagehide", () => stop?.());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);

@@ -6,6 +6,7 @@ import { commandId } from "./clock.js";
 /** @typedef {import("./worker.js").Report} Report */
 /** @typedef {import("./worker.js").Plan} Plan */
 
+export const SYNTHETIC = "synthetic";
 const FINAL = ["completed", "failed", "cancelled", "interrupted"];
 
 /** The sidecar refused, or did not answer (`unreachable`). */
@@ -56,6 +57,18 @@ export async function startRun(base, crew, inputs) {
 export async function newestLiveRun(base) {
   const { result } = await command(base, "list", { limit: 100 });
   return result.runs.find((/** @type {{state: string}} */ run) => !FINAL.includes(run.state))?.run;
+}
+
+/**
+ * Whether it has the crew that is for measuring; so it has where it does not say.
+ *
+ * @param {URL} base
+ * @returns {Promise<boolean>}
+ */
+export async function hasSynthetic(base) {
+  const answer = await fetch(new URL("crews", base)).catch(() => null);
+  const { crews } = (answer?.ok && (await answer.json().catch(() => null))) || { crews: null };
+  return crews === null || crews.some((/** @type {{name: string}} */ crew) => crew.name === SYNTHETIC);
 }
 
 /**

@@ -53,7 +53,7 @@ export function renderTable(table, sides) {
   const proxied = columns.some(({ path }) => path === VIA);
   const head = document.createElement("thead");
   const names = head.insertRow();
-  names.append(heading("col", ""));
+  names.insertCell();
   for (const side of columns) {
     if (proxied && side.path === VIA) continue;
     const name = heading("col", side.name);
@@ -63,7 +63,7 @@ export function renderTable(table, sides) {
   }
   if (proxied) {
     const paths = head.insertRow();
-    paths.append(heading("col", ""));
+    paths.insertCell();
     for (const { path } of columns) paths.append(heading("col", path === VIA ? "proxy" : "here"));
   }
   const body = document.createElement("tbody");

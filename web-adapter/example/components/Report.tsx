@@ -19,20 +19,22 @@ interface ReportProps {
   readonly live: boolean;
   /** Whether it was stopped, heard of or not. */
   readonly stopped: boolean;
+  /** False where the work is what the page is for: it does not become one line, and what each task gave has a place of its own. */
+  readonly folds?: boolean;
 }
 
 /**
  * A run from its first task to what it gives: the work on a rail, which folds to one line at the end, and below it
  * what the crew says, word by word where it will stand.
  */
-export function Report({ run, live, stopped }: ReportProps) {
-  const { open, toggle, rail, below } = useFold(run);
+export function Report({ run, live, stopped, folds = true }: ReportProps) {
+  const { open, toggle, rail, below } = useFold(run, folds);
   const body = useId();
   const answer = answerOf(run);
   const works = live && !stopped && !isFinal(run.state);
   return (
     <div className="report" data-live={works || undefined} ref={keepStill} data-testid="report">
-      {run.started !== null && (
+      {folds && run.started !== null && (
         <div className="worked">
           <h2>
             <button type="button" aria-expanded={open} aria-controls={body} onClick={toggle}>
@@ -55,7 +57,7 @@ export function Report({ run, live, stopped }: ReportProps) {
       </div>
       <div className="below" ref={below}>
         {answer && (
-          <Outputs key={answer.from} outputs={outputsOf(run, answer)} label={labelOf(run, answer.tid)}>
+          <Outputs key={answer.from} outputs={folds ? outputsOf(run, answer) : []} label={labelOf(run, answer.tid)}>
             <Result
               text={answer.text}
               state={answer.state === "writing" && !works ? "cut off" : answer.state}

@@ -3,7 +3,8 @@
 import type { CrewInfo } from "crew-web-adapter";
 import { useEffect, useId, useRef, useState, type FocusEvent } from "react";
 import { Chevron } from "./icons";
-import { inWords, modelName, useStart, type Choosing } from "./start";
+import { modelName } from "./model";
+import { inWords, useStart, type Choosing } from "./start";
 
 /** Beside the field for a brief: who gets it, what they want besides, what they ask about, and their model. */
 export function StartOptions() {

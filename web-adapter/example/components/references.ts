@@ -47,7 +47,8 @@ export function partsOf(text: string, streaming: boolean): Parts {
       continue;
     }
     for (const level of levelsIn(body)) enter(stack, level);
-    const marks = notes.size === 0 ? [] : marksIn(body).filter((id) => notes.has(id));
+    // What a mark stands for mostly comes last.
+    const marks = marksIn(body).filter((id) => streaming || notes.has(id));
     const before = new Set(numbers.keys());
     for (const id of marks) if (!numbers.has(id)) numbers.set(id, numbers.size + 1);
     parts.push({
@@ -57,7 +58,11 @@ export function partsOf(text: string, streaming: boolean): Parts {
       marks: marks.map((id) => `${id} ${numbers.get(id)}${before.has(id) ? "" : " first"}`).join("\n"),
     });
   }
-  return { parts, footnotes: [...numbers].map(([id, number]) => ({ id, number, text: notes.get(id)! })) };
+  const told = [...numbers].flatMap(([id, number]) => {
+    const text = notes.get(id);
+    return text === undefined ? [] : [{ id, number, text }];
+  });
+  return { parts, footnotes: told };
 }
 
 /** Takes the definitions at a block's beginning into these maps, and gives what stands behind them. */

@@ -123,10 +123,6 @@ export const inWords = (name: string): string =>
     .trim()
     .replace(/^./u, (first) => first.toUpperCase());
 
-/** A model as people call it: without the provider before it. */
-export const modelName = (model: string): string =>
-  model === "offline" ? "Offline model" : (model.split("/").at(-1) ?? model);
-
 /** Who is going to work, as a sentence. */
 export function whoWorks(facts: CrewInfo | undefined): string {
   const agents = [...new Set(facts?.tasks.map(({ agent }) => agent?.trim()).filter(Boolean))];

@@ -18,18 +18,18 @@ const GLIDE = 260;
 
 /**
  * The rail of a run's work: open while it works, one line from its end on, unless the reader wants it otherwise or
- * there is something in it that has to be read. What is below stays in its place when the rail goes at the end.
+ * there is something in it that has to be read. With `folds` false it always is open. What is below stays in its place when the rail goes at the end.
  */
-export function useFold(run: RunView): Fold {
+export function useFold(run: RunView, folds: boolean): Fold {
   const { run: id } = run;
-  const done = !needsReading(run);
+  const done = folds && !needsReading(run);
   const [choice, setChoice] = useState(() => choiceOf(id));
   // One that was over when it came was never open; one that ends here stays so until it has been measured.
   const [folded, setFolded] = useState(done);
   const rail = useRef<HTMLDivElement>(null);
   const below = useRef<HTMLDivElement>(null);
   const was = useRef<number>(undefined);
-  const open = choice ?? !folded;
+  const open = !folds || (choice ?? !folded);
 
   useLayoutEffect(() => {
     const [above, rest] = [rail.current, below.current];

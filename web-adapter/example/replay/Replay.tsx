@@ -1,7 +1,5 @@
-import { isFinal, type RunView } from "crew-web-adapter";
-import { useMemo, useState } from "react";
-import { Footnote, Problem } from "../components/Outcome";
-import { Report } from "../components/Report";
+import { isFinal } from "crew-web-adapter";
+import { Course } from "../components/run/Course";
 import { Facts } from "../components/run/Facts";
 import { Log } from "../components/run/Log";
 import { Outputs, withOutput } from "../components/run/Outputs";
@@ -9,6 +7,8 @@ import { Tabs } from "../components/run/Tabs";
 import { briefOf } from "../components/runs/brief";
 import type { Recording } from "../components/timeline/recording";
 import { Timeline } from "../components/timeline/Timeline";
+import { useMoment } from "../components/timeline/useMoment";
+import { Moment } from "../components/useNow";
 import { remarksOn, type About } from "./file";
 
 interface ReplayProps {
@@ -18,9 +18,8 @@ interface ReplayProps {
 
 /** A run as a file: all that its page shows but what needs a sidecar. */
 export function Replay({ recording, about }: ReplayProps) {
-  const [at, seek] = useState<number | null>(null);
+  const { at, seek, view } = useMoment(recording, 0);
   const newest = recording.view;
-  const view = useMemo(() => (at === null ? newest : recording.viewAt(at)), [recording, newest, at]);
   const outputs = withOutput(view).length;
   const remarks = remarksOn(about, !isFinal(newest.state));
   return (
@@ -34,7 +33,15 @@ export function Replay({ recording, about }: ReplayProps) {
         <Tabs
           label="What to see of this run"
           tabs={[
-            { name: "progress", label: "Progress", content: <Course run={view} playing={at !== null} /> },
+            {
+              name: "progress",
+              label: "Progress",
+              content: (
+                <Moment value={at}>
+                  <Course run={view} live={at !== null && !isFinal(view.state)} />
+                </Moment>
+              ),
+            },
             { name: "outputs", label: outputs > 0 ? `Outputs ${outputs}` : "Outputs", content: <Outputs run={view} /> },
             { name: "log", label: "Log", content: <Log logs={view.logs} /> },
           ]}
@@ -46,24 +53,5 @@ export function Replay({ recording, about }: ReplayProps) {
         </footer>
       </main>
     </div>
-  );
-}
-
-interface CourseProps {
-  readonly run: RunView;
-  /** Whether another moment than the last is shown, at which the crew was at work. */
-  readonly playing: boolean;
-}
-
-function Course({ run, playing }: CourseProps) {
-  const ended = isFinal(run.state);
-  const stopped = run.state === "cancelled";
-  return (
-    <>
-      <Report run={run} live={playing && !ended} stopped={stopped} />
-      {run.state === "failed" && <Problem title="The crew couldn’t finish">{run.error.message}</Problem>}
-      {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
-      {ended && <Footnote run={run} stopped={stopped} />}
-    </>
   );
 }

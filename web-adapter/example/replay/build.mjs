@@ -20,10 +20,14 @@ const OUT_OF_PLACE = /\/example\/components\/crew\.ts$|\/src\/client\.ts$|\/node
 const TITLE = "<!--crew:title-->";
 const EVENTS = "<!--crew:events-->";
 
-/** @returns {Promise<{ script: string, style: string }>} */
+/** As the pages have them, in their order, which decides; then what is the file's own. */
+function styles() {
+  const layout = readFileSync(join(HERE, "../app/layout.tsx"), "utf8");
+  const names = [...layout.matchAll(/^import "\.\/([\w-]+\.css)";$/gm)].map(([, name = ""]) => join("../app", name));
+  return [...names, "replay.css"].map((name) => readFileSync(join(HERE, name), "utf8")).join("\n");
+}
+
 async function bundle() {
-  /** @type {Map<string, string>} In the order in which they are imported, which decides. */
-  const styles = new Map();
   /** @type {Map<string, string[]>} By what is imported. */
   const importers = new Map();
   /** @type {string[]} */
@@ -40,12 +44,7 @@ async function bundle() {
     transform: { define: { "process.env.NODE_ENV": '"production"' }, target: "es2022", jsx: "react-jsx" },
     plugins: [
       {
-        name: "styles",
-        load(id) {
-          if (!id.endsWith(".css")) return null;
-          styles.set(id, readFileSync(id, "utf8"));
-          return { code: "", moduleType: "js" };
-        },
+        name: "importers",
         moduleParsed({ id, importedIds }) {
           for (const imported of OUT_OF_PLACE.test(id) ? [] : importedIds)
             importers.set(imported, [
@@ -62,7 +61,7 @@ async function bundle() {
   for (const [id, { renderedLength }] of Object.entries(chunk.modules))
     if (renderedLength > 0 && OUT_OF_PLACE.test(id)) wrong.push(...(importers.get(id) ?? []));
   if (wrong.length > 0) throw new Error(`The replay must do without these:\n${wrong.join("\n")}`);
-  return { script: chunk.code, style: [...styles.values()].join("\n") };
+  return chunk.code;
 }
 
 /**
@@ -119,8 +118,8 @@ ${EVENTS}
 `;
 }
 
-const { script, style } = await bundle();
-const html = page({ script: inScript(script), style: small(style) });
+const script = inScript(await bundle());
+const html = page({ script, style: small(styles()) });
 for (const place of [TITLE, EVENTS])
   if (html.split(place).length !== 2) throw new Error(`The replay has ${place} not exactly once.`);
 const out = argv[2] ?? join(WEB, "../sidecar/web/page/replay.html");

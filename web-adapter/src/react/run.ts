@@ -60,11 +60,9 @@ export function useCrewRun(
     let view = known?.id ? known : emptyRun;
     const follow = async () => {
       const frames = clock.watch(client.follow(run, { signal, ...(view.id && { after: view.id }) }));
-      // A picture stays until the log has caught up with it.
-      for (let at; known?.id === null && !(at = await frames.next()).done;) {
-        view = reduce(view, at.value);
-        if (at.value.type === "stream.live") break;
-      }
+      // What was is told at once: no finished run is shown as one that waits, and a picture stays until then.
+      for (let at; !(at = await frames.next()).done && at.value.type !== "stream.live";) view = reduce(view, at.value);
+      if (!signal.aborted && view.id) setLatest({ run, view, latency: clock.latency() });
       for await (view of snapshots(frames, 16, view)) {
         if (signal.aborted) return;
         if (view.id) setLatest({ run, view, latency: clock.latency() });

@@ -93,6 +93,7 @@ describe("loading", () => {
     const logs = Array.from({ length: 6 }, (_, n) => logOf(`r_${n}`, LOG));
     const { server, client } = setUp(...logs);
     remember(server, client, ...logs.map(([event]) => event!.run));
+    server.weather.live = false;
     let asked = 0;
     const follow: CrewClient["follow"] = (run, options) =>
       client.follow(asked++ < 4 ? run : (server.hold(3, run), run), options);
@@ -117,7 +118,6 @@ describe("loading", () => {
   test("tells the app of each run that has ended meanwhile, and of an open question", async () => {
     const asking = logOf("r_02", eventsOf("waiting for an answer"));
     const { server, client } = setUp(LOG, asking);
-    server.sayWhenLive();
     remember(server, client, server.run, "r_02");
     const told: unknown[] = [];
     const adapter = createCrewAdapter(client, {
@@ -151,7 +151,6 @@ describe("in assistant-ui's LocalRuntime", () => {
   test("a page that is loaded in mid-run goes on with it, and has each message once (assistant-ui #5791)", async () => {
     const { server, client } = setUp(LOG, SECOND);
     server.hold(6, "r_02");
-    server.sayWhenLive();
     remember(server, client, server.run, "r_02");
     const page = await chat(client);
     const brief = "> Coffee in Lisbon";
@@ -169,7 +168,6 @@ describe("in assistant-ui's LocalRuntime", () => {
   test("Stop cancels a run that was gone on with", async () => {
     const { server, client } = setUp();
     server.hold(6);
-    server.sayWhenLive();
     remember(server, client, server.run);
     const page = await chat(client);
     await until(() => expect(page.thread.getState().isRunning).toBe(true));
@@ -181,7 +179,6 @@ describe("in assistant-ui's LocalRuntime", () => {
   test("a message to a run that was gone on with steers it", async () => {
     const { server, client } = setUp();
     server.hold(6);
-    server.sayWhenLive();
     remember(server, client, server.run);
     const page = await chat(client);
     await until(() => expect(page.told().at(-1)).toBe("A (running)"));
@@ -201,7 +198,6 @@ describe("in assistant-ui's LocalRuntime", () => {
   test("a run that was gone on with is read once", async () => {
     const { server, client } = setUp();
     server.hold(6);
-    server.sayWhenLive();
     remember(server, client, server.run);
     const page = await chat(client);
     await until(() => expect(page.told().at(-1)).toBe("A (running)"));
@@ -305,7 +301,6 @@ describe("two tabs that share a storage", () => {
   test("see the same run to its end", async () => {
     const server = fakeServer(LOG);
     server.hold(6);
-    server.sayWhenLive();
     const here = await chat(clientOf(server, { storage }));
     here.send("Coffee in Lisbon");
     await reads(here, "> Coffee in Lisbon", "A (running)");
@@ -320,7 +315,6 @@ describe("two tabs that share a storage", () => {
     const server = fakeServer(LOG, SECOND);
     server.hold(6);
     server.hold(6, "r_02");
-    server.sayWhenLive();
     const client = clientOf(server, { storage });
     remember(server, client, server.run, "r_02");
     const page = await chat(client);

@@ -149,6 +149,12 @@ test("tables, tasks, strikes and footnotes are shown as such", () => {
   expect([...place.querySelectorAll("sup[id]")].map(({ id }) => id)).toEqual(back);
 });
 
+test("a footnote has its number before it is told, and one that never is is as it was written", () => {
+  expect(shown("So[^1] it", true).querySelector("sup")!.textContent).toBe("1");
+  expect(shown("So[^1] it", true).querySelector(".footnotes")).toBeNull();
+  expect(shown("So[^1] it").textContent).toBe("So[^1] it");
+});
+
 test("two texts on one page have no id in common", () => {
   const text = "A[^1].\n\n[^1]: B\n";
   const place = document.createElement("div");

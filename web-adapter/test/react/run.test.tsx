@@ -123,7 +123,6 @@ describe("useCrewRun", () => {
     const { server, client } = setUp(log);
     vi.spyOn(Date, "now").mockReturnValue(now);
     server.weather.clock = now + ahead;
-    server.sayWhenLive();
     server.hold(4);
     const { last } = await follow(client, server.run);
     await until(() => expect(last()).toMatchObject({ seq: 4, latency: null }));
@@ -138,11 +137,9 @@ describe("useCrewRun", () => {
 
     test("shows a snapshot at once, and nothing older than it until the log has caught up", async () => {
       const { server, client } = setUp(MIDDLE);
-      server.hold(3);
+      server.weather.breakAfter = 3;
       const { seen, last } = await follow(client, server.run, snapshot);
-      expect(last()).toMatchObject({ state: "running", id: null, inputs: snapshot.inputs, connection: "open" });
-      server.sayWhenLive();
-      server.grow();
+      expect(last()).toMatchObject({ state: "running", id: null, inputs: snapshot.inputs });
       await until(() => expect(last()).toMatchObject({ id: whole.id, tasks: whole.tasks }));
       const told = seen.flatMap((run) => ("seq" in run ? run.seq : []));
       expect(new Set(told)).toEqual(new Set([0, whole.seq]));
@@ -174,6 +171,7 @@ describe("useCrewRun", () => {
     let late = () => {};
     const slow = async function* () {
       yield* LOG.slice(0, 4);
+      yield { type: "stream.live", run: server.run, seq: 4 } as const;
       await new Promise<void>((resolve) => (late = resolve));
       yield LOG[4]!;
     };

@@ -17,7 +17,6 @@ const custom = (page: Chat) => page.last().metadata.custom as Record<string, unk
 
 function setUp(options: CrewRuntimeOptions = {}, ...logs: (typeof FIRST)[]) {
   const server = fakeServer(FIRST, ...(logs.length ? logs : [SECOND]));
-  server.sayWhenLive();
   for (const [run] of [[server.run], ["r_02"]] as const) server.hold(A, run);
   const client = clientOf(server);
   const done = () => server.effects.map((effect) => [effect.cmd, "run" in effect ? effect.run : ""].join(" ").trim());
@@ -79,7 +78,6 @@ describe("a message while a run is live", () => {
       event.seq === 7 ? { ...event, type: "run.modifying", cause: "chat.1", data: { instruction: "two" } } : event,
     ) as typeof FIRST;
     const server = fakeServer(log);
-    server.sayWhenLive();
     server.hold(A);
     const client = clientOf(server);
     const page = await chat(client);

@@ -65,7 +65,6 @@ describe("a page that a server renders", () => {
     expect(rendered).toBe("completed Up and up A plan,Warm,Up and up idle looking");
     expect(asked).toEqual([]);
     expect(complaints).toEqual([]);
-    server.sayWhenLive();
     server.grow();
     await until(() => expect(place.textContent).toContain("completed Up and up A plan,Warm,Up and up open"));
     expect(complaints).toEqual([]);

@@ -7,7 +7,8 @@ import { useCrewRuntime, useCrews } from "../../src/react/index.ts";
 import { fakeServer } from "../fakeServer.ts";
 import { eventsOf } from "../vectors.ts";
 import { chooseCrew, getChoices, noChoices, read, setInput, toggleReview } from "../../example/components/choices.ts";
-import { besides, inWords, modelName, startOf, startOptions, whoWorks } from "../../example/components/start.ts";
+import { modelName } from "../../example/components/model.ts";
+import { besides, inWords, startOf, startOptions, whoWorks } from "../../example/components/start.ts";
 import { StartOptions } from "../../example/components/StartOptions.tsx";
 import { clientOf, show, until } from "./mount.tsx";
 

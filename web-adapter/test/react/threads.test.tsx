@@ -17,7 +17,6 @@ const RUNS = ["r_02", "r_03"];
 
 function setUp(options: CrewRuntimeOptions = {}) {
   const server = fakeServer(FIRST, ...RUNS.map((run) => logOf(run, FIRST)));
-  server.sayWhenLive();
   for (const run of [server.run, ...RUNS]) server.hold(A, run);
   const client = clientOf(server);
   return { server, client, open: () => chat(client, options) };

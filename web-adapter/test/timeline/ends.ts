@@ -25,7 +25,9 @@ export function endsOf(log: readonly RunEvent[]): readonly Ends[] {
     const waited = (ends: (one: RunEvent) => boolean): number | null =>
       rest.find((one) => one.final || one.type === "run.started" || ends(one))?.ts ?? null;
     const same = (field: string) => (one: RunEvent) => valueOf(one, field) === valueOf(event, field);
-    const over = (one: RunEvent) => one.type === `${word}.completed` || one.type === `${word}.failed`;
+    // What is begun once more has ended.
+    const over = (one: RunEvent) => [`${word}.completed`, `${word}.failed`, event.type].includes(one.type);
+    const mine = (one: RunEvent) => (one.tid ?? one.task) === (event.tid ?? event.task);
 
     if (event.type === "run.queued")
       return [["queue", event.ts, rest.find((one) => one.final || one.type === "run.started")?.ts ?? null]];
@@ -44,20 +46,15 @@ export function endsOf(log: readonly RunEvent[]): readonly Ends[] {
       ];
     if (verb !== "started") return [];
     if (["task", "crew", "flow", "method"].includes(word))
-      return [[word, event.ts, ended((one) => over(one) && (one.tid ?? one.task) === (event.tid ?? event.task))]];
+      return [[word, event.ts, ended((one) => over(one) && mine(one))]];
     if (word === "agent")
-      return [
-        [
-          word,
-          event.ts,
-          ended((one) => over(one) && (one.tid ?? one.task) === (event.tid ?? event.task) && one.agent === event.agent),
-        ],
-      ];
+      return [[word, event.ts, ended((one) => over(one) && mine(one) && one.agent === event.agent)]];
     const end = ended((one) => over(one) && same("call")(one));
     if (word === "tool") return [["tool", event.ts, end]];
     if (word === "llm") {
-      const first = rest.find((one) => one.type === "llm.delta" && same("call")(one));
-      return [["call", event.ts, end, first && (end === null || first.ts <= end) ? first.ts : null]];
+      const last = rest.findIndex((one) => one.final || one.type === "run.started" || (over(one) && same("call")(one)));
+      const until = last < 0 ? rest : rest.slice(0, last);
+      return [["call", event.ts, end, until.find((one) => one.type === "llm.delta" && same("call")(one))?.ts ?? null]];
     }
     return [["aside", event.ts, end]];
   });

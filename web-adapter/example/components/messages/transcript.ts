@@ -1,6 +1,7 @@
 import { textOf, type Note, type RunView } from "crew-web-adapter";
 import { STATES } from "../phase";
-import { inWords, modelName } from "../start";
+import { modelName } from "../model";
+import { inWords } from "../start";
 
 /** The answer as the crew wrote it, or as far as it got; "": it wrote nothing. */
 export const answerOf = (run: RunView): string => textOf(run).trim();

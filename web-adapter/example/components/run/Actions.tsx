@@ -30,7 +30,7 @@ export function Actions({ run, id, onFork }: ActionsProps) {
   return (
     <section className="run-actions" aria-label="This run">
       {run.thread !== null && (
-        <Link className="link" href={`${addressOf(run.thread)}#${id}`}>
+        <Link className="link" href={addressOf(run.thread)}>
           Continue in chat
         </Link>
       )}

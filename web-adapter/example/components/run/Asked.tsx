@@ -17,6 +17,7 @@ export function Asked({ run, id, question }: AskedProps) {
   const asker = askerOf(run, question);
   return (
     <section className="asked" aria-label="Open question">
+      <h2 className="sr-only">Open question</h2>
       <div className="asked-prompt">
         <Markdown text={question.prompt} />
       </div>

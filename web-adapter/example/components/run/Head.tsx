@@ -18,10 +18,12 @@ interface HeadProps {
   /** The run as it was at the moment `at`; the same where that is null. */
   readonly shown: RunView;
   readonly at: number | null;
+  /** What it cost by then; null: nobody can say. */
+  readonly cost: string | null;
 }
 
 /** What was asked for, what the run is at, and the two buttons that hold it up. */
-export function Head({ id, run, shown, at }: HeadProps) {
+export function Head({ id, run, shown, at, cost }: HeadProps) {
   const giving = useCommand(id);
   const pending = useUnconfirmed(id);
   return (
@@ -32,7 +34,7 @@ export function Head({ id, run, shown, at }: HeadProps) {
             {briefOf(run)}
           </h1>
           {run.forked && <Forked from={run.forked} />}
-          <Facts run={shown} at={at} />
+          <Facts run={shown} at={at} cost={cost} />
         </div>
         {!isFinal(run.state) && (
           <div className="run-controls" role="group" aria-label="Controls" ref={keepFocus} inert={at !== null}>

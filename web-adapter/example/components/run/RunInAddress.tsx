@@ -4,6 +4,7 @@ import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { RUN, RUNS } from "../address";
 import { Bar } from "../Bar";
+import { MAIN } from "../composer-focus";
 import { Problem } from "../Outcome";
 import { RunPage } from "./RunPage";
 
@@ -16,7 +17,9 @@ export function RunInAddress() {
 const NoRun = () => (
   <div className="page">
     <Bar />
-    <main className="column">
+    <main id={MAIN} className="column" tabIndex={-1}>
+      <h1 className="sr-only">Run</h1>
+      <h2 className="sr-only">What is wrong</h2>
       <Problem title="No run is named in the address" action={<Link href={RUNS}>All runs</Link>}>
         A run’s address ends in <code>/run/?{RUN}=</code> and the run’s id.
       </Problem>

@@ -1,26 +1,27 @@
 "use client";
 
-import { isFinal, type CrewError, type RunView } from "crew-web-adapter";
+import { isFinal, type CrewError } from "crew-web-adapter";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useCallback, useState } from "react";
 import { RUNS } from "../address";
 import { Bar } from "../Bar";
 import { MAIN } from "../composer-focus";
-import { Trouble } from "../Connection";
+import { Trouble, useLost } from "../Connection";
 import { crew } from "../crew";
-import { Failed } from "../Failed";
 import { NotRunning } from "../NotRunning";
 import { Problem } from "../Outcome";
-import { Report } from "../Report";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
+import { usePrices } from "../timeline/usePrices";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { useTitle } from "../useTitle";
 import { Actions } from "./Actions";
 import { Asked } from "./Asked";
+import { costUntil } from "./cost";
+import { Course } from "./Course";
 import { Head } from "./Head";
 import { Log } from "./Log";
 import { Outputs, withOutput } from "./Outputs";
@@ -28,6 +29,7 @@ import { Past } from "./Past";
 import { Queued } from "./Queued";
 import { Steer } from "./Steer";
 import { Tabs } from "./Tabs";
+import { usePrices } from "./usePrices";
 import { useTaskExtras } from "./useTaskExtras";
 
 const Timeline = dynamic(() => import("../timeline/Timeline").then((module) => module.Timeline), { ssr: false });
@@ -43,8 +45,12 @@ export function RunPage({ run }: { readonly run: string }) {
         <p className="back">
           <Link href={RUNS}>All runs</Link>
         </p>
+        {told.state !== "told" && <h1 className="sr-only">Run</h1>}
         {told.state === "refused" ? (
-          <Refused error={told.error} />
+          <>
+            <Wrong />
+            <Refused error={told.error} />
+          </>
         ) : told.state === "told" ? (
           <Run id={run} told={told} />
         ) : (
@@ -56,12 +62,25 @@ export function RunPage({ run }: { readonly run: string }) {
 }
 
 /** Where nothing was heard yet, it may be that nobody is there to be heard. */
-const Looking = () => (
-  <>
-    <Trouble />
-    <p className="soft">Looking…</p>
-  </>
-);
+function Looking() {
+  const lost = useLost();
+  return (
+    <>
+      <Trouble />
+      {lost ? (
+        <>
+          <Wrong />
+          <NotRunning />
+        </>
+      ) : (
+        <p className="soft">Looking…</p>
+      )}
+    </>
+  );
+}
+
+/** What is wrong has a heading of the third level, since it mostly stands among what the crew wrote. */
+const Wrong = () => <h2 className="sr-only">What is wrong</h2>;
 
 function Refused({ error }: { readonly error: CrewError }) {
   if (error.code === "unreachable") return <NotRunning />;
@@ -79,16 +98,19 @@ type Told = Extract<Recorded, { state: "told" }>;
 function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const { recording, version, view, question } = told;
   const { at, seek, view: shown } = useMoment(recording, version);
+  const prices = usePrices(crew);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
+  const prices = usePrices();
+  const cost = prices && costUntil(recording.timeline(), at, prices);
   const outputs = withOutput(shown).length;
   const live = !isFinal(view.state);
   const actions = <Actions run={view} id={id} onFork={forkable ? () => forkAt(null) : undefined} />;
   useTitle(briefOf(view), view.state);
   return (
     <>
-      <Head run={view} shown={shown} at={at} id={id} />
+      <Head run={view} shown={shown} at={at} id={id} cost={cost} />
       {/* It keeps its place while a moment of the past is shown, in which nothing can be said to the crew. */}
       <div className="run-now" inert={live && at !== null}>
         {view.state === "queued" && <Queued run={id} position={view.position} />}
@@ -100,11 +122,13 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           actions
         )}
       </div>
+      <h2 className="sr-only">Timeline</h2>
       <Timeline
         recording={recording}
         version={version}
         at={at}
         onSeek={seek}
+        prices={prices}
         {...(forkable && { onFork: ({ tid }) => forkAt(tid) })}
       />
       {at !== null && <Past after={at - recording.timeline().start} onLeave={() => seek(null)} />}
@@ -113,7 +137,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           <Tabs
             label="What to see of this run"
             tabs={[
-              { name: "progress", label: "Progress", content: <Course run={shown} past={at !== null} /> },
+              { name: "progress", label: "Progress", content: <Course run={shown} live={live && at === null} /> },
               {
                 name: "outputs",
                 label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
@@ -126,19 +150,6 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
       )}
       {live && actions}
       {fork && <ForkDialog run={view} task={fork.task} onClose={() => setFork(undefined)} />}
-    </>
-  );
-}
-
-/** What the crew does, and then what it came to, as in the chat. */
-function Course({ run, past }: { readonly run: RunView; readonly past: boolean }) {
-  const live = !isFinal(run.state);
-  const stopped = run.state === "cancelled";
-  return (
-    <>
-      <Report run={run} live={live && !past} stopped={stopped} />
-      {run.state === "failed" && <Failed error={run.error} model={run.model} />}
-      {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
     </>
   );
 }

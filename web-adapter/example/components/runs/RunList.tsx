@@ -140,12 +140,19 @@ function Failed({ error, again }: FailedProps) {
       Try again
     </button>
   );
-  return error.code === "unreachable" ? (
-    <NotRunning action={action} />
-  ) : (
-    <Problem title="The runs can’t be listed" action={action}>
-      {says(error)}
-    </Problem>
+  return (
+    <section aria-labelledby="runs-trouble">
+      <h2 id="runs-trouble" className="sr-only">
+        Trouble
+      </h2>
+      {error.code === "unreachable" ? (
+        <NotRunning action={action} />
+      ) : (
+        <Problem title="The runs can’t be listed" action={action}>
+          {says(error)}
+        </Problem>
+      )}
+    </section>
   );
 }
 

@@ -6,6 +6,7 @@ import Link from "next/link";
 import { useState, type KeyboardEvent } from "react";
 import { addressOfRun } from "../address";
 import { crew } from "../crew";
+import { explain } from "../explain";
 import { Bin, Square } from "../icons";
 import { count } from "../worked";
 import { STATES, unconfirmed } from "../phase";
@@ -93,7 +94,7 @@ export function OverRow({ run, namesCrew, onRemove }: OverProps) {
         <Facts run={run} namesCrew={namesCrew} />
         {run.error && (
           <p className="run-asks" dir="auto">
-            {run.error.message}
+            {explain(run.error, run).title}
           </p>
         )}
         {refusal && <Refusal error={refusal} />}

@@ -1,10 +1,11 @@
 "use client";
 
-import type { RunEvent, WorkView } from "crew-web-adapter";
+import type { Prices, RunEvent, WorkView } from "crew-web-adapter";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Cross } from "../icons";
 import { Markdown } from "../Markdown";
 import type { Bar } from "./bars";
+import { costOf } from "./cost";
 import type { Recording } from "./recording";
 import { nowOf } from "./useClock";
 import { clock, count, glanceOf, inWords, lasting, nameOf } from "./words";
@@ -18,11 +19,12 @@ interface DetailsProps {
   readonly bars: readonly Bar[];
   readonly onChoose: (bars: readonly Bar[]) => void;
   readonly onClose: () => void;
+  readonly prices: Prices | null;
   readonly onFork?: ((task: WorkView) => void) | undefined;
 }
 
 /** What a bar was. */
-export function Details({ recording, bars, onChoose, onClose, onFork }: DetailsProps) {
+export function Details({ recording, bars, onChoose, onClose, prices, onFork }: DetailsProps) {
   const header = useRef<HTMLElement>(null);
   const [bar] = bars;
   const id = bar?.id;
@@ -35,7 +37,7 @@ export function Details({ recording, bars, onChoose, onClose, onFork }: DetailsP
   return (
     <section className="tl-details" aria-label={title} data-testid="timeline-details">
       <header ref={header}>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <button type="button" className="tl-close" aria-label="Close the details" onClick={onClose}>
           <Cross />
         </button>
@@ -52,7 +54,7 @@ export function Details({ recording, bars, onChoose, onClose, onFork }: DetailsP
           {bars.length > LISTED && <li>and {count(bars.length - LISTED, "other")}; zoom in to see them</li>}
         </ul>
       ) : (
-        <One recording={recording} bar={bar} onFork={onFork} />
+        <One recording={recording} bar={bar} prices={prices} onFork={onFork} />
       )}
     </section>
   );
@@ -61,12 +63,14 @@ export function Details({ recording, bars, onChoose, onClose, onFork }: DetailsP
 interface OneProps {
   readonly recording: Recording;
   readonly bar: Bar;
+  readonly prices: Prices | null;
   readonly onFork?: ((task: WorkView) => void) | undefined;
 }
 
-function One({ recording, bar, onFork }: OneProps) {
+function One({ recording, bar, prices, onFork }: OneProps) {
   const timeline = recording.timeline();
   const { agent, model, start, end, first, tokens, retries, error, state, whole, label, kind, tid } = bar;
+  const cost = costOf(timeline, bar, prices);
   const task = kind === "task" ? recording.view.work.find((work) => work.tid === tid) : undefined;
   return (
     <>
@@ -86,8 +90,10 @@ function One({ recording, bar, onFork }: OneProps) {
         {tokens && (
           <Fact name="Tokens">
             {tokens.prompt.toLocaleString("en")} in, {tokens.completion.toLocaleString("en")} out
+            {tokens.cached > 0 && `, ${tokens.cached.toLocaleString("en")} from the cache`}
           </Fact>
         )}
+        {cost && <Fact name="Cost">{cost}</Fact>}
         {retries > 0 && <Fact name="Tried again">{count(retries, "time")}</Fact>}
         {kind === "retry" && label && <Fact name="Why">{label}</Fact>}
       </dl>
@@ -161,7 +167,7 @@ function Given({ name, text }: { readonly name: string; readonly text: string })
   const long = text.length > SHOWN;
   return (
     <div className="tl-given">
-      <h4>{name}</h4>
+      <h3>{name}</h3>
       <pre>{long && !all ? `${text.slice(0, SHOWN)}…` : text}</pre>
       {long && (
         <button type="button" className="link" aria-expanded={all} onClick={() => setAll(!all)}>

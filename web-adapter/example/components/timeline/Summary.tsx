@@ -1,7 +1,10 @@
 "use client";
 
+import type { Prices } from "crew-web-adapter";
+import { useMemo } from "react";
 import { useNow } from "../useNow";
 import type { Busy, Timeline } from "./bars";
+import { costOfRun } from "./cost";
 import type { Recording } from "./recording";
 import { nowOf } from "./useClock";
 import { clock, count, lasting } from "./words";
@@ -9,24 +12,23 @@ import { clock, count, lasting } from "./words";
 interface SummaryProps {
   readonly recording: Recording;
   readonly timeline: Timeline;
+  readonly prices: Prices | null;
 }
 
 /** What the whole run took, and what it was that took so long. */
-export function Summary({ recording, timeline }: SummaryProps) {
-  return timeline.live ? (
-    <Ticking recording={recording} timeline={timeline} />
-  ) : (
-    <Told timeline={timeline} now={timeline.end} />
-  );
+export function Summary(props: SummaryProps) {
+  const { timeline, prices } = props;
+  return timeline.live ? <Ticking {...props} /> : <Told timeline={timeline} prices={prices} now={timeline.end} />;
 }
 
 /** Apart: what has ended does not tick. */
-function Ticking({ recording, timeline }: SummaryProps) {
+function Ticking({ recording, timeline, prices }: SummaryProps) {
   useNow(1_000);
-  return <Told timeline={timeline} now={nowOf(recording)} />;
+  return <Told timeline={timeline} prices={prices} now={nowOf(recording)} />;
 }
 
-function Told({ timeline, now }: { readonly timeline: Timeline; readonly now: number }) {
+function Told({ timeline, prices, now }: Omit<SummaryProps, "recording"> & { readonly now: number }) {
+  const cost = useMemo(() => costOfRun(timeline, prices), [timeline, prices]);
   const { start, calls, tokens, models, tools, people, paused } = timeline;
   const all = tokens.prompt + tokens.completion;
   return (
@@ -39,6 +41,7 @@ function Told({ timeline, now }: { readonly timeline: Timeline; readonly now: nu
             {count(all, "token")}
           </span>
         )}
+        {cost && <span>{cost}</span>}
       </p>
       <dl className="tl-spent">
         <Spent kind="call" name="Models" busy={models} now={now} always />

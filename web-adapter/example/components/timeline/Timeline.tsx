@@ -1,6 +1,6 @@
 "use client";
 
-import type { WorkView } from "crew-web-adapter";
+import type { Prices, WorkView } from "crew-web-adapter";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Bar } from "./bars";
 import { Details } from "./Details";
@@ -16,12 +16,14 @@ interface TimelineProps {
   /** The moment that the page shows, Unix ms by the crew's clock; null: the newest. */
   readonly at: number | null;
   readonly onSeek: (ms: number | null) => void;
+  /** Left out: nothing is said of what anything cost. */
+  readonly prices?: Prices | null | undefined;
   /** Left out: nothing can be run again. */
   readonly onFork?: (task: WorkView) => void;
 }
 
 /** A run over time: what went on when, what it was, and the way back to any moment of it. */
-export function Timeline({ recording, version, at, onSeek, onFork }: TimelineProps) {
+export function Timeline({ recording, version, at, onSeek, prices = null, onFork }: TimelineProps) {
   // oxlint-disable-next-line react/exhaustive-deps -- the recording is the same one, its version is not.
   const timeline = useMemo(() => recording.timeline(), [recording, version]);
   const [chosen, choose] = useState<readonly string[]>([]);
@@ -59,7 +61,7 @@ export function Timeline({ recording, version, at, onSeek, onFork }: TimelinePro
 
   return (
     <section ref={section} className="timeline" aria-label="Timeline" data-testid="timeline">
-      <Summary recording={recording} timeline={timeline} />
+      <Summary recording={recording} timeline={timeline} prices={prices} />
       <p className="tl-glance" ref={glance} aria-hidden />
       <Plot
         recording={recording}
@@ -72,7 +74,7 @@ export function Timeline({ recording, version, at, onSeek, onFork }: TimelinePro
         onGlance={onGlance}
       />
       <Player timeline={timeline} at={at} onSeek={onSeek} />
-      <Details recording={recording} bars={bars} onChoose={onChoose} onClose={close} onFork={onFork} />
+      <Details recording={recording} bars={bars} onChoose={onChoose} onClose={close} prices={prices} onFork={onFork} />
     </section>
   );
 }

@@ -28,6 +28,8 @@ export type BarKind =
 export interface Tokens {
   readonly prompt: number;
   readonly completion: number;
+  /** Of the prompt's, those that the provider had in its cache. */
+  readonly cached: number;
 }
 
 /** `cut`: something else ended it: a crash, a stop, another attempt. */

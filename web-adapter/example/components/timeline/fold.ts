@@ -5,6 +5,8 @@ import { barOf, createTable, type Making, type Place } from "./table";
 export interface Fold {
   /** Takes in the next event; what comes twice, or behind the end, changes nothing. */
   push(event: RunEvent): void;
+  /** How many bars there are. */
+  size(): number;
   /** As far as was heard; the same one until something has changed. */
   timeline(): Timeline;
 }
@@ -22,7 +24,7 @@ export function createFold(): Fold {
   let start = Infinity;
   let end = -Infinity;
   let over = false;
-  let tokens: Tokens = { prompt: 0, completion: 0 };
+  let tokens: Tokens = { prompt: 0, completion: 0, cached: 0 };
   let called = 0;
   /** When the crew was last heard of, by an event of its own. */
   let heard = -Infinity;
@@ -235,7 +237,7 @@ export function createFold(): Fold {
     });
   }
 
-  return { push, timeline };
+  return { push, size: table.size, timeline };
 }
 
 /** What an event is of: names alone have to do in logs that are older than `tid`. */
@@ -261,10 +263,12 @@ function number(of: unknown, name: string): number | null {
 function tokensOf(usage: unknown): Tokens | null {
   const prompt = number(usage, "prompt_tokens");
   const completion = number(usage, "completion_tokens");
-  return prompt === null && completion === null ? null : { prompt: prompt ?? 0, completion: completion ?? 0 };
+  if (prompt === null && completion === null) return null;
+  return { prompt: prompt ?? 0, completion: completion ?? 0, cached: number(usage, "cached_tokens") ?? 0 };
 }
 
 const sum = (a: Tokens | null, b: Tokens): Tokens => ({
   prompt: (a?.prompt ?? 0) + b.prompt,
   completion: (a?.completion ?? 0) + b.completion,
+  cached: (a?.cached ?? 0) + b.cached,
 });

@@ -5,9 +5,10 @@ import { createFold } from "./fold";
 /**
  * A page's memory is not the sidecar's disk. `events`: the sidecar keeps at most 110,000 of a run with its default of
  * SIDECAR_RETAIN. `text`: UTF-16 units in all of their strings, 128 MB. Beyond either the oldest go, a block at a time:
- * their bars stay, and what the run was like then is told as from the first that is left.
+ * what the run was like then is told as from the first that is left. Their bars stay, up to as many as `bars`: then the
+ * timeline begins where the events do.
  */
-export const LIMITS = { events: 110_000, text: 64_000_000 } as const;
+export const LIMITS = { events: 110_000, text: 64_000_000, bars: 200_000 } as const;
 
 /** Events between two views that are kept: at most this many are folded anew to show a moment. */
 export const BLOCK = 256;
@@ -49,7 +50,7 @@ export interface Recording {
   setOffset(ms: number | null): void;
 }
 
-export function createRecording(): Recording {
+export function createRecording(limits: { readonly [Limit in keyof typeof LIMITS]: number } = LIMITS): Recording {
   let blocks: Block[] = [];
   let fold = createFold();
   let view: RunView = emptyRun;
@@ -85,7 +86,11 @@ export function createRecording(): Recording {
     length += 1;
     text += size;
     fold.push(event);
-    while (blocks.length > 1 && (length > LIMITS.events || text > LIMITS.text)) {
+    if (fold.size() > limits.bars) {
+      fold = createFold();
+      for (const { events } of blocks) for (const kept of events) fold.push(kept);
+    }
+    while (blocks.length > 1 && (length > limits.events || text > limits.text)) {
       const gone = blocks.shift()!;
       length -= gone.events.length;
       text -= gone.text;
@@ -97,7 +102,7 @@ export function createRecording(): Recording {
     let n = 0;
     while (n < blocks.length && blocks[n]!.high <= ms) n += 1;
     let at = blocks[n]?.before ?? view;
-    if (shown && shown.ms <= ms && shown.view.seq >= at.seq && playedOn(shown, ms, n)) at = shown.view;
+    if (shown && shown.ms <= ms && shown.view.seq >= at.seq && playedOn(shown, ms)) at = shown.view;
     for (; n < blocks.length; n += 1) {
       const { low, events } = blocks[n]!;
       if (low <= ms) for (const event of events) if (event.ts <= ms && event.seq > at.seq) at = reduce(at, event);
@@ -107,9 +112,9 @@ export function createRecording(): Recording {
   }
 
   /** Whether what is to be shown is what was shown, gone on: nothing comes in between. */
-  function playedOn(was: Moment, ms: number, n: number): boolean {
+  function playedOn(was: Moment, ms: number): boolean {
     const between = ({ seq, ts }: RunEvent) => seq <= was.view.seq && ts > was.ms && ts <= ms;
-    return !blocks.slice(n).some(({ low, high, events }) => low <= ms && high > was.ms && events.some(between));
+    return !blocks.some(({ low, high, events }) => low <= ms && high > was.ms && events.some(between));
   }
 
   function eventsOf(bar: Bar): readonly RunEvent[] {

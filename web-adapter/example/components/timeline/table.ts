@@ -4,6 +4,9 @@ import { isSpan, type Bar, type BarKind, type BarState, type Busy, type Row } fr
 /** Shorter ones are how a crew breathes between two steps; ms. */
 export const GAP = 250;
 
+/** What may be going on side by side in a row before its bars overlap. */
+const LANES = 64;
+
 /** A row in the making; its bars are replaced in place, and copied when somebody looks. */
 export interface Making extends Omit<Row, "bars"> {
   label: string;
@@ -61,6 +64,7 @@ export function createTable() {
   /** Behind which nothing has been going on; null: something is, or nothing can be. */
   let idle: Pick<RunEvent, "ts" | "seq"> | null = null;
   let order: readonly Making[] | null = null;
+  let laid = 0;
 
   function making(
     id: string,
@@ -91,7 +95,8 @@ export function createTable() {
 
   /** Planned ones to which nothing ever came. */
   function dropPending(): void {
-    const stay = roots.filter((row) => row === run || row.state !== "pending" || row.bars.length > 0);
+    const came = ({ bars, inner }: Making) => bars.length > 0 || inner.length > 0;
+    const stay = roots.filter((row) => row === run || row.state !== "pending" || came(row));
     for (const row of roots) if (!stay.includes(row)) rows.delete(row.id);
     roots.splice(0, roots.length, ...stay);
     order = null;
@@ -148,13 +153,14 @@ export function createTable() {
       ...more,
     };
     row.given = null;
+    laid += 1;
     return { row, at: row.bars.push(bar) - 1 };
   }
 
-  /** The lowest lane in which nothing is going on. */
+  /** The lowest lane in which nothing is going on; of very many the last one takes what is left. */
   function laneFor(row: Making): number {
     const free = row.tops.findIndex((at) => row.bars[at]!.end !== null);
-    return free < 0 ? row.tops.length : free;
+    return free < 0 ? Math.min(row.tops.length, LANES - 1) : free;
   }
 
   function close(place: Place, ts: number, to: number, state: BarState, more: Partial<Bar> = {}): void {
@@ -251,6 +257,7 @@ export function createTable() {
     settled,
     rest,
     gap,
+    size: () => laid,
     rowsNow,
     busy,
   };

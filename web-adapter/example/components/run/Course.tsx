@@ -1,0 +1,46 @@
+"use client";
+
+import type { RunView } from "crew-web-adapter";
+import { explain } from "../explain";
+import { Problem } from "../Outcome";
+import { Report } from "../Report";
+
+interface CourseProps {
+  readonly run: RunView;
+  /** Whether something can still be said to it here. */
+  readonly live: boolean;
+}
+
+/** What the crew does, whole, and what it came to. */
+export function Course({ run, live }: CourseProps) {
+  return (
+    <>
+      <h2 className="sr-only">Progress</h2>
+      <Report run={run} live={live} stopped={run.state === "cancelled"} folds={false} />
+      {run.state === "failed" && <Failed error={run.error} model={run.model} />}
+      {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
+    </>
+  );
+}
+
+interface FailedProps {
+  readonly error: Extract<RunView, { state: "failed" }>["error"];
+  readonly model: string | null;
+}
+
+function Failed({ error, model }: FailedProps) {
+  const { title, hint, details } = explain(error, { model });
+  return (
+    <Problem
+      title={title}
+      action={
+        <details className="problem-details">
+          <summary>Details</summary>
+          <pre>{details}</pre>
+        </details>
+      }
+    >
+      {hint}
+    </Problem>
+  );
+}
