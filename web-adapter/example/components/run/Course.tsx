@@ -1,7 +1,7 @@
 "use client";
 
 import type { RunView } from "crew-web-adapter";
-import { explain } from "../explain";
+import { Failed } from "../Failed";
 import { Problem } from "../Outcome";
 import { Report } from "../Report";
 
@@ -20,27 +20,5 @@ export function Course({ run, live }: CourseProps) {
       {run.state === "failed" && <Failed error={run.error} model={run.model} />}
       {run.state === "interrupted" && <Problem title="The crew couldn’t finish">The sidecar was stopped.</Problem>}
     </>
-  );
-}
-
-interface FailedProps {
-  readonly error: Extract<RunView, { state: "failed" }>["error"];
-  readonly model: string | null;
-}
-
-function Failed({ error, model }: FailedProps) {
-  const { title, hint, details } = explain(error, { model });
-  return (
-    <Problem
-      title={title}
-      action={
-        <details className="problem-details">
-          <summary>Details</summary>
-          <pre>{details}</pre>
-        </details>
-      }
-    >
-      {hint}
-    </Problem>
   );
 }
