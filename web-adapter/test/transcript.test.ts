@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { answerOf, fileNameOf, transcriptOf } from "../example/components/messages/transcript.ts";
+import { fileNameOf, transcriptOf } from "../example/components/messages/transcript.ts";
+import { answerOf } from "../example/components/messages/written.ts";
 import { emptyRun, type RunView } from "../src/index.ts";
 
 const RUN: RunView = {

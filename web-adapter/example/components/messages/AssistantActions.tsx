@@ -9,7 +9,7 @@ import { crew } from "../crew";
 import { Again, Bars, Download, Package } from "../icons";
 import { Branches } from "./Branches";
 import { CopyAction } from "./CopyAction";
-import { answerOf, fileNameOf, transcriptOf } from "./transcript";
+import { answerOf } from "./written";
 
 /** What can be done with a reply as it stands: of one that is being written, nothing that would not be true in a moment. */
 export function AssistantActions({ run, stopped }: { readonly run: RunView; readonly stopped: boolean }) {
@@ -46,7 +46,7 @@ export function AssistantActions({ run, stopped }: { readonly run: RunView; read
             className="act"
             aria-label="Download as Markdown"
             title="Download as Markdown"
-            onClick={() => download(fileNameOf(brief), transcriptOf(run, brief))}
+            onClick={() => void download(run, brief)}
           >
             <Download />
           </button>
@@ -87,7 +87,11 @@ function briefOf({ thread: { messages }, message: { index } }: Around): string {
   return brief?.content.flatMap(({ text }) => text ?? []).join("\n") ?? "";
 }
 
-function download(name: string, text: string): void {
+async function download(run: RunView, brief: string): Promise<void> {
+  // Read when it is wanted, which is seldom.
+  const { fileNameOf, transcriptOf } = await import("./transcript");
+  const name = fileNameOf(brief);
+  const text = transcriptOf(run, brief);
   const url = URL.createObjectURL(new Blob([text], { type: "text/markdown;charset=utf-8" }));
   const link = Object.assign(document.createElement("a"), { href: url, download: name });
   link.click();

@@ -1,10 +1,8 @@
-import { textOf, type Note, type RunView } from "crew-web-adapter";
+import type { Note, RunView } from "crew-web-adapter";
 import { STATES } from "../phase";
+import { answerOf } from "./written";
 import { modelName } from "../model";
 import { inWords } from "../start";
-
-/** The answer as the crew wrote it, or as far as it got; "": it wrote nothing. */
-export const answerOf = (run: RunView): string => textOf(run).trim();
 
 /** A run to keep: what it was asked, what was said on the way, what each task gave, and what that took. */
 export function transcriptOf(run: RunView, brief: string): string {
