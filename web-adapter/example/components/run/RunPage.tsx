@@ -136,12 +136,16 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           <Tabs
             label="What to see of this run"
             tabs={[
-              { name: "progress", label: "Progress", content: (
-              // As it was then: what was at work is, and so do its clocks stand.
-              <Moment value={at}>
-                <Course run={shown} live={at === null ? live : !isFinal(shown.state)} />
-              </Moment>
-            ) },
+              {
+                name: "progress",
+                label: "Progress",
+                content: (
+                  // As it was then: what was at work is, and so do its clocks stand.
+                  <Moment value={at}>
+                    <Course run={shown} live={at === null ? live : !isFinal(shown.state)} />
+                  </Moment>
+                ),
+              },
               {
                 name: "outputs",
                 label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
