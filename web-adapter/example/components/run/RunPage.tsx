@@ -14,7 +14,6 @@ import { Problem } from "../Outcome";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
-import { usePrices } from "../timeline/usePrices";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { Moment } from "../useNow";
@@ -98,7 +97,6 @@ type Told = Extract<Recorded, { state: "told" }>;
 function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const { recording, version, view, question } = told;
   const { at, seek, view: shown } = useMoment(recording, version);
-  const prices = usePrices(crew);
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
