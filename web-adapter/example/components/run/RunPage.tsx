@@ -14,7 +14,7 @@ import { Problem } from "../Outcome";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
-import { usePrices } from "../timeline/usePrices";
+import { usePrices } from "./usePrices";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { Moment } from "../useNow";
@@ -101,7 +101,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
-  const prices = usePrices(crew);
+  const prices = usePrices();
   const cost = prices && costUntil(recording.timeline(), at, prices);
   const outputs = withOutput(shown).length;
   const live = !isFinal(view.state);
