@@ -14,6 +14,7 @@ import { Problem } from "../Outcome";
 import { briefOf } from "../runs/brief";
 import { TaskExtras } from "../TaskExtras";
 import { useMoment } from "../timeline/useMoment";
+import { usePrices } from "./usePrices";
 import { useRecording, type Recorded } from "../timeline/useRecording";
 import { says } from "../useCommand";
 import { Moment } from "../useNow";
@@ -100,6 +101,7 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
   const [fork, setFork] = useState<{ readonly task: string | null }>();
   const forkAt = useCallback((tid: string | null) => setFork({ task: tid }), []);
   const { extras, forkable } = useTaskExtras(view, at, recording.timeline(), forkAt);
+  const prices = usePrices();
   const cost = prices && costUntil(recording.timeline(), at, prices);
   const outputs = withOutput(shown).length;
   const live = !isFinal(view.state);
@@ -134,12 +136,16 @@ function Run({ id, told }: { readonly id: string; readonly told: Told }) {
           <Tabs
             label="What to see of this run"
             tabs={[
-              { name: "progress", label: "Progress", content: (
-              // As it was then: what was at work is, and so do its clocks stand.
-              <Moment value={at}>
-                <Course run={shown} live={at === null ? live : !isFinal(shown.state)} />
-              </Moment>
-            ) },
+              {
+                name: "progress",
+                label: "Progress",
+                content: (
+                  // As it was then: what was at work is, and so do its clocks stand.
+                  <Moment value={at}>
+                    <Course run={shown} live={at === null ? live : !isFinal(shown.state)} />
+                  </Moment>
+                ),
+              },
               {
                 name: "outputs",
                 label: outputs > 0 ? `Outputs ${outputs}` : "Outputs",
