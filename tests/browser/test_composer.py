@@ -182,6 +182,8 @@ async def test_an_instruction_may_be_for_whoever_does_one_task(
     chat = await open_chat(browser, page_url)
     await chat.send(BRIEF)
     await chat.words_of(0)
+    # Time enough to look at each width.
+    await chat.button("Pause").click()
     await expect(chat.toggle("Interrupt")).to_have_count(0)
     await chat.box.fill("Look at tea")
     heard_by = chat.page.get_by_role("combobox", name="Heard by")
@@ -196,6 +198,7 @@ async def test_an_instruction_may_be_for_whoever_does_one_task(
     await chat.button("Steer").click()
     await expect(chat.steers).to_contain_text("You steered")
     await expect(chat.box).to_have_value("")
+    await chat.button("Resume").click()
     await chat.all_done()
     log = await log_of(chat_sidecar, newest_run(chat_sidecar)["run"])
     [modified] = [event for event in log if event["type"] == "run.modified"]

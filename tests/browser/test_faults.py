@@ -96,6 +96,7 @@ async def test_a_websocket_that_goes_dead_is_replaced_by_sse_and_comes_back(
     assert words(await chat.answer.inner_text()) == words(run["output"])
     log = await log_of(slow_sidecar, run["run"])
     assert_whole(log)
+    await chat.unfold()
     # Every token once: what each call was seen to write is what the log says it wrote. (The last
     # task's words are the answer.)
     for n, task in enumerate(run["tasks"][:-1]):

@@ -57,6 +57,7 @@ async def test_a_flow_is_sections_of_its_methods_with_the_crews_and_tasks_of_eac
     await chat.send("A book on tea")
     await expect(chat.answer).to_have_text("The book is out.", timeout=PATIENCE)
 
+    await chat.unfold()
     ((flow, *methods),) = await chat.page.evaluate(OUTLINE)
     assert flow == "Flow Book done"
     assert [name for name, *_ in methods] == [

@@ -59,6 +59,7 @@ async def ends_well(chat: Chat, sidecar: Sidecar, run: str) -> None:
     assert ended["state"] == "completed"
     assert_whole(log)
     assert words(await chat.answer.last.inner_text()) == words(ended["output"])
+    await chat.unfold()
     first = chat.page.locator(".assistant").last.get_by_test_id("task").first
     assert words(await first.locator(".words").inner_text()) == written(log, PLAN)
 

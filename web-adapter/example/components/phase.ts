@@ -1,5 +1,6 @@
-import { seconds, type PendingCommand, type QuestionView, type RunState, type RunView } from "crew-web-adapter";
+import { type PendingCommand, type QuestionView, type RunState, type RunView } from "crew-web-adapter";
 import { retryingOf, whyRetrying } from "./retrying";
+import { workedFor } from "./worked";
 
 /** A run's state in a word or two, for lists. */
 export const STATES: Record<RunState, string> = {
@@ -72,10 +73,10 @@ export function askerOf(run: RunView, question?: QuestionView): string {
 
 /** How long a run has worked by `now` (ms), pauses and questions left out, and what that took; empty before it began. */
 export function soFar(run: RunView, now: number): readonly string[] {
-  const lasted = seconds(run, now);
+  const lasted = workedFor(run, now);
   const tokens = run.usage.prompt_tokens + run.usage.completion_tokens;
   if (lasted === null) return [];
-  const whole = Math.max(0, Math.floor(lasted - (run.stood.paused + run.stood.waiting) / 1_000));
+  const whole = Math.floor(lasted);
   const time = whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return tokens > 0 ? [time, `${tokens.toLocaleString("en")} tokens`] : [time];
 }

@@ -14,12 +14,19 @@ export function lasting(s: number): string {
 
 export const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
+/** Seconds that a run has worked by `now` (Unix ms), pauses and questions left out; null before it began. */
+export function workedFor(run: RunView, now: number | null = null): number | null {
+  const stands = run.state === "paused" || run.state === "waiting";
+  const lasted = seconds(run, stands ? run.since : now);
+  return lasted === null ? null : Math.max(0, lasted - (run.stood.paused + run.stood.waiting) / 1_000);
+}
+
 /**
  * What a run took, in one line: "Worked 16 s · 3 agents · 1 tool · 2,310 tokens"; what it has taken by `now`
  * (Unix ms) while it goes on.
  */
 export function workedLine(run: RunView, now: number | null = null): string {
-  const took = seconds(run, now);
+  const took = workedFor(run, now);
   const agents = new Set<string>();
   const tools = new Set<string>();
   for (const { kind, steps, ...item } of [{ ...run, kind: null }, ...run.work]) {
