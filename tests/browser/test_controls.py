@@ -61,6 +61,7 @@ async def test_a_paused_crew_stands_still_and_loses_no_word(
     run = newest_run(chat_sidecar)
     log = await log_of(chat_sidecar, run["run"])
     assert words(answer) == words(run["output"])
+    await chat.unfold()
     first = chat.tasks.first.locator(".words")
     assert words(await first.inner_text()) == written(log, "create_content_plan")
     types = [event["type"] for event in log]

@@ -194,7 +194,7 @@ async def test_the_pages_are_reached_with_the_keyboard_alone(
     assert chat.complaints == []
 
 
-async def tab_to(page: Page, wanted: Locator, most: int = 25) -> None:
+async def tab_to(page: Page, wanted: Locator, most: int = 60) -> None:
     """Press Tab until it has the focus."""
     for _ in range(most):
         await page.keyboard.press("Tab")

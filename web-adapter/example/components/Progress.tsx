@@ -3,7 +3,7 @@
 import type { GroupView, HelperView, Note, RunView, TaskView, WorkView } from "crew-web-adapter";
 import { memo, useContext, useId, useMemo, useState, type ReactNode } from "react";
 import type { Answer } from "./answer";
-import { explain } from "./explain";
+import { InShort } from "./Failed";
 import { Check, Chevron, Cross, PauseBars } from "./icons";
 import { Answering, Steps } from "./Steps";
 import { TaskExtras } from "./TaskExtras";
@@ -180,7 +180,11 @@ const Task = memo(function Task({ task, notes, look, said, elsewhere, ...inner }
           // What was said to the crew, and what it asked, stays in sight.
           <Steps steps={[]} notes={notes} />
         )}
-        {open && task.error && look !== "stopped" && <p className="task-error">{inShort(task.error)}</p>}
+        {open && task.error && look !== "stopped" && (
+          <p className="task-error">
+            <InShort error={task.error} />
+          </p>
+        )}
       </div>
     </li>
   );
@@ -227,14 +231,15 @@ function Group({ group, look, round, error, depth, children }: GroupProps) {
       </Heading>
       <div id={body} className="group-body" hidden={!open}>
         {children}
-        {error && <p className="task-error">{inShort(error)}</p>}
+        {error && (
+          <p className="task-error">
+            <InShort error={error} />
+          </p>
+        )}
       </div>
     </li>
   );
 }
-
-/** What the run says of it below, with what to do and all that was said, is more. */
-const inShort = (error: string): string => explain({ code: "error", message: error }).title;
 
 const inWords = (name: string): string => name.replaceAll("_", " ");
 

@@ -18,6 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => root.unmount());
 
+/** The words for what went wrong are loaded when they are first needed. */
+const until = (says: string) => vi.waitFor(() => expect(place.textContent).toContain(says));
+
 const fold = (told: readonly Told[]): RunView => logged(...told).reduce(reduce, emptyRun);
 
 /** What is on the page: the headed sections and tasks by their place in each other, and the words. */
@@ -88,7 +91,7 @@ describe("a flow", () => {
     ]);
   });
 
-  test("shows what a method made that has no words of its own, and why one failed, once", () => {
+  test("shows what a method made that has no words of its own, and why one failed, once", async () => {
     const { text } = shown(
       flow[0]!,
       ["method.started", { tid: "1.2", in: "1.1" }, { name: "count" }],
@@ -98,7 +101,8 @@ describe("a flow", () => {
       ["flow.failed", { tid: "1.1" }, { error: "No paper" }],
     );
     expect(text).toContain("42 chapters");
-    expect(text.match(/No paper/g)).toHaveLength(1);
+    await until("No paper");
+    expect(place.textContent.match(/No paper/g)).toHaveLength(1);
   });
 
   test("that gives nothing at the end keeps what its tasks wrote in sight", () => {
@@ -194,14 +198,11 @@ describe("a crew", () => {
   });
 });
 
-test("a task that failed says why in words", () => {
-  const place = { tid: "1.5", task: "task_1", agent: "Ann" };
+test("a task that failed says why in words", async () => {
+  const task = { tid: "1.5", task: "task_1", agent: "Ann" };
   const error =
     "Error code: 401 - {'error': {'message': 'Incorrect API key provided: sk-*****6789. You can find your API key at https://platform.openai.com/account/api-keys.', 'code': 'invalid_api_key'}}";
-  const { text } = shown(
-    ["task.started", place, { name: "task_1", index: 1, of: 1 }],
-    ["task.failed", place, { name: "task_1", error }],
-  );
-  expect(text).toContain("OpenAI rejected the key.");
-  expect(text).not.toContain("{");
+  shown(["task.started", task, { name: "task_1", index: 1, of: 1 }], ["task.failed", task, { name: "task_1", error }]);
+  await until("OpenAI rejected the key.");
+  expect(place.textContent).not.toContain("{");
 });
