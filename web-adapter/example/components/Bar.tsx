@@ -20,7 +20,8 @@ export function Bar({ children }: { readonly children?: ReactNode }) {
         <Link href={addressOf(thread)} aria-current={here === "/" ? "page" : undefined}>
           Chat
         </Link>
-        <Link href={RUNS} aria-current={here === RUNS ? "page" : here === "/run/" || undefined}>
+        {/* Whoever comes to chat is spared the code of the other pages. */}
+        <Link href={RUNS} prefetch={false} aria-current={here === RUNS ? "page" : here === "/run/" || undefined}>
           Runs
         </Link>
         {/* The sidecar's own page. */}

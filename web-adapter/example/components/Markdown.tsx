@@ -1,7 +1,7 @@
 import { memo, useId, useMemo } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
-import remarkGfm from "remark-gfm";
 import { codeOf, languageOf, rowsOf, tooDeep } from "./blocks";
+import { gfm } from "./gfm";
 import { Code } from "./code/Code";
 import { Scrollable } from "./code/Scrollable";
 import { marking } from "./marking";
@@ -82,10 +82,7 @@ const Parsed = memo(({ text, uses, under, marks, prefix, components }: ParsedPro
   <ReactMarkdown
     components={components}
     // `~5 to ~10` strikes nothing out.
-    remarkPlugins={[
-      [remarkGfm, { singleTilde: false }],
-      [marking, { under, marks, prefix }],
-    ]}
+    remarkPlugins={[gfm, [marking, { under, marks, prefix }]]}
   >
     {uses === "" ? text : `${text}\n\n${uses}`}
   </ReactMarkdown>
