@@ -182,8 +182,8 @@ async def test_what_the_client_reads_is_what_the_sidecar_keeps(
         assert (await page.answer("get", second))["value"] == snapshot
         assert snapshot["thread"] == "t_1"
         assert snapshot["after"] == first
-        runs = (await page.answer("list", {"limit": 1, "state": "completed"}))["value"]
-        assert runs == [snapshot]
+        found = (await page.answer("runs", {"limit": 1, "state": "completed"}))["value"]
+        assert found == {"runs": [snapshot], "next": second}
         assert (await page.answer("crews"))["value"] == (await kept("/crews"))["crews"]
         assert (await page.answer("threads", {"limit": 5}))["value"] == await kept("/threads")
         thread = (await page.answer("thread", "t_1"))["value"]
@@ -197,4 +197,4 @@ async def test_what_the_client_reads_is_what_the_sidecar_keeps(
         assert (await page.answer("get", first))["code"] == "unknown_run"
         await page.answer("remove", {"thread": "t_1"})
         assert (await page.answer("thread", "t_1"))["code"] == "unknown_thread"
-        assert (await page.answer("list"))["value"] == []
+        assert (await page.answer("runs"))["value"] == {"runs": [], "next": None}

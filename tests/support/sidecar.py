@@ -229,14 +229,31 @@ def _alive(pid: int) -> bool:
 def idle_worker(sidecar: Sidecar) -> int:
     """The one warm worker of a sidecar without a run, which the next run takes.
 
-    Below the zygote where workers are forked; else below the gateway, with a guard of its own.
+    Below the zygote where workers are forked; else below the gateway, with a guard of its own. One
+    that looks at a crew is gone once the crews are told.
     """
+    import urllib.request
+
+    urllib.request.urlopen(f"{sidecar.url}/crews", timeout=BOUND).close()
+    deadline = time.monotonic() + BOUND
+    while len(found := _warm(sidecar)) != 1:
+        assert time.monotonic() < deadline, f"{found} are warm of {descendants(sidecar.pid)}"
+        time.sleep(0.01)
+    return found[0]
+
+
+def _warm(sidecar: Sidecar) -> list[int]:
+    found = []
     for pid in descendants(sidecar.pid):
-        program = Path(f"/proc/{pid}/cmdline").read_bytes()
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        try:
+            program = Path(f"/proc/{pid}/cmdline").read_bytes()
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        parent = int(stat.rpartition(")")[2].split()[1])
         if (parent == sidecar.pid) == (b"\0main\0" in program):
-            return pid
-    raise AssertionError(f"no idle worker among {descendants(sidecar.pid)}")
+            found.append(pid)
+    return found
 
 
 def processes_of(sidecar: Sidecar) -> set[int]:
