@@ -151,9 +151,15 @@ class Chat:
             timeout=PATIENCE,
         )
 
+    async def answered(self, patience: float = PATIENCE) -> None:
+        """Wait for the last answer, whole: its words stand there while they are written."""
+        await expect(self.answer.last).to_be_visible(timeout=patience)
+        report = self.page.get_by_test_id("report").last
+        await expect(report).not_to_have_attribute("data-live", "true", timeout=patience)
+
     async def all_done(self) -> str:
         """Wait for the three tasks and the answer; give the answer's text."""
-        await expect(self.answer).to_be_visible(timeout=PATIENCE)
+        await self.answered()
         for n, agent in enumerate(AGENTS):
             await expect(self.tasks.nth(n)).to_have_attribute("data-state", "completed")
             await expect(self.tasks.nth(n)).to_contain_text(agent)

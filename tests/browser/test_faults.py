@@ -90,7 +90,7 @@ async def test_a_websocket_that_goes_dead_is_replaced_by_sse_and_comes_back(
             await writes_on(chat)
     await chat.goes_by("ws")
 
-    await expect(chat.answer).to_be_visible(timeout=3 * PATIENCE)
+    await chat.answered(3 * PATIENCE)
     run = newest_run(slow_sidecar)
     assert run["state"] == "completed"
     assert words(await chat.answer.inner_text()) == words(run["output"])

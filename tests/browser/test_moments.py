@@ -53,7 +53,7 @@ async def shows_once(chat: Chat, *briefs: str) -> None:
 
 async def ends_well(chat: Chat, sidecar: Sidecar, run: str) -> None:
     """Wait for the answer, and compare what is shown of the run with its log: each word once."""
-    await expect(chat.answer.last).to_be_visible(timeout=3 * PATIENCE)
+    await chat.answered(3 * PATIENCE)
     ended = get(sidecar, f"/runs/{run}")
     log = await log_of(sidecar, run)
     assert ended["state"] == "completed"
