@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { emptyRun, reduce, type RunView } from "../src/index.ts";
 import { fieldsOf, isKept, likelyOf, readFields, startsOf } from "../example/components/run/fork.ts";
-import { inWords, spentOf } from "../example/components/run/spent.ts";
+import { inWords } from "../example/components/run/spent.ts";
+import { spentOf } from "../example/components/worked.ts";
 import { logged, type Told } from "./told.ts";
 
 const NAMES = ["plan", "judge", "search"];

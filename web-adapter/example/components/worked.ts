@@ -1,4 +1,4 @@
-import { isFinal, seconds, type RunView } from "crew-web-adapter";
+import { isFinal, type RunView } from "crew-web-adapter";
 
 /** A length of time as people say it: "< 0.1 s", "0.8 s", "16 s", "2 min 5 s", "1 h 3 min". */
 export function lasting(s: number): string {
@@ -14,11 +14,28 @@ export function lasting(s: number): string {
 
 export const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
+/** How long a run took or has taken by `now`, and for how long of that nobody worked; ms. */
+export interface Spent {
+  readonly all: number;
+  readonly paused: number;
+  readonly waiting: number;
+}
+
+/** `now`: Unix ms. null: it has not begun. */
+export function spentOf({ state, started, ended, since, stood }: RunView, now: number): Spent | null {
+  if (started === null) return null;
+  const until = ended ?? now;
+  const here = (standing: keyof typeof stood) =>
+    stood[standing] + (state === standing && since !== null ? Math.max(0, until - since) : 0);
+  return { all: Math.max(0, until - started), paused: here("paused"), waiting: here("waiting") };
+}
+
 /** Seconds that a run has worked by `now` (Unix ms), pauses and questions left out; null before it began. */
 export function workedFor(run: RunView, now: number | null = null): number | null {
   const stands = run.state === "paused" || run.state === "waiting";
-  const lasted = seconds(run, stands ? run.since : now);
-  return lasted === null ? null : Math.max(0, lasted - (run.stood.paused + run.stood.waiting) / 1_000);
+  const until = run.ended ?? (stands ? run.since : now);
+  const spent = until === null ? null : spentOf(run, until);
+  return spent && Math.max(0, spent.all - spent.paused - spent.waiting) / 1_000;
 }
 
 /**

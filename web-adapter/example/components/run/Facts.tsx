@@ -1,12 +1,12 @@
 "use client";
 
 import { isFinal, type RunView } from "crew-web-adapter";
-import { count } from "../worked";
+import { count, spentOf } from "../worked";
 import { STATES } from "../phase";
 import { When } from "../runs/When";
 import { modelName } from "../model";
 import { useNow } from "../useNow";
-import { inWords, spentOf } from "./spent";
+import { inWords } from "./spent";
 
 interface FactsProps {
   readonly run: RunView;

@@ -3,7 +3,7 @@
 import { seconds, type HelperView, type TaskView } from "crew-web-adapter";
 import { lasting } from "../runs/When";
 import type { Tokens } from "../timeline/bars";
-import { count } from "../timeline/words";
+import { count } from "../worked";
 import { useNow } from "../useNow";
 
 interface TaskFactsProps {

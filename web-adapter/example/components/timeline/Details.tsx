@@ -4,11 +4,12 @@ import type { Prices, RunEvent, WorkView } from "crew-web-adapter";
 import { useDeferredValue, useEffect, useRef, useState, type ReactNode } from "react";
 import { Cross } from "../icons";
 import { Markdown } from "../Markdown";
+import { count } from "../worked";
 import type { Bar } from "./bars";
 import { costOf } from "./cost";
 import type { Recording } from "./recording";
 import { nowOf } from "./useClock";
-import { clock, count, glanceOf, inWords, lasting, nameOf } from "./words";
+import { clock, glanceOf, inWords, lasting, nameOf } from "./words";
 
 /** How many of a bundle are told one by one. */
 const LISTED = 50;

@@ -1,11 +1,12 @@
 "use client";
 
 import { memo } from "react";
+import { count } from "../worked";
 import type { Bar, Row } from "./bars";
 import { isSpan } from "./bars";
 import { x, type Item, type Scale } from "./scale";
 import { SHAPE } from "./shape";
-import { clock, count, emptyOf, glanceOf, inWords, nameOf } from "./words";
+import { clock, emptyOf, glanceOf, inWords, nameOf } from "./words";
 
 interface RowViewProps {
   readonly row: Row;

@@ -3,11 +3,12 @@
 import type { Prices } from "crew-web-adapter";
 import { useMemo } from "react";
 import { useNow } from "../useNow";
+import { count } from "../worked";
 import type { Busy, Timeline } from "./bars";
 import { costOfRun } from "./cost";
 import type { Recording } from "./recording";
 import { nowOf } from "./useClock";
-import { clock, count, lasting } from "./words";
+import { clock, lasting } from "./words";
 
 interface SummaryProps {
   readonly recording: Recording;

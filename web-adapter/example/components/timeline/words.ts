@@ -1,3 +1,4 @@
+import { count } from "../worked";
 import type { Bar, BarKind, Row } from "./bars";
 
 /** How long something took, as exactly as a person wants to know it. */
@@ -15,8 +16,6 @@ export function lasting(ms: number): string {
 export function clock(ms: number): string {
   return ms < 59_950 ? `${(Math.max(0, ms) / 1_000).toFixed(1)} s` : lasting(ms);
 }
-
-export const count = (n: number, noun: string): string => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
 export const inWords = (name: string): string => name.replaceAll("_", " ");
 
